@@ -1,0 +1,47 @@
+#pragma once
+
+/// \file
+/// The transposed convolution of the library: the front door to the production path.
+
+#include "tconv/scatter.hpp"
+#include "tconv/workspace.hpp"
+
+namespace tconv {
+
+/// Transposed convolution: the adjoint of `conv` with the same weight and options (ONNX operator
+/// ConvTranspose, PyTorch's `conv_transpose1d` to `conv_transpose3d`).
+///
+/// \param x        `(N, C_in, in...)`, or `(C_in, in...)` for one sample; with channels_last
+///                 `(N, in..., C_in)` or `(in..., C_in)`. 1, 2 or 3 spatial axes
+/// \param weight   `(C_in, C_out / groups, kernel...)`, in both data formats
+/// \param bias     `(C_out)`, added to every output of its channel, also where no input reaches
+/// \param options  stride, padding, output padding, dilation, groups, data format
+/// \returns a tensor like `x` with `C_out` channels and the extents of
+///   `conv_transpose_output_extents`
+/// \throws std::invalid_argument if shapes or options do not fit together
+/// \throws std::length_error if the result's size overflows
+template <class X, class W>
+auto conv_transpose(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
+  return detail::apply<Direction::scatter>("conv_transpose", x, weight, detail::NoBias{}, options,
+                                           detail::DirectLoops<Direction::scatter>{});
+}
+template <detail::NoWorkspace X, class W, detail::BiasFor<W> Bias>
+auto conv_transpose(const X& x, const W& weight, const Bias& bias,
+                    const detail::OptionsOf<W>& options = {}) {
+  return detail::apply<Direction::scatter>("conv_transpose", x, weight, bias, options,
+                                           detail::DirectLoops<Direction::scatter>{});
+}
+
+/// The same on a workspace's threads and memory.
+template <detail::AnyWorkspace Space, class X, class W>
+auto conv_transpose(Space&&, const X& x, const W& weight,
+                    const detail::OptionsOf<W>& options = {}) {
+  return conv_transpose(x, weight, options);
+}
+template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
+auto conv_transpose(Space&&, const X& x, const W& weight, const Bias& bias,
+                    const detail::OptionsOf<W>& options = {}) {
+  return conv_transpose(x, weight, bias, options);
+}
+
+}  // namespace tconv

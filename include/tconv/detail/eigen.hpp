@@ -1,0 +1,49 @@
+#pragma once
+
+/// \file
+/// The seam to Eigen: the one place that includes unsupported headers or reads Eigen's internal
+/// traits, so that a change in Eigen is met here and nowhere else.
+
+#include <Eigen/Core>
+#include <Eigen/SparseCore>
+#include <type_traits>
+#include <unsupported/Eigen/CXX11/Tensor>
+
+namespace tconv {
+
+/// The signed type of every extent, stride and position.
+using Index = Eigen::Index;
+
+namespace detail {
+
+/// True for `Eigen::Tensor`, `TensorMap`, `TensorFixedSize` and every tensor expression.
+template <class T>
+concept TensorExpression = std::is_base_of_v<Eigen::TensorBase<T, Eigen::ReadOnlyAccessors>, T>;
+
+template <class T>
+inline constexpr bool has_storage = false;
+template <class Scalar, int rank, int options, class I>
+inline constexpr bool has_storage<Eigen::Tensor<Scalar, rank, options, I>> = true;
+template <class Scalar, class Sizes, int options, class I>
+inline constexpr bool has_storage<Eigen::TensorFixedSize<Scalar, Sizes, options, I>> = true;
+template <class Plain, int options, template <class> class MakePointer>
+inline constexpr bool has_storage<Eigen::TensorMap<Plain, options, MakePointer>> = true;
+
+/// Tensors whose elements lie in memory already.
+template <class T>
+concept StoredTensor = TensorExpression<T> && has_storage<T>;
+
+template <TensorExpression T>
+inline constexpr int tensor_rank = Eigen::internal::traits<T>::NumDimensions;
+
+template <TensorExpression T>
+inline constexpr int tensor_layout = static_cast<int>(Eigen::internal::traits<T>::Layout);
+
+template <TensorExpression T>
+using tensor_scalar = std::remove_const_t<typename Eigen::internal::traits<T>::Scalar>;
+
+template <TensorExpression T>
+using tensor_index = typename Eigen::internal::traits<T>::Index;
+
+}  // namespace detail
+}  // namespace tconv

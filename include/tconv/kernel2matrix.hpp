@@ -1,0 +1,212 @@
+#pragma once
+
+/// \file
+/// The convolution as a sparse matrix, and tensors as vectors. "Dive into Deep Learning", section
+/// 14.10 (transposed convolution), does it for one channel, stride 1, no padding.
+
+#include <algorithm>
+#include <limits>
+
+#include "tconv/detail/accumulator.hpp"
+#include "tconv/detail/front_door.hpp"
+
+namespace tconv {
+namespace detail {
+
+/// Copies all elements of a view between tensor and vector, in row-major order of its axes.
+template <class T, int rank, class F>
+void for_each_row_major(const TensorView<T, rank>& view, const F& f) {
+  Extents<rank> at{};
+  const auto visit = [&](const auto& self, std::size_t a, Index offset) -> void {
+    if (a == at.size()) {
+      f(view.data[offset]);
+      return;
+    }
+    for (Index i = 0; i < view.extents[a]; ++i) self(self, a + 1, offset + i * view.strides[a]);
+  };
+  visit(visit, 0, 0);
+}
+
+/// Moves the last axis of a sample `(spatial..., C)` to the front.
+template <class T, int rank>
+TensorView<T, rank> channels_to_front(TensorView<T, rank> view, DataFormat format) {
+  if (format == DataFormat::channels_last) {
+    std::rotate(view.extents.begin(), view.extents.end() - 1, view.extents.end());
+    std::rotate(view.strides.begin(), view.strides.end() - 1, view.strides.end());
+  }
+  return view;
+}
+
+/// The matrix of one sample of `conv`: rows are coarse, columns fine, both in row-major order of
+/// (channel, spatial...).
+template <class Element, int R, class Scalar>
+Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
+    const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& weight,
+    const char* function) {
+  using Matrix = Eigen::SparseMatrix<Element, Eigen::RowMajor>;
+  using StorageIndex = typename Matrix::StorageIndex;
+  constexpr Index limit = std::numeric_limits<StorageIndex>::max();
+  const Index fine_per_group = geometry.fine_channels() / geometry.groups();
+  const Index coarse_per_group = geometry.coarse_channels() / geometry.groups();
+
+  CheckedIndex rows(geometry.coarse_channels(), function);
+  CheckedIndex columns(geometry.fine_channels(), function);
+  CheckedIndex entries = CheckedIndex(geometry.coarse_channels(), function) * fine_per_group;
+  Extents<R> fine{};
+  for (std::size_t a = 0; a < fine.size(); ++a) {
+    const Axis& axis = geometry.axes()[a];
+    rows = rows * axis.coarse;
+    columns = columns * axis.fine;
+    fine[a] = axis.fine;
+    if (rows > limit || columns > limit) break;
+    Index meetings = 0;
+    for (Index i = 0; i < axis.coarse; ++i)
+      for (Index k = 0; k < axis.kernel; ++k) meetings += axis.has_fine(axis.fine_position(i, k));
+    entries = entries * meetings;
+  }
+  if (rows > limit || columns > limit || entries > limit)
+    throw std::length_error(message(function, "a matrix of ", Index{rows}, " by ", Index{columns},
+                                    " with ", Index{entries},
+                                    " entries exceeds the index type of Eigen::SparseMatrix"));
+
+  const auto fine_strides = dense_strides(fine, Eigen::RowMajor);
+  const Index fine_plane = fine_strides[0] * fine[0];
+  Matrix matrix(rows, columns);
+  matrix.reserve(entries);
+  Index row = 0;
+  for (Index m = 0; m < geometry.coarse_channels(); ++m) {
+    const Index first_fine_channel = m / coarse_per_group * fine_per_group;
+    // Ascending columns: channels, then taps in row-major order, since dilation is positive.
+    Extents<R> k{};
+    const auto insert_taps = [&](const auto& self, const Extents<R>& i, Index c, std::size_t a,
+                                 Index column) -> void {
+      if (a == k.size()) {
+        matrix.insertBack(row, column) = static_cast<Element>(weight(m, c, k));
+        return;
+      }
+      const Axis& axis = geometry.axes()[a];
+      for (k[a] = 0; k[a] < axis.kernel; ++k[a]) {
+        const Index o = axis.fine_position(i[a], k[a]);
+        if (axis.has_fine(o)) self(self, i, c, a + 1, column + o * fine_strides[a]);
+      }
+    };
+    const auto visit_rows = [&](const auto& self, Extents<R>& i, std::size_t a) -> void {
+      if (a == i.size()) {
+        matrix.startVec(row);
+        for (Index c = 0; c < fine_per_group; ++c)
+          insert_taps(insert_taps, i, c, 0, (first_fine_channel + c) * fine_plane);
+        ++row;
+        return;
+      }
+      for (i[a] = 0; i[a] < geometry.axes()[a].coarse; ++i[a]) self(self, i, a + 1);
+    };
+    Extents<R> i{};
+    visit_rows(visit_rows, i, 0);
+  }
+  matrix.finalize();
+  return matrix;
+}
+
+/// Spatial axes of a kernel: of a textbook kernel of rank 2, or of a weight.
+template <class K>
+inline constexpr int kernel_axes = 2;
+template <TensorExpression K>
+inline constexpr int kernel_axes<K> = tensor_rank<K> == 2 ? 2 : spatial_axes<K>;
+
+template <class K>
+inline constexpr bool is_kernel = false;
+template <TensorExpression K>
+inline constexpr bool is_kernel<K> = 2 <= tensor_rank<K>&& tensor_rank<K> <= 5;
+
+/// A textbook kernel of rank 2 as a weight with one channel on each side; weights as they are.
+template <class W>
+auto weight_view(const W& weight) {
+  using Scalar = tensor_scalar<W>;
+  if constexpr (tensor_rank<W> == 2) {
+    const TensorView<const Scalar, 2> plain = plain_view(weight);
+    return TensorView<const Scalar, 4>{plain.data,
+                                       {1, 1, plain.extents[0], plain.extents[1]},
+                                       {0, 0, plain.strides[0], plain.strides[1]}};
+  } else {
+    return TensorView<const Scalar, tensor_rank<W>>(plain_view(weight));
+  }
+}
+
+}  // namespace detail
+
+/// The elements of `x`, a tensor of any rank, in row-major order of its axes whatever its storage
+/// order. With `channels_last`, `x` is one sample `(spatial..., C)` and the order is
+/// (channel, spatial...), that of `kernel2matrix`.
+template <detail::TensorExpression X>
+auto vec(const X& x, DataFormat format = DataFormat::channels_first) {
+  using Scalar = detail::tensor_scalar<X>;
+  constexpr int rank = detail::tensor_rank<X>;
+  const auto& tensor = detail::stored(x);
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> result(tensor.size());
+  if (result.size() == 0) return result;
+  Index next = 0;
+  const TensorView<const Scalar, rank> view = detail::plain_view(tensor);
+  detail::for_each_row_major(detail::channels_to_front(view, format),
+                             [&](const Scalar& value) { result[next++] = value; });
+  return result;
+}
+
+/// The inverse of `vec`: a tensor of the given extents and storage order `layout`.
+/// \throws std::invalid_argument if `v` does not have as many elements as the extents say
+template <int layout = Eigen::RowMajor, class Vector, std::size_t rank>
+auto unvec(const Eigen::MatrixBase<Vector>& v, const std::array<Index, rank>& extents,
+           DataFormat format = DataFormat::channels_first) {
+  using Scalar = typename Vector::Scalar;
+  for (const Index extent : extents)
+    detail::require(extent >= 0, "unvec", "extents contain ", extent, ", but must be at least 0");
+  const Index size = detail::checked_size<Scalar>(extents, "unvec");
+  detail::require(v.size() == size && v.cols() == 1, "unvec", "v is ", v.rows(), " by ", v.cols(),
+                  ", but the extents ask for a column of ", size);
+  auto result = detail::make_tensor<Eigen::Tensor<Scalar, static_cast<int>(rank), layout>>(extents);
+  if (size == 0) return result;
+  const typename Vector::PlainObject values = v;
+  Index next = 0;
+  detail::for_each_row_major(detail::channels_to_front(detail::plain_view(result), format),
+                             [&](Scalar& value) { value = values[next++]; });
+  return result;
+}
+template <int layout = Eigen::RowMajor, class Vector, std::size_t rank>
+auto unvec(const Eigen::MatrixBase<Vector>& v, const Index (&extents)[rank],
+           DataFormat format = DataFormat::channels_first) {
+  return unvec<layout>(v, std::to_array(extents), format);
+}
+
+/// The sparse matrix `M` of one sample of a convolution: `vec(conv(X, K)) == M * vec(X)`, and
+/// `vec(conv_transpose(Y, K)) == M.transpose() * vec(Y)`.
+///
+/// \param kernel   `(k0, k1)` for one channel, or a weight `(C_out, C_in / groups, kernel...)`
+/// \param in       spatial extents of `X`
+/// \param options  as for `conv`; the matrix is the same in both data formats
+/// \returns `C_out * prod(out)` rows and `C_in * prod(in)` columns, numbered in row-major order of
+///   (channel, spatial...); every tap that falls inside `X` has an entry, zeros included
+/// \throws std::invalid_argument if the options or extents are invalid, or `output_padding` is not
+///   below the stride: such outputs lie beyond the matrix
+/// \throws std::length_error if the matrix exceeds its index type
+template <class K>
+auto kernel2matrix(const K& kernel, const Extents<detail::kernel_axes<K>>& in,
+                   const ConvOptions<detail::kernel_axes<K>>& options = {}) {
+  static_assert(detail::is_kernel<K>,
+                "tconv: kernel must be an Eigen tensor of rank 2 (one channel), 3, 4 or 5");
+  if constexpr (detail::is_kernel<K>) {
+    using Scalar = detail::tensor_scalar<K>;
+    constexpr int R = detail::kernel_axes<K>;
+    constexpr auto function = "kernel2matrix";
+    const auto& stored_kernel = detail::stored(kernel);
+    const auto weight = detail::weight_view(stored_kernel);
+    Extents<R + 2> x{1, detail::CheckedIndex(weight.extents[1], function) * options.groups};
+    std::copy(in.begin(), in.end(), x.begin() + 2);
+    const auto geometry = Geometry<R>::of_conv(x, weight.extents, options, function);
+    for (int a = 0; a < R; ++a)
+      detail::require(options.output_padding[a] < options.stride[a], function, "output_padding is ",
+                      options.output_padding[a], " on spatial axis ", a,
+                      ", but must be less than the stride, which is ", options.stride[a]);
+    return detail::convolution_matrix<Scalar>(geometry, weight, function);
+  }
+}
+
+}  // namespace tconv
