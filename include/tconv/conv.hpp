@@ -3,10 +3,23 @@
 /// \file
 /// The convolution of the library: the front door to the production path.
 
-#include "tconv/scatter.hpp"
-#include "tconv/workspace.hpp"
+#include "tconv/detail/production.hpp"
 
 namespace tconv {
+
+/// The same on a workspace's threads and memory.
+template <detail::AnyWorkspace Space, class X, class W>
+auto conv(Space&& workspace, const X& x, const W& weight,
+          const detail::OptionsOf<W>& options = {}) {
+  return conv(workspace, x, weight, detail::NoBias{}, options);
+}
+template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
+auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
+          const detail::OptionsOf<W>& options = {}) {
+  return detail::apply<Direction::gather>(
+      "conv", x, weight, bias, options,
+      detail::Production<Direction::gather, detail::storage_order<X>>{workspace});
+}
 
 /// Cross-correlation of `x` with `weight`, what deep learning calls convolution (ONNX operator
 /// Conv, PyTorch's `conv1d` to `conv3d`).
@@ -19,26 +32,13 @@ namespace tconv {
 /// \returns a tensor like `x` with `C_out` channels and the extents of `conv_output_extents`
 /// \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
-template <class X, class W>
+template <detail::NoWorkspace X, class W>
 auto conv(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::gather>("conv", x, weight, detail::NoBias{}, options,
-                                          detail::DirectLoops<Direction::gather>{});
+  return conv(detail::thread_workspace(), x, weight, options);
 }
 template <detail::NoWorkspace X, class W, detail::BiasFor<W> Bias>
 auto conv(const X& x, const W& weight, const Bias& bias, const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::gather>("conv", x, weight, bias, options,
-                                          detail::DirectLoops<Direction::gather>{});
-}
-
-/// The same on a workspace's threads and memory.
-template <detail::AnyWorkspace Space, class X, class W>
-auto conv(Space&&, const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return conv(x, weight, options);
-}
-template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
-auto conv(Space&&, const X& x, const W& weight, const Bias& bias,
-          const detail::OptionsOf<W>& options = {}) {
-  return conv(x, weight, bias, options);
+  return conv(detail::thread_workspace(), x, weight, bias, options);
 }
 
 }  // namespace tconv

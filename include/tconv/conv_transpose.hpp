@@ -3,10 +3,23 @@
 /// \file
 /// The transposed convolution of the library: the front door to the production path.
 
-#include "tconv/scatter.hpp"
-#include "tconv/workspace.hpp"
+#include "tconv/detail/production.hpp"
 
 namespace tconv {
+
+/// The same on a workspace's threads and memory.
+template <detail::AnyWorkspace Space, class X, class W>
+auto conv_transpose(Space&& workspace, const X& x, const W& weight,
+                    const detail::OptionsOf<W>& options = {}) {
+  return conv_transpose(workspace, x, weight, detail::NoBias{}, options);
+}
+template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
+auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& bias,
+                    const detail::OptionsOf<W>& options = {}) {
+  return detail::apply<Direction::scatter>(
+      "conv_transpose", x, weight, bias, options,
+      detail::Production<Direction::scatter, detail::storage_order<X>>{workspace});
+}
 
 /// Transposed convolution: the adjoint of `conv` with the same weight and options (ONNX operator
 /// ConvTranspose, PyTorch's `conv_transpose1d` to `conv_transpose3d`).
@@ -20,28 +33,14 @@ namespace tconv {
 ///   `conv_transpose_output_extents`
 /// \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
-template <class X, class W>
+template <detail::NoWorkspace X, class W>
 auto conv_transpose(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::scatter>("conv_transpose", x, weight, detail::NoBias{}, options,
-                                           detail::DirectLoops<Direction::scatter>{});
+  return conv_transpose(detail::thread_workspace(), x, weight, options);
 }
 template <detail::NoWorkspace X, class W, detail::BiasFor<W> Bias>
 auto conv_transpose(const X& x, const W& weight, const Bias& bias,
                     const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::scatter>("conv_transpose", x, weight, bias, options,
-                                           detail::DirectLoops<Direction::scatter>{});
-}
-
-/// The same on a workspace's threads and memory.
-template <detail::AnyWorkspace Space, class X, class W>
-auto conv_transpose(Space&&, const X& x, const W& weight,
-                    const detail::OptionsOf<W>& options = {}) {
-  return conv_transpose(x, weight, options);
-}
-template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
-auto conv_transpose(Space&&, const X& x, const W& weight, const Bias& bias,
-                    const detail::OptionsOf<W>& options = {}) {
-  return conv_transpose(x, weight, bias, options);
+  return conv_transpose(detail::thread_workspace(), x, weight, bias, options);
 }
 
 }  // namespace tconv

@@ -13,20 +13,6 @@
 namespace tconv {
 namespace detail {
 
-/// Copies all elements of a view between tensor and vector, in row-major order of its axes.
-template <class T, int rank, class F>
-void for_each_row_major(const TensorView<T, rank>& view, const F& f) {
-  Extents<rank> at{};
-  const auto visit = [&](const auto& self, std::size_t a, Index offset) -> void {
-    if (a == at.size()) {
-      f(view.data[offset]);
-      return;
-    }
-    for (Index i = 0; i < view.extents[a]; ++i) self(self, a + 1, offset + i * view.strides[a]);
-  };
-  visit(visit, 0, 0);
-}
-
 /// Moves the last axis of a sample `(spatial..., C)` to the front.
 template <class T, int rank>
 TensorView<T, rank> channels_to_front(TensorView<T, rank> view, DataFormat format) {

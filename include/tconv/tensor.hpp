@@ -200,6 +200,20 @@ auto image_view(Tensor& t, DataFormat format) {
                                               canonical<R>(own.strides, format, 0)};
 }
 
+/// Calls `f` with each element of a view, in row-major order of its axes.
+template <class T, int rank, class F>
+void for_each_row_major(const TensorView<T, rank>& view, const F& f) {
+  Extents<rank> at{};
+  const auto visit = [&](const auto& self, std::size_t a, Index offset) -> void {
+    if (a == at.size()) {
+      f(view.data[offset]);
+      return;
+    }
+    for (Index i = 0; i < view.extents[a]; ++i) self(self, a + 1, offset + i * view.strides[a]);
+  };
+  visit(visit, 0, 0);
+}
+
 /// Axis of the caller's tensor of rank `rank` that holds the channels.
 template <int R, int rank>
 constexpr int channel_axis(DataFormat format) {

@@ -45,5 +45,11 @@ using tensor_scalar = std::remove_const_t<typename Eigen::internal::traits<T>::S
 template <TensorExpression T>
 using tensor_index = typename Eigen::internal::traits<T>::Index;
 
+/// As `tensor_layout`, and something where `T` is no tensor.
+template <class T>
+inline constexpr int storage_order = Eigen::ColMajor;
+template <TensorExpression T>
+inline constexpr int storage_order<T> = tensor_layout<T>;
+
 }  // namespace detail
 }  // namespace tconv

@@ -1,0 +1,34 @@
+#pragma once
+
+/// \file
+/// The seam to Eigen's packets: the SIMD vectors of one scalar under the names the engine uses.
+
+#include "tconv/detail/eigen.hpp"
+
+namespace tconv::detail {
+
+/// The widest SIMD vector of `Scalar` for the instruction set that the caller compiles for.
+template <class Scalar>
+struct Packet {
+  using Type = typename Eigen::internal::packet_traits<Scalar>::type;
+  static constexpr int size = Eigen::internal::unpacket_traits<Type>::size;
+
+  static EIGEN_ALWAYS_INLINE Type load(const Scalar* from) {
+    return Eigen::internal::ploadu<Type>(from);
+  }
+  static EIGEN_ALWAYS_INLINE void store(Scalar* to, const Type& value) {
+    Eigen::internal::pstoreu(to, value);
+  }
+  static EIGEN_ALWAYS_INLINE Type broadcast(const Scalar& value) {
+    return Eigen::internal::pset1<Type>(value);
+  }
+  /// a * b + c, fused where the hardware can.
+  static EIGEN_ALWAYS_INLINE Type multiply_add(const Type& a, const Type& b, const Type& c) {
+    return Eigen::internal::pmadd(a, b, c);
+  }
+};
+
+/// SIMD registers of the instruction set.
+inline constexpr int simd_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
+
+}  // namespace tconv::detail

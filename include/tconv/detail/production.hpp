@@ -1,0 +1,147 @@
+#pragma once
+
+/// \file
+/// Implementation 3: the way from `TensorView`s to the engine. Scalars that have no SIMD, and
+/// weights that are not finite, take the direct loops.
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <memory>
+
+#include "tconv/engine/correlate.hpp"
+#include "tconv/engine/packed_weights.hpp"
+#include "tconv/scatter.hpp"
+#include "tconv/workspace.hpp"
+
+namespace tconv::detail {
+
+/// Scalars that the engine computes.
+template <class Scalar>
+concept EngineScalar = std::same_as<Scalar, float> || std::same_as<Scalar, double>;
+
+/// A three-axis order of the spatial axes in which the last one is the densest in memory.
+template <int R, class T>
+std::array<T, 3> engine_order(const std::array<T, static_cast<std::size_t>(R)>& own, int layout,
+                              const T& missing) {
+  std::array<T, 3> result;
+  result.fill(missing);
+  for (int a = 0; a < R; ++a) {
+    const int axis = layout == Eigen::RowMajor ? a : R - 1 - a;
+    result[static_cast<std::size_t>(3 - R + a)] = own[static_cast<std::size_t>(axis)];
+  }
+  return result;
+}
+
+template <int R, class T>
+std::array<Index, 3> engine_strides(const TensorView<T, R + 2>& view, int layout) {
+  Extents<R> own{};
+  std::copy(view.strides.begin() + 2, view.strides.end(), own.begin());
+  return engine_order<R>(own, layout, Index{0});
+}
+
+template <int R, class T>
+engine::Image<T> engine_image(const TensorView<T, R + 2>& view, int layout) {
+  return {view.data, view.strides[0], view.strides[1], engine_strides<R>(view, layout)};
+}
+
+/// The weight as the engine reads it: `conv` multiplies with axis 1 summed, `conv_transpose` with
+/// axis 0.
+template <Direction direction, int R, class Scalar>
+engine::WeightSource<Scalar> weight_source(const TensorView<const Scalar, R + 2>& weight,
+                                           Index groups, int layout) {
+  constexpr bool gather = direction == Direction::gather;
+  return {weight.data, weight.strides[gather ? 1 : 0], weight.strides[gather ? 0 : 1],
+          engine_strides<R>(weight, layout), weight.extents[0] / groups * weight.strides[0]};
+}
+
+/// The schedule of a geometry, made once for each workspace.
+template <Direction direction, class Scalar, int R>
+const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& geometry,
+                                      int layout) {
+  constexpr Index lanes = Packet<Scalar>::size;
+  constexpr bool gather = direction == Direction::gather;
+  const auto axes = engine_order<R>(geometry.axes(), layout, Axis{});
+  std::array<Index, 25> key{gather,
+                            lanes,
+                            sizeof(Scalar),
+                            geometry.batch(),
+                            geometry.groups(),
+                            geometry.coarse_channels(),
+                            geometry.fine_channels()};
+  std::size_t next = 7;
+  for (const Axis& axis : axes)
+    for (const Index value :
+         {axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.before})
+      key[next++] = value;
+  return workspace.plan<engine::Schedule>(key, [&] {
+    return std::make_shared<engine::Schedule>(
+        engine::make_correlation(direction, geometry.batch(), geometry.groups(),
+                                 gather ? geometry.fine_channels() : geometry.coarse_channels(),
+                                 gather ? geometry.coarse_channels() : geometry.fine_channels(),
+                                 axes),
+        lanes, engine::pixel_budget<Scalar>);
+  });
+}
+
+/// Whether zeros around the image may be multiplied with the weights: infinity times a zero that is
+/// no term of the sum would make a NaN. Reads all elements of a dense tensor.
+template <class Scalar>
+bool all_finite(const Scalar* data, Index size) {
+  return (Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(data, size) * Scalar(0))
+             .sum() == Scalar(0);
+}
+
+/// Direct loops, then the epilogue.
+template <Direction direction, int R, class Scalar, class F>
+void run_direct_loops(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                      const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                      const TensorView<Scalar, R + 2>& y, const F& f) {
+  direct_loops<direction>(geometry, x, weight, bias, y);
+  if constexpr (!std::same_as<F, engine::Identity>)
+    for (Index m = 0; m < y.extents[1]; ++m) {
+      TensorView<Scalar, R + 2> channel = y;
+      channel.data += m * y.strides[1];
+      channel.extents[1] = 1;
+      for_each_row_major(channel, [&](Scalar& value) { value = engine::finish(f, value, m); });
+    }
+}
+
+/// The memory of free functions that are not given a workspace.
+inline Workspace& thread_workspace() {
+  static thread_local Workspace workspace;
+  return workspace;
+}
+
+/// The production path of the free functions: packs the weights for this call.
+template <Direction direction, int layout>
+struct Production {
+  Workspace& workspace;
+
+  template <int R, class Scalar>
+  void operator()(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                  const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                  const TensorView<Scalar, R + 2>& y) const {
+    const engine::Identity f;
+    if constexpr (EngineScalar<Scalar>) {
+      Index size = 1;
+      for (const Index extent : weight.extents) size *= extent;
+      if (all_finite(weight.data, size)) {
+        const engine::Schedule& schedule =
+            find_schedule<direction, Scalar>(workspace, geometry, layout);
+        auto* packed = reinterpret_cast<Scalar*>(workspace.weight_scratch(
+            static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
+        engine::pack_all_weights(
+            schedule, weight_source<direction, R>(weight, geometry.groups(), layout), packed);
+        engine::correlate(
+            engine::Call<Scalar, engine::Identity>{
+                schedule, packed, bias, engine_image<R>(x, layout), engine_image<R>(y, layout), f},
+            workspace);
+        return;
+      }
+    }
+    run_direct_loops<direction>(geometry, x, weight, bias, y, f);
+  }
+};
+
+}  // namespace tconv::detail

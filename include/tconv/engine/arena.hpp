@@ -1,0 +1,34 @@
+#pragma once
+
+/// \file
+/// Pieces of one block of memory.
+
+#include <cstddef>
+
+#include "tconv/detail/eigen.hpp"
+
+namespace tconv::engine {
+
+/// Hands out consecutive aligned pieces of a block, or, started on null, counts what they need.
+class Arena {
+ public:
+  static constexpr std::size_t alignment = 64;
+
+  explicit Arena(std::byte* block) : block_(block) {}
+
+  template <class T>
+  T* take(Index count) {
+    std::byte* piece = block_ ? block_ + used_ : nullptr;
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
+    used_ += (bytes + alignment - 1) / alignment * alignment;
+    return reinterpret_cast<T*>(piece);
+  }
+
+  std::size_t used() const { return used_; }
+
+ private:
+  std::byte* block_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace tconv::engine
