@@ -238,7 +238,9 @@ class Geometry {
   static constexpr Geometry of_conv(const Shape& x, const Shape& weight,
                                     const ConvOptions<R>& options, const char* function,
                                     int channel_axis = 1) {
-    const Index groups = check(x, weight, options, function);
+    check_weight(weight, options, function);
+    check_x(x, function);
+    const Index groups = options.groups;
     const Index expected = detail::CheckedIndex(weight[1], function) * groups;
     detail::require(expected == x[1], function, "weight has ", weight[1],
                     " input channels a group (axis 1) and groups is ", groups, ", but x has ", x[1],
@@ -263,7 +265,9 @@ class Geometry {
   static constexpr Geometry of_conv_transpose(const Shape& x, const Shape& weight,
                                               const ConvOptions<R>& options, const char* function,
                                               int channel_axis = 1) {
-    const Index groups = check(x, weight, options, function);
+    check_weight(weight, options, function);
+    check_x(x, function);
+    const Index groups = options.groups;
     detail::require(weight[0] == x[1], function, "weight has ", weight[0],
                     " input channels (axis 0), but x has ", x[1], " (axis ", channel_axis, ")");
     Geometry g(x[0], groups, x[1], detail::CheckedIndex(weight[1], function) * groups);
@@ -275,6 +279,18 @@ class Geometry {
                         o.dilation, o.padding.before};
     }
     return g;
+  }
+
+  /// Rejects options and weights that fit no image. `function` is named in errors.
+  static constexpr void check_weight(const Shape& weight, const ConvOptions<R>& options,
+                                     const char* function) {
+    detail::check_options(options, function);
+    for (std::size_t a = 0; a < 2; ++a)
+      detail::require(weight[a] >= 1, function, "weight has extent ", weight[a], " on axis ", a,
+                      ", but must have at least 1");
+    detail::check_extents(spatial(weight), "weight", function);
+    detail::require(weight[0] % options.groups == 0, function, "weight has extent ", weight[0],
+                    " on axis 0, but it must be a multiple of groups, which is ", options.groups);
   }
 
   constexpr Index batch() const { return batch_; }
@@ -300,19 +316,10 @@ class Geometry {
         coarse_channels_(coarse_channels),
         fine_channels_(fine_channels) {}
 
-  static constexpr Index check(const Shape& x, const Shape& weight, const ConvOptions<R>& options,
-                               const char* function) {
-    detail::check_options(options, function);
+  static constexpr void check_x(const Shape& x, const char* function) {
     detail::require(x[0] >= 0, function, "x has batch extent ", x[0], ", but must have at least 0");
     detail::require(x[1] >= 1, function, "x has ", x[1], " channels, but must have at least 1");
-    for (std::size_t a = 0; a < 2; ++a)
-      detail::require(weight[a] >= 1, function, "weight has extent ", weight[a], " on axis ", a,
-                      ", but must have at least 1");
     detail::check_extents(spatial(x), "x", function);
-    detail::check_extents(spatial(weight), "weight", function);
-    detail::require(weight[0] % options.groups == 0, function, "weight has extent ", weight[0],
-                    " on axis 0, but it must be a multiple of groups, which is ", options.groups);
-    return options.groups;
   }
 
   static constexpr Extents<R> spatial(const Shape& shape) {

@@ -7,6 +7,7 @@
 #include "tconv/conv_transpose.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/kernel2matrix.hpp"
+#include "tconv/layer.hpp"
 #include "tconv/options.hpp"
 #include "tconv/scatter.hpp"
 #include "tconv/sparse.hpp"

@@ -51,5 +51,13 @@ inline constexpr int storage_order = Eigen::ColMajor;
 template <TensorExpression T>
 inline constexpr int storage_order<T> = tensor_layout<T>;
 
+/// Axes of a dimensions object: `std::array`, `Eigen::DSizes` or `Eigen::Sizes`.
+template <class Dimensions>
+inline constexpr int dimension_count =
+    static_cast<int>(Eigen::internal::array_size<Dimensions>::value);
+
+template <class Dimensions>
+using DimensionSubscript = std::conditional_t<std::is_empty_v<Dimensions>, Index, std::size_t>;
+
 }  // namespace detail
 }  // namespace tconv
