@@ -200,9 +200,9 @@ constexpr ConvOptions<R> with_output_extents(ConvOptions<R> options,
 }
 
 /// The options with the padding that makes `conv_transpose` give `in * stride` and `conv` give
-/// `in / stride` (ONNX's and TensorFlow's SAME): `k_eff + output_padding - stride` rows an axis,
-/// half of them on each side, rounded down before (`upper`) or after (`lower`).
-/// Source: ONNX operator ConvTranspose, attribute auto_pad.
+/// `in / stride` where the stride divides it (ONNX's and TensorFlow's SAME): `k_eff +
+/// output_padding - stride` rows an axis, half of them on each side, rounded down before (`upper`)
+/// or after (`lower`). Source: ONNX operator ConvTranspose, attribute auto_pad.
 template <int R>
 constexpr ConvOptions<R> with_same_padding(ConvOptions<R> options,
                                            const std::type_identity_t<Extents<R>>& kernel,

@@ -3,15 +3,17 @@
 /// \file
 /// The whole library, in reading order.
 
-#include "tconv/conv.hpp"
-#include "tconv/conv_transpose.hpp"
-#include "tconv/geometry.hpp"
-#include "tconv/kernel2matrix.hpp"
-#include "tconv/layer.hpp"
+// clang-format off
 #include "tconv/options.hpp"
-#include "tconv/scatter.hpp"
-#include "tconv/sparse.hpp"
+#include "tconv/geometry.hpp"
 #include "tconv/tensor.hpp"
 #include "tconv/textbook.hpp"
-#include "tconv/upsample.hpp"
+#include "tconv/kernel2matrix.hpp"
+#include "tconv/scatter.hpp"
+#include "tconv/sparse.hpp"
+#include "tconv/conv.hpp"
+#include "tconv/conv_transpose.hpp"
 #include "tconv/workspace.hpp"
+#include "tconv/layer.hpp"
+#include "tconv/upsample.hpp"
+// clang-format on

@@ -1,0 +1,169 @@
+#define EIGEN_USE_THREADS
+#define EIGEN_RUNTIME_NO_MALLOC
+
+#include <cstdlib>
+#include <limits>
+#include <new>
+#include <tconv/tconv.hpp>
+#include <thread>
+
+#include "support/catch.hpp"
+
+using namespace tconv;
+using T3 = Eigen::Tensor<float, 3, Eigen::RowMajor>;
+using T4 = Eigen::Tensor<float, 4, Eigen::RowMajor>;
+using T1 = Eigen::Tensor<float, 1, Eigen::RowMajor>;
+
+namespace {
+
+thread_local long allocations = 0;
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  ++allocations;
+  void* p = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+
+T4 random(Index a, Index b, Index c, Index d) {
+  T4 t(a, b, c, d);
+  t.setRandom();
+  return t;
+}
+
+T4 poisoned(const Eigen::DSizes<Index, 4>& dimensions) {
+  T4 t(dimensions);
+  t.setConstant(std::numeric_limits<float>::quiet_NaN());
+  return t;
+}
+
+bool same_bits(const T4& a, const T4& b) {
+  return a.dimensions() == b.dimensions() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+TEST_CASE("run allocates nothing once the workspace has seen the shape") {
+  const ConvTranspose up(random(20, 7, 4, 4), {.stride = 2, .padding = 1});
+  Workspace workspace;
+  for (const Index size : {5, 33}) {
+    const T4 x = random(2, 20, size, size);
+    T4 y = poisoned(up.output_dimensions(x.dimensions()));
+    const auto call = [&] {
+      up.run(x, y, workspace);
+      up.run(x, y, workspace, [](float v, Index m) { return v + static_cast<float>(m); });
+    };
+    const long before_first = allocations;
+    call();
+    CHECK(allocations > before_first);  // the counter sees what the workspace allocates
+    const long before = allocations;
+    Eigen::internal::set_is_malloc_allowed(false);
+    call();
+    Eigen::internal::set_is_malloc_allowed(true);
+    CHECK(allocations == before);
+  }
+}
+
+TEST_CASE("results are the same bits for any number of threads") {
+  Eigen::ThreadPool pool(3);
+  const Eigen::ThreadPoolDevice device(&pool, 3);
+  Workspace one, three(device);
+  CHECK(three.threads() == 3);
+  const struct {
+    Index n, c, m, size, k;
+    ConvOptions<2> options;
+  } cases[] = {{1, 33, 40, 9, 4, {.stride = 2, .padding = 1}},
+               {3, 5, 3, 40, 3, {.stride = 2, .output_padding = 1}},
+               {2, 8, 8, 30, 3, {.padding = 1, .groups = 8}},
+               {1, 300, 64, 1, 4, {}}};
+  for (const auto& c : cases) {
+    const ConvTranspose up(random(c.c, c.m / c.options.groups, c.k, c.k), c.options);
+    const T4 x = random(c.n, c.c, c.size, c.size);
+    T4 a = poisoned(up.output_dimensions(x.dimensions())), b = a;
+    up.run(x, a, one);
+    up.run(x, b, three);
+    CHECK(same_bits(a, b));
+    CHECK(same_bits(a, up(x)));
+  }
+}
+
+TEST_CASE("many threads may run one layer, each with its own workspace") {
+  const ConvTranspose up(random(9, 6, 3, 3), {.stride = 2});
+  const T4 x = random(1, 9, 12, 12);
+  const T4 expected = up(x);
+  std::vector<int> right(4);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < right.size(); ++t)
+    threads.emplace_back([&, t] {
+      Workspace workspace;
+      T4 y(expected.dimensions());
+      for (int i = 0; i < 10; ++i) {
+        up.run(x, y, workspace);
+        right[t] += same_bits(y, expected);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  for (const int count : right) CHECK(count == 10);
+}
+
+TEST_CASE("the epilogue sees each output, and its channel if it asks") {
+  const T4 w = random(4, 3, 3, 3), x = random(1, 4, 6, 7);
+  T1 bias(3);
+  bias.setRandom();
+  const ConvTranspose up(w, bias, {.stride = 2});
+  Workspace workspace;
+  const T4 plain = up(x);
+  T4 y = poisoned(plain.dimensions());
+  up.run(x, y, workspace, [](float v) { return v > 0 ? v : 0.1f * v; });
+  for (Index i = 0; i < y.size(); ++i) {
+    const float v = plain.data()[i];
+    CHECK(y.data()[i] == (v > 0 ? v : 0.1f * v));
+  }
+  up.run(x, y, workspace, [](float v, Index m) { return v * static_cast<float>(m); });
+  for (Index m = 0; m < 3; ++m) CHECK(y(0, m, 2, 3) == plain(0, m, 2, 3) * static_cast<float>(m));
+}
+
+TEST_CASE("run writes into maps, and leaves wrong outputs as they were") {
+  const ConvTranspose up(random(2, 2, 1, 1));
+  const T4 x = random(1, 2, 4, 4);
+  Workspace workspace;
+  std::vector<float> memory(64, 7.0f);
+  up.run(x, Eigen::TensorMap<T4>(memory.data(), 1, 2, 4, 4), workspace);
+  CHECK(std::equal(memory.begin(), memory.begin() + 32, up(x).data()));
+  CHECK(memory[32] == 7.0f);
+
+  T4 small(1, 2, 4, 3);
+  small.setConstant(7.0f);
+  CHECK_THROWS_WITH(
+      up.run(x, small, workspace),
+      "tconv::ConvTranspose: y has shape (1, 2, 4, 3), but the result has (1, 2, 4, 4)");
+  CHECK(small(0, 1, 3, 2) == 7.0f);
+
+  T4 both = random(1, 2, 8, 4);
+  const Eigen::TensorMap<const T4> first(both.data(), 1, 2, 4, 4);
+  CHECK_THROWS_WITH(up.run(first, Eigen::TensorMap<T4>(both.data() + 31, 1, 2, 4, 4), workspace),
+                    "tconv::ConvTranspose: y overlaps x in memory, but must not");
+  CHECK_NOTHROW(up.run(first, Eigen::TensorMap<T4>(both.data() + 32, 1, 2, 4, 4), workspace));
+}
+
+TEST_CASE("layers reject weights, biases and options that fit no image") {
+  const T4 w = random(4, 2, 3, 3);
+  T1 bias(3);
+  bias.setZero();
+  CHECK_THROWS_WITH(ConvTranspose(w, bias),
+                    "tconv::ConvTranspose: bias has 3 elements, but the output has 2 channels");
+  CHECK_THROWS_AS(ConvTranspose(w, {.stride = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(Conv(w, {.groups = 3}), std::invalid_argument);
+  CHECK_THROWS_WITH(ConvTranspose(w).output_dimensions(Eigen::DSizes<Index, 4>(1, 3, 5, 5)),
+                    support::contains("weight has 4 input channels"));
+}
