@@ -430,8 +430,8 @@ void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
   const TaskGrid grid(schedule, workspace.threads());
   const Index tasks = grid.size(c.groups);
   if (tasks == 0) return;
-  const std::size_t bytes =
-      round_up(static_cast<Index>(TileTask<Scalar, F>::scratch_bytes(schedule)), 4096);
+  const std::size_t page = 4096;
+  const std::size_t bytes = (TileTask<Scalar, F>::scratch_bytes(schedule) + page - 1) / page * page;
   const int workers = static_cast<int>(std::min<Index>(workspace.threads(), tasks));
   std::byte* scratch = workspace.scratch(bytes * static_cast<std::size_t>(workers));
   workspace.parallel_for(tasks, workers, [&](Index task, int worker) {
