@@ -4,7 +4,7 @@
 //
 // A convolution is a product with a sparse matrix, and the transposed convolution is the product
 // with its transpose. Prints the textbook's example, and draws the matrix of a larger one: two
-// channels to three, stride 2, padding 1.
+// channels to three, stride 2, padding 1, one block for every pair of channels.
 
 #include <algorithm>
 #include <exception>
@@ -36,11 +36,11 @@ void print_textbook() {
 }
 
 /// Positive entries from white to red, negative ones to blue; what the matrix does not store is
-/// grey, so that its structure shows.
-Picture draw(const SparseMatrix& matrix) {
+/// grey, so that its structure shows. Dark lines part the blocks.
+Picture draw(const SparseMatrix& matrix, Index block_rows, Index block_cols) {
   const Index cell = 8;
   Picture picture(3, matrix.rows() * cell, matrix.cols() * cell);
-  picture.setConstant(0.9f);
+  picture.setConstant(0.85f);
   float largest = 0;
   for (Index i = 0; i < matrix.nonZeros(); ++i)
     largest = std::max(largest, std::abs(matrix.valuePtr()[i]));
@@ -55,13 +55,21 @@ Picture draw(const SparseMatrix& matrix) {
           for (Index j = 1; j < cell; ++j)
             picture(c, entry.row() * cell + i, entry.col() * cell + j) = colour[c];
     }
+  for (Index row = block_rows; row < matrix.rows(); row += block_rows)
+    picture.chip(row * cell, 1).setConstant(0.3f);
+  for (Index col = block_cols; col < matrix.cols(); col += block_cols)
+    picture.chip(col * cell, 2).setConstant(0.3f);
   return picture;
 }
 
+/// Every weight differs from every other, so that each block of the picture can be told apart.
 SparseMatrix larger_matrix() {
   Eigen::Tensor<float, 4, Eigen::RowMajor> weight(3, 2, 3, 3);
-  for (Index i = 0; i < weight.size(); ++i)
-    weight.data()[i] = static_cast<float>(i % 9 - 4) + (i < 18 ? 0.5f : -0.5f);
+  for (Index m = 0; m < 3; ++m)
+    for (Index k = 0; k < 9; ++k) {
+      weight(m, 0, k / 3, k % 3) = static_cast<float>(9 * m + k + 1);
+      weight(m, 1, k / 3, k % 3) = -static_cast<float>(9 * m + k + 1);
+    }
   return tconv::kernel2matrix(weight, {7, 7}, {.stride = 2, .padding = 1});
 }
 
@@ -72,7 +80,7 @@ int main(int argc, char** argv) {
     const std::string out = argc > 1 ? argv[1] : "matrix_view.png";
     print_textbook();
     const SparseMatrix matrix = larger_matrix();
-    write_png(out, draw(matrix));
+    write_png(out, draw(matrix, matrix.rows() / 3, matrix.cols() / 2));
     std::cout << "wrote " << out << ": " << matrix.rows() << " x " << matrix.cols() << ", "
               << matrix.nonZeros() << " entries\n";
     return 0;

@@ -1,12 +1,11 @@
 #define EIGEN_USE_THREADS
-#define EIGEN_RUNTIME_NO_MALLOC
 
-#include <cstdlib>
+#include <cstring>
 #include <limits>
-#include <new>
 #include <tconv/tconv.hpp>
 #include <thread>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 using namespace tconv;
@@ -15,15 +14,6 @@ using T4 = Eigen::Tensor<float, 4, Eigen::RowMajor>;
 using T1 = Eigen::Tensor<float, 1, Eigen::RowMajor>;
 
 namespace {
-
-thread_local long allocations = 0;
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  ++allocations;
-  void* p = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-  if (!p) throw std::bad_alloc();
-  return p;
-}
 
 T4 random(Index a, Index b, Index c, Index d) {
   T4 t(a, b, c, d);
@@ -44,15 +34,6 @@ bool same_bits(const T4& a, const T4& b) {
 
 }  // namespace
 
-void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-
 TEST_CASE("run allocates nothing once the workspace has seen the shape") {
   const ConvTranspose up(random(20, 7, 4, 4), {.stride = 2, .padding = 1});
   Workspace workspace;
@@ -63,14 +44,14 @@ TEST_CASE("run allocates nothing once the workspace has seen the shape") {
       up.run(x, y, workspace);
       up.run(x, y, workspace, [](float v, Index m) { return v + static_cast<float>(m); });
     };
-    const long before_first = allocations;
+    const long before_first = support::allocations();
     call();
-    CHECK(allocations > before_first);  // the counter sees what the workspace allocates
-    const long before = allocations;
+    CHECK(support::allocations() > before_first);  // the counter sees what the workspace allocates
+    const long before = support::allocations();
     Eigen::internal::set_is_malloc_allowed(false);
     call();
     Eigen::internal::set_is_malloc_allowed(true);
-    CHECK(allocations == before);
+    CHECK(support::allocations() == before);
   }
 }
 
