@@ -7,12 +7,12 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "tconv/detail/eigen.hpp"
+#include "tconv/engine/memory.hpp"
 #include "tconv/engine/parallel.hpp"
 
 namespace tconv {
@@ -69,33 +69,13 @@ class Workspace {
  private:
   static constexpr std::size_t max_plans = 64;
 
-  class Block {
-   public:
-    std::byte* at_least(std::size_t bytes) {
-      if (bytes > size_) {
-        memory_.reset();
-        memory_.reset(static_cast<std::byte*>(::operator new(bytes, alignment)));
-        size_ = bytes;
-      }
-      return memory_.get();
-    }
-
-   private:
-    static constexpr std::align_val_t alignment{64};
-    struct Delete {
-      void operator()(std::byte* p) const { ::operator delete(p, alignment); }
-    };
-    std::unique_ptr<std::byte, Delete> memory_;
-    std::size_t size_ = 0;
-  };
-
   struct Entry {
     std::vector<Index> key;
     std::shared_ptr<const void> plan;
   };
 
   engine::ThreadSource threads_;
-  Block scratch_, weights_;
+  engine::Memory scratch_, weights_;
   std::vector<Entry> plans_;
 };
 

@@ -80,7 +80,7 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
                                  gather ? geometry.fine_channels() : geometry.coarse_channels(),
                                  gather ? geometry.coarse_channels() : geometry.fine_channels(),
                                  axes),
-        lanes, engine::pixel_budget<Scalar>);
+        lanes, engine::scratch_budget<Scalar>());
   });
 }
 

@@ -5,11 +5,13 @@
 ///
 /// One task computes some rows (lines and chunks of output channels) of one tile of one group:
 ///
-///     copy the tile's pixels, with a halo of zeros                          pack_halo
-///     for each line and chunk of output channels
-///       for each phase set, panel of rows and block of input channels       weight panel in L1
-///         for each block of pixels: sums += weights * pixels                micro_kernel
-///       write the chunk's output rows                                       store_row
+///     copy the tile's pixels, with a halo of zeros                  pack_halo
+///     for each line
+///       for each phase set and block of input channels
+///         copy the pixels of each tap, if so planned                gather_pixels
+///         for each panel of rows                                    weights of the panel in L1
+///           for each block of pixels: sums += weights * pixels      micro_kernel
+///       write the output rows                                       store_row
 ///
 /// Every output is summed by one task, in one order of taps and channels, so that results do not
 /// depend on the number of threads.
@@ -27,10 +29,13 @@
 
 namespace tconv::engine {
 
-/// Elements of pixels that a tile may hold: together with the sums about half of the second-level
-/// cache of today's cores.
+/// Elements of scratch that a tile may take: five eighths of the second-level cache, which leaves
+/// room for the weights that stream past.
 template <class Scalar>
-inline constexpr Index pixel_budget = (768 * 1024) / static_cast<Index>(sizeof(Scalar));
+Index scratch_budget() {
+  return std::max<Index>(Eigen::l2CacheSize(), 256 * 1024) * 5 / 8 /
+         static_cast<Index>(sizeof(Scalar));
+}
 
 /// What is computed once for a shape: the taps, their layout as matrices and the chosen cut.
 class Schedule {
@@ -115,26 +120,23 @@ class TileTask {
     pack_halo(x, c_.in_channels, in, halo_, scratch_.halo);
     std::fill_n(scratch_.halo + c_.in_channels * halo_.plane(), lanes, Scalar(0));
 
-    Index packed_line = -1;
-    for (Index unit = unit_begin; unit < unit_end; ++unit) {
-      const Index line = unit / layout_.chunks.parts;
-      if (line != packed_line) prepare_line(line);
-      packed_line = line;
-      compute_chunk(line, unit % layout_.chunks.parts);
+    while (unit_begin < unit_end) {
+      const Index line = unit_begin / layout_.chunks.parts;
+      const Index line_begin = line * layout_.chunks.parts;
+      const Index line_end = std::min(unit_end, line_begin + layout_.chunks.parts);
+      compute_line(line, {unit_begin - line_begin, line_end - line_begin});
+      unit_begin = line_end;
     }
   }
 
  private:
-  /// The pixels of one set as lanes: `runs` times `length` of them, `stride` apart in the source.
+  /// The pixels of one set: `runs` of `blocks.pixels` each, whose image rows are `pitch` apart.
   struct Pixels {
     Box box;
-    const Scalar* data = nullptr;
-    Index channel_step = 0;
     Index runs = 1;
-    Index length = 0;
-    Index padded = 0;  // length in sums
-    Index pitch = 0;   // of a row inside a run
-    Index sums = 0;    // where the set's sums begin
+    PixelBlocks blocks;
+    Index pitch = 0;
+    Index sums = 0;  // where the set's sums begin
     Index row_step = 0, pixel_step = 0;
   };
 
@@ -142,6 +144,7 @@ class TileTask {
   /// with the set's pixel `pixel`.
   struct StoredPhase {
     const Pixels* pixels = nullptr;
+    std::size_t set = 0;
     Index members = 1, member = 0;
     Index pixel = 0;
     Index first = 0, count = 0;
@@ -156,7 +159,6 @@ class TileTask {
     Scalar* halo;
     Scalar* gathered;
     Scalar* sums;
-    Index tap_count;
     std::size_t bytes;
   };
 
@@ -169,96 +171,94 @@ class TileTask {
     const Index halo = c.in_channels * tile.batch * halo_extent(c.axes[0], tile.q[0]) *
                        halo_extent(c.axes[1], tile.q[1]) * pitch;
     const Index runs = plan.gather ? 1 : tile.batch * tile.q[0];
-    const Index pixels = runs * round_up(tile.batch * tile.q[0] * tile.q[1] / runs *
-                                             (plan.gather ? tile.q[2] : pitch),
-                                         lanes);
-    Index tap_count = 0, gathered = 0, sums = 0;
-    for (const PhaseSet& set : layout.sets) {
-      Index taps = 0, rows = 0;
-      for (const Line& line : layout.lines) taps = std::max(taps, WeightLayout::taps(line, set));
-      for (Index chunk = 0; chunk < layout.chunks.parts; ++chunk)
-        rows = std::max(rows, layout.padded_rows(chunk, set));
-      tap_count = std::max(tap_count, taps);
-      gathered += taps * c.in_channels * pixels + lanes;
-      sums += rows * pixels;
+    const Index run = tile.batch * tile.q[0] * tile.q[1] / runs * (plan.gather ? tile.q[2] : pitch);
+    const Index pixels = runs * round_up(run, lanes);
+    Index tap_count = 0, rows = 0;
+    for (std::size_t set = 0; set < layout.sets.size(); ++set) {
+      rows += layout.total_rows(set);
+      for (const Line& line : layout.lines)
+        tap_count = std::max(tap_count, WeightLayout::taps(line, layout.sets[set]));
     }
+    const Index steps = tap_count * layout.channel_block;
+    // A packet between blocks, and no block is narrower than half of a full one.
+    const Index gathered = plan.gather ? pixels * steps + (2 * pixels + lanes) * lanes : 0;
     const auto sets = static_cast<Index>(layout.sets.size());
     const auto phases = static_cast<Index>(c.axes[2].phases.size());
     Scratch s{};
-    s.tap_count = tap_count;
     s.pixels = arena.take<Pixels>(sets);
-    s.pixel_taps = arena.take<Index>(sets * tap_count);
+    s.pixel_taps = arena.take<Index>(tap_count);
     s.weight_taps = arena.take<Index>(tap_count);
     s.phases = arena.take<StoredPhase>(phases);
     s.rows = arena.take<PhaseRow<Scalar>>(phases);
     s.halo = arena.take<Scalar>(halo + lanes);
-    s.gathered = arena.take<Scalar>(plan.gather ? gathered : 0);
-    s.sums = arena.take<Scalar>(sums);
+    s.gathered = arena.take<Scalar>(gathered);
+    s.sums = arena.take<Scalar>(rows * pixels);
     s.bytes = arena.used();
     return s;
   }
 
-  Index* pixel_taps(std::size_t set) const {
-    return scratch_.pixel_taps + static_cast<Index>(set) * scratch_.tap_count;
-  }
-
-  /// Finds, and gathers if so planned, the pixels of each set of a line.
-  void prepare_line(Index line_index) {
+  /// Computes chunks `[chunks.first, chunks.end)` of a line.
+  void compute_line(Index line_index, const Range& chunks) {
     const Line& line = layout_.lines[static_cast<std::size_t>(line_index)];
-    Scalar* gathered = scratch_.gathered;
     phase_count_ = 0;
+    Index sums = 0;
     for (std::size_t s = 0; s < layout_.sets.size(); ++s) {
       const PhaseSet& set = layout_.sets[s];
-      Box box{halo_.batch, {}, {}};
-      const std::array<Range, 3> ranges{Range{line.z->first, line.z->end()},
-                                        Range{line.y->first, line.y->end()},
-                                        Range{set.first, set.end()}};
-      for (std::size_t a = 0; a < 3; ++a) {
-        box.first[a] = std::max(q_[a].first, ranges[a].first);
-        box.count[a] = std::max<Index>(0, std::min(q_[a].end, ranges[a].end) - box.first[a]);
-      }
       Pixels& pixels = scratch_.pixels[s];
-      pixels = {};
-      pixels.box = box;
-      if (box.pixels() == 0) continue;
-      list_phases(set, pixels);
-      Index* offsets = pixel_taps(s);
-      if (plan_.gather) {
-        const Index padded = round_up(box.pixels(), lanes);
-        const std::array<Index, 3> in_strides{c_.axes[0].in_stride, c_.axes[1].in_stride,
-                                              c_.axes[2].in_stride};
-        gather_pixels(scratch_.halo, halo_, c_.in_channels, box, in_strides, line, set, padded,
-                      gathered);
-        const Index taps = WeightLayout::taps(line, set);
-        for (Index t = 0; t < taps; ++t) offsets[t] = t * c_.in_channels * padded;
-        pixels.data = gathered;
-        pixels.channel_step = padded;
-        pixels.runs = 1;
-        pixels.length = box.pixels();
-        pixels.pitch = box.count[2];
-        gathered += taps * c_.in_channels * padded + lanes;
-      } else {
-        const Index plane_y = halo_.extents[2], plane_z = plane_y * halo_.extents[1];
-        for (const Tap& tz : line.z->taps)
-          for (const Tap& ty : line.y->taps)
-            for (const Tap& tx : set.taps)
-              *offsets++ = (box.first[0] + tz.shift - halo_.first[0]) * plane_z +
-                           (box.first[1] + ty.shift - halo_.first[1]) * plane_y +
-                           (box.first[2] + tx.shift - halo_.first[2]);
-        pixels.data = scratch_.halo;
-        pixels.channel_step = halo_.plane();
-        pixels.runs = box.batch * box.count[0];
-        pixels.pitch = plane_y;
-        pixels.length = (box.count[1] - 1) * plane_y + box.count[2];
-      }
-      pixels.padded = round_up(pixels.length, lanes);
+      pixels = place_pixels(line, set);
+      if (pixels.box.pixels() == 0) continue;
+      const Index rows = layout_.rows_before(s, chunks.end) - layout_.rows_before(s, chunks.first);
+      const Index lane_pixels = pixels.runs * pixels.blocks.pixels;
+      pixels.sums = sums;
+      pixels.row_step = plan_.packing.weights_in_lanes ? 1 : lane_pixels;
+      pixels.pixel_step = plan_.packing.weights_in_lanes ? rows : 1;
+      sums += rows * lane_pixels;
+      list_phases(s, pixels);
+      multiply_set(line_index, s, chunks);
     }
     std::sort(scratch_.phases, scratch_.phases + phase_count_,
               [](const StoredPhase& a, const StoredPhase& b) { return a.first < b.first; });
+    for (Index chunk = chunks.first; chunk < chunks.end; ++chunk)
+      store_chunk(line, chunk, chunks.first);
+  }
+
+  /// The part of the tile that a line and set compute, and its order as lanes.
+  Pixels place_pixels(const Line& line, const PhaseSet& set) const {
+    const std::array<Range, 3> ranges{Range{line.z->first, line.z->end()},
+                                      Range{line.y->first, line.y->end()},
+                                      Range{set.first, set.end()}};
+    Pixels pixels;
+    Box& box = pixels.box;
+    box.batch = halo_.batch;
+    for (std::size_t a = 0; a < 3; ++a) {
+      box.first[a] = std::max(q_[a].first, ranges[a].first);
+      box.count[a] = std::max<Index>(0, std::min(q_[a].end, ranges[a].end) - box.first[a]);
+    }
+    pixels.runs = plan_.gather ? 1 : box.batch * box.count[0];
+    pixels.pitch = plan_.gather ? box.count[2] : halo_.extents[2];
+    const Index length =
+        plan_.gather ? box.pixels() : (box.count[1] - 1) * pixels.pitch + box.count[2];
+    if (plan_.packing.weights_in_lanes)
+      pixels.blocks = {length, max_rows(2), true};
+    else
+      pixels.blocks = {round_up(length, lanes), vectors_for(set) * lanes, false};
+    return pixels;
+  }
+
+  /// Packets of pixels in a micro-tile, the most that leave registers for the panel's rows.
+  Index vectors_for(const PhaseSet& set) const {
+    const Index rows =
+        Split::into_at_most(layout_.chunks.largest() * static_cast<Index>(set.members.size()),
+                            layout_.panel)
+            .largest();
+    Index vectors = 2;
+    while (vectors < max_vectors && max_rows(static_cast<int>(2 * vectors)) >= rows) vectors *= 2;
+    return vectors;
   }
 
   /// Appends the members of a set that have outputs in the tile.
-  void list_phases(const PhaseSet& set, const Pixels& pixels) {
+  void list_phases(std::size_t s, const Pixels& pixels) {
+    const PhaseSet& set = layout_.sets[s];
     const auto members = static_cast<Index>(set.members.size());
     for (Index r = 0; r < members; ++r) {
       const Phase& phase = *set.members[static_cast<std::size_t>(r)];
@@ -266,6 +266,7 @@ class TileTask {
       const Index end = std::min(pixels.box.first[2] + pixels.box.count[2], phase.end());
       if (first < end)
         scratch_.phases[phase_count_++] = {&pixels,
+                                           s,
                                            members,
                                            r,
                                            first - pixels.box.first[2],
@@ -274,85 +275,97 @@ class TileTask {
     }
   }
 
-  /// Where run `r` of a set's pixels starts in the source.
-  Index run_start(const Pixels& pixels, Index run) const {
-    if (plan_.gather) return 0;
-    const Index plane_z = halo_.extents[2] * halo_.extents[1];
-    return run / pixels.box.count[0] * plane_z * halo_.extents[0] +
-           run % pixels.box.count[0] * plane_z;
-  }
-
-  void compute_chunk(Index line_index, Index chunk) {
+  /// Sums of one set of a line, for a range of chunks.
+  void multiply_set(Index line_index, std::size_t s, const Range& chunks) {
     const Line& line = layout_.lines[static_cast<std::size_t>(line_index)];
-    Index sums = 0;
-    for (std::size_t s = 0; s < layout_.sets.size(); ++s) {
-      const PhaseSet& set = layout_.sets[s];
-      Pixels& pixels = scratch_.pixels[s];
-      if (pixels.box.pixels() == 0) continue;
-      const Index rows = layout_.padded_rows(chunk, set);
-      pixels.sums = sums;
-      pixels.row_step = plan_.packing.weights_in_lanes ? 1 : pixels.runs * pixels.padded;
-      pixels.pixel_step = plan_.packing.weights_in_lanes ? rows : 1;
-      sums += rows * pixels.runs * pixels.padded;
-
-      const Index depth = layout_.depth(c_, line, set);
-      Index rows_before = 0;
-      for (Index earlier = 0; earlier < chunk; ++earlier)
-        rows_before += layout_.padded_rows(earlier, set);
-      const Scalar* weights =
-          call_.weights + group_ * layout_.size +
-          layout_.offset[static_cast<std::size_t>(line_index) * layout_.sets.size() + s] +
-          depth * rows_before;
-      const Split panels = layout_.panels(chunk, set);
-      for (Index p = 0; p < panels.parts; ++p) {
-        const Index row = panels.begin(p) * layout_.lane_multiple;
-        const Index width = panels.end(p) * layout_.lane_multiple - row;
-        multiply_panel(s, WeightLayout::taps(line, set), weights + depth * row, row, width);
-      }
-    }
-    store_chunk(line, chunk);
-  }
-
-  /// Sums of one panel of `width` rows, from row `row` of the chunk.
-  void multiply_panel(std::size_t s, Index taps, const Scalar* weights, Index row, Index width) {
+    const PhaseSet& set = layout_.sets[s];
     const Pixels& pixels = scratch_.pixels[s];
-    const bool weights_in_lanes = plan_.packing.weights_in_lanes;
+    const Index taps = WeightLayout::taps(line, set);
+    const Scalar* weights =
+        call_.weights + group_ * layout_.size +
+        layout_.offset[static_cast<std::size_t>(line_index) * layout_.sets.size() + s];
+    if (!plan_.gather) set_halo_taps(line, set, pixels.box);
+    pixel_tap_step_ = 0;
     for (Index c0 = 0; c0 < c_.in_channels; c0 += layout_.channel_block) {
       const Index depth = std::min(layout_.channel_block, c_.in_channels - c0);
-      for (Index t = 0; t < taps; ++t) scratch_.weight_taps[t] = t * depth * width;
-      const Operand<Scalar> weight_operand{weights, scratch_.weight_taps, width};
-      for (Index run = 0; run < pixels.runs; ++run) {
-        const Scalar* data = pixels.data + run_start(pixels, run) + c0 * pixels.channel_step;
-        const auto multiply = [&](Index first, Index rows, Index vectors) {
-          const Operand<Scalar> pixel_operand{data + first, pixel_taps(s), pixels.channel_step};
-          Scalar* sums = scratch_.sums + pixels.sums + row * pixels.row_step +
-                         (run * pixels.padded + first) * pixels.pixel_step;
-          find_micro_kernel<Scalar>(rows, vectors)(
-              taps, depth, weights_in_lanes ? weight_operand : pixel_operand,
-              weights_in_lanes ? pixel_operand : weight_operand, sums,
-              weights_in_lanes ? pixels.pixel_step : pixels.row_step, c0 > 0);
-        };
-        if (weights_in_lanes) {
-          const Index vectors = width / lanes;
-          const Split blocks =
-              Split::into_at_most(pixels.length, max_rows(static_cast<int>(vectors)));
-          for (Index b = 0; b < blocks.parts; ++b)
-            multiply(blocks.begin(b), blocks.end(b) - blocks.begin(b), vectors);
-        } else {
-          Index vectors = 2;
-          while (vectors < max_vectors && max_rows(static_cast<int>(2 * vectors)) >= width)
-            vectors *= 2;
-          for (Index first = 0; first < pixels.padded; first += vectors * lanes) {
-            while (vectors * lanes > pixels.padded - first) vectors /= 2;
-            multiply(first, width, vectors);
-          }
+      const Scalar* halo = scratch_.halo + c0 * halo_.plane();
+      if (plan_.gather)
+        gather_pixels(halo, halo_, depth, pixels.box,
+                      {c_.axes[0].in_stride, c_.axes[1].in_stride, c_.axes[2].in_stride}, line, set,
+                      pixels.blocks, scratch_.gathered);
+      for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        const Index chunk_row = layout_.rows_before(s, chunk);
+        const Split panels = layout_.panels(chunk, set);
+        for (Index p = 0; p < panels.parts; ++p) {
+          const Index row = chunk_row + panels.begin(p) * layout_.lane_multiple;
+          const Index width = (panels.end(p) - panels.begin(p)) * layout_.lane_multiple;
+          multiply_panel(pixels, taps, depth, weights + taps * depth * row, halo,
+                         row - layout_.rows_before(s, chunks.first), width, c0 > 0);
         }
       }
-      weights += taps * depth * width;
+      weights += taps * depth * layout_.total_rows(s);
     }
   }
 
-  void store_chunk(const Line& line, Index chunk) {
+  /// Where each tap reads in the halo, from the box's first pixel.
+  void set_halo_taps(const Line& line, const PhaseSet& set, const Box& box) {
+    const Index plane_y = halo_.extents[2], plane_z = plane_y * halo_.extents[1];
+    Index* offset = scratch_.pixel_taps;
+    for (const Tap& z : line.z->taps)
+      for (const Tap& y : line.y->taps)
+        for (const Tap& x : set.taps)
+          *offset++ = (box.first[0] + z.shift - halo_.first[0]) * plane_z +
+                      (box.first[1] + y.shift - halo_.first[1]) * plane_y +
+                      (box.first[2] + x.shift - halo_.first[2]);
+  }
+
+  /// Where run `run` starts in the halo.
+  Index run_start(const Box& box, Index run) const {
+    const Index plane_z = halo_.extents[2] * halo_.extents[1];
+    return (run / box.count[0] * halo_.extents[0] + run % box.count[0]) * plane_z;
+  }
+
+  /// Sums of one panel: `width` rows from `row`, for one block of `depth` channels.
+  void multiply_panel(const Pixels& pixels, Index taps, Index depth, const Scalar* weights,
+                      const Scalar* halo, Index row, Index width, bool accumulate) {
+    const bool weights_in_lanes = plan_.packing.weights_in_lanes;
+    for (Index t = 0; t < taps; ++t) scratch_.weight_taps[t] = t * depth * width;
+    const Operand<Scalar> weight_operand{weights, scratch_.weight_taps, width};
+    for (Index run = 0; run < pixels.runs; ++run)
+      for (Index b = 0; b < pixels.blocks.parts(); ++b) {
+        const Index first = pixels.blocks.begin(b), size = pixels.blocks.size(b);
+        Operand<Scalar> pixel_operand{halo, scratch_.pixel_taps, halo_.plane()};
+        if (plan_.gather) {
+          if (const Index step = depth * size; step != pixel_tap_step_) {
+            for (Index t = 0; t < taps; ++t) scratch_.pixel_taps[t] = t * step;
+            pixel_tap_step_ = step;
+          }
+          pixel_operand.data =
+              scratch_.gathered + gathered_begin(pixels.blocks, b, taps * depth, lanes);
+          pixel_operand.channel_step = size;
+        } else {
+          pixel_operand.data += run_start(pixels.box, run) + first;
+        }
+        Scalar* sums = scratch_.sums + pixels.sums + row * pixels.row_step +
+                       (run * pixels.blocks.pixels + first) * pixels.pixel_step;
+        if (weights_in_lanes) {
+          find_micro_kernel<Scalar>(size, width / lanes)(taps, depth, weight_operand, pixel_operand,
+                                                         sums, pixels.pixel_step, accumulate);
+          continue;
+        }
+        for (Index done = 0, vectors = pixels.blocks.width / lanes; done < size;
+             done += vectors * lanes) {
+          while (vectors * lanes > size - done) vectors /= 2;
+          Operand<Scalar> part = pixel_operand;
+          part.data += done;
+          find_micro_kernel<Scalar>(width, vectors)(taps, depth, part, weight_operand, sums + done,
+                                                    pixels.row_step, accumulate);
+        }
+      }
+  }
+
+  /// Writes the outputs of a chunk; the sums begin with chunk `first_chunk`.
+  void store_chunk(const Line& line, Index chunk, Index first_chunk) {
     PhaseRow<Scalar>* rows = scratch_.rows;
     if (phase_count_ == 0) return;
     // All sets of a line have the same rows of q.
@@ -369,8 +382,10 @@ class TileTask {
               const Index image = n * box.count[0] + z;
               const Index pixel =
                   phase.pixel + y * pixels.pitch +
-                  image * (plan_.gather ? box.count[1] * pixels.pitch : pixels.padded);
-              const Index row = (m - layout_.chunks.begin(chunk)) * phase.members + phase.member;
+                  image * (plan_.gather ? box.count[1] * pixels.pitch : pixels.blocks.pixels);
+              const Index row = layout_.rows_before(phase.set, chunk) -
+                                layout_.rows_before(phase.set, first_chunk) +
+                                (m - layout_.chunks.begin(chunk)) * phase.members + phase.member;
               rows[i] = {
                   scratch_.sums + pixels.sums + row * pixels.row_step + pixel * pixels.pixel_step,
                   pixels.pixel_step, phase.first, phase.count};
@@ -394,6 +409,7 @@ class TileTask {
   Halo halo_;
   Scratch scratch_;
   Index phase_count_ = 0;
+  Index pixel_tap_step_ = 0;  // of gathered pixels, as `pixel_taps` holds it
 };
 
 /// How a schedule is shared among threads: tiles, and parts of their rows where tiles are few.

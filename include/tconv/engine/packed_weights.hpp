@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <list>
-#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "tconv/engine/correlate.hpp"
+#include "tconv/engine/memory.hpp"
 
 namespace tconv::engine {
 
@@ -24,26 +24,21 @@ class PackedWeights {
   /// The weights as `schedule` wants them; valid as long as the object.
   const Scalar* get(const Schedule& schedule) const {
     const std::lock_guard lock(mutex_);
-    for (const Variant& variant : variants_)
-      if (variant.signature == schedule.layout().signature) return variant.elements();
+    for (Variant& variant : variants_)
+      if (variant.signature == schedule.layout().signature) return variant.elements;
     Variant& variant = variants_.emplace_back();
+    variant.elements = reinterpret_cast<Scalar*>(
+        variant.memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
+    pack_all_weights(schedule, source_, variant.elements);
     variant.signature = schedule.layout().signature;
-    variant.memory.resize(static_cast<std::size_t>(schedule.weight_size()) + Variant::slack);
-    pack_all_weights(schedule, source_, variant.elements());
-    return variant.elements();
+    return variant.elements;
   }
 
  private:
   struct Variant {
-    static constexpr std::size_t slack = Arena::alignment / sizeof(Scalar);
     std::vector<Index> signature;
-    std::vector<Scalar> memory;
-
-    Scalar* elements() const {
-      void* aligned = const_cast<Scalar*>(memory.data());
-      std::size_t space = memory.size() * sizeof(Scalar);
-      return static_cast<Scalar*>(std::align(Arena::alignment, 1, aligned, space));
-    }
+    Memory memory;
+    Scalar* elements = nullptr;
   };
 
   WeightSource<Scalar> source_;

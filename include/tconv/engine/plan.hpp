@@ -98,6 +98,7 @@ struct WeightLayout {
   Index panel = 1;               // most rows of a panel
   Index lane_multiple = 1;       // rows of a chunk are padded to this
   std::vector<Index> offset;     // first element of (line, set)
+  std::vector<Index> row_begin;  // first padded row of (set, chunk), with the end of each set
   Index size = 0;                // elements of one group
   std::vector<Index> signature;  // equal where weights are packed alike
 
@@ -114,6 +115,12 @@ struct WeightLayout {
   Index padded_rows(Index chunk, const PhaseSet& set) const {
     return round_up(rows(chunk, set), lane_multiple);
   }
+  /// Padded rows of a set before a chunk; `chunks.parts` asks for all.
+  Index rows_before(std::size_t set, Index chunk) const {
+    return row_begin[set * static_cast<std::size_t>(chunks.parts + 1) +
+                     static_cast<std::size_t>(chunk)];
+  }
+  Index total_rows(std::size_t set) const { return rows_before(set, chunks.parts); }
   /// The panels of a chunk. In lanes, whole packets.
   Split panels(Index chunk, const PhaseSet& set) const {
     return Split::into_at_most(padded_rows(chunk, set) / lane_multiple, panel / lane_multiple);
@@ -142,11 +149,18 @@ inline WeightLayout make_weight_layout(const Correlation& c, const Packing& pack
   // 2 % of the work.
   layout.channel_block = std::clamp<Index>(256 / static_cast<Index>(taps), 1, c.in_channels);
 
+  for (const PhaseSet& set : layout.sets) {
+    Index row = 0;
+    for (Index chunk = 0; chunk < layout.chunks.parts; ++chunk) {
+      layout.row_begin.push_back(row);
+      row += layout.padded_rows(chunk, set);
+    }
+    layout.row_begin.push_back(row);
+  }
   for (const Line& line : layout.lines)
-    for (const PhaseSet& set : layout.sets) {
+    for (std::size_t s = 0; s < layout.sets.size(); ++s) {
       layout.offset.push_back(layout.size);
-      for (Index chunk = 0; chunk < layout.chunks.parts; ++chunk)
-        layout.size += layout.depth(c, line, set) * layout.padded_rows(chunk, set);
+      layout.size += layout.depth(c, line, layout.sets[s]) * layout.total_rows(s);
     }
   layout.signature = {layout.panel, layout.lane_multiple, layout.chunks.parts};
   const auto sign = [&](const std::vector<Tap>& list) {
@@ -213,36 +227,33 @@ inline Index halo_extent(const PhasedAxis& axis, Index q) {
   return (q - 1) * axis.in_stride + shift_range(axis).size();
 }
 
-/// Scratch for the pixels of a tile, in elements.
+/// Scratch of a tile, in elements: the pixels with their halo, the sums of a line, and the pixels
+/// gathered for one channel block.
 inline Index tile_elements(const Correlation& c, const WeightLayout& layout, bool gather,
                            const Tile& tile) {
-  Index halo = tile.batch, pixels = tile.batch, copies = 0;
+  Index halo = tile.batch, pixels = tile.batch, rows = 0;
   for (std::size_t a = 0; a < 3; ++a) {
     halo *= halo_extent(c.axes[a], tile.q[a]);
     pixels *= tile.q[a];
   }
-  if (gather)
-    for (const Line& line : layout.lines) {
-      Index taps = 0;
-      for (const PhaseSet& set : layout.sets) taps += WeightLayout::taps(line, set);
-      copies = std::max(copies, taps);
-    }
-  return c.in_channels * (halo + copies * pixels);
+  for (std::size_t s = 0; s < layout.sets.size(); ++s) rows += layout.total_rows(s);
+  return c.in_channels * halo + (rows + (gather ? 256 : 0)) * pixels;
 }
 
-/// Shrinks the tile from the whole image until its pixels take a part of the second-level cache,
-/// outermost axis first, so that rows stay long.
+/// Shrinks the tile from the whole image until its scratch fits the budget, outermost axis first,
+/// so that rows stay long.
 inline Tile choose_tile(const Correlation& c, const WeightLayout& layout, bool gather, Index budget,
                         Index lane_count) {
   Tile tile{std::max<Index>(c.batch, 1),
             {q_range(c.axes[0]).size(), q_range(c.axes[1]).size(), q_range(c.axes[2]).size()}};
   const auto too_large = [&] {
-    const Index pixels = tile.batch * tile.q[0] * tile.q[1] * tile.q[2];
-    return pixels > 2 * lane_count &&
-           (tile_elements(c, layout, gather, tile) > budget || pixels > budget / 64);
+    return tile.batch * tile.q[0] * tile.q[1] * tile.q[2] > 2 * lane_count &&
+           tile_elements(c, layout, gather, tile) > budget;
   };
-  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]})
-    while (too_large() && *extent > 1) *extent = ceil_div(*extent, 2);
+  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
+    const Index whole = *extent;
+    for (Index parts = 2; too_large() && *extent > 1; ++parts) *extent = ceil_div(whole, parts);
+  }
   return tile;
 }
 
@@ -269,7 +280,7 @@ inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
       const auto depth = static_cast<double>(layout.depth(c, line, set));
       const Index pixels =
           gather ? tile.batch * nz * ny * nx : tile.batch * nz * ((ny - 1) * pitch + nx);
-      if (gather) cycles += depth * rows * (1.5 + 1.2 * static_cast<double>(nx) / lanes);
+      if (gather) cycles += depth * rows * (3 + 1.2 * static_cast<double>(nx) / lanes);
       for (Index chunk = 0; chunk < layout.chunks.parts; chunk += layout.chunks.parts - 1) {
         // Chunks differ by one channel at most: the first and last stand for all.
         const double weight =
@@ -294,8 +305,9 @@ inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
             rows * static_cast<double>(nx) * static_cast<double>(layout.rows(chunk, set));
         const bool whole_rows =
             packing.weights_in_lanes ? set.members.size() >= 8 : layout.sets.size() == 1;
+        // Weights come from beyond the second-level cache, at 8 bytes a cycle or so.
         const double weights_streamed =
-            depth * static_cast<double>(layout.padded_rows(chunk, set)) / 8;
+            depth * static_cast<double>(layout.padded_rows(chunk, set)) / 2;
         cycles += weight *
                   (std::max(product * depth * static_cast<double>(panels.parts), weights_streamed) +
                    outputs * (whole_rows ? 0.3 : 1.2) + 30 * rows);
@@ -305,8 +317,8 @@ inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
   return cycles * tiles * static_cast<double>(c.groups);
 }
 
-/// The cheapest plan. `pixel_budget` bounds the pixels of a tile, in elements.
-inline Plan make_plan(const Correlation& c, Index lane_count, Index pixel_budget) {
+/// The cheapest plan. `budget` bounds the scratch of a tile, in elements.
+inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
   const bool unit_stride = std::all_of(c.axes.begin(), c.axes.end(),
@@ -317,7 +329,7 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index pixel_budget
       const WeightLayout layout = make_weight_layout(c, packing, lane_count);
       for (const bool gather : {false, true}) {
         if (!gather && !unit_stride) continue;
-        const Tile tile = choose_tile(c, layout, gather, pixel_budget, lane_count);
+        const Tile tile = choose_tile(c, layout, gather, budget, lane_count);
         const double cycles = estimate_cycles(c, layout, packing, gather, tile, lane_count);
         if (cycles < best.cycles) best = {packing, gather, tile, cycles};
       }
