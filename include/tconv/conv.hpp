@@ -28,9 +28,9 @@ auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
 ///                 `(N, in..., C_in)` or `(in..., C_in)`. 1, 2 or 3 spatial axes
 /// \param weight   `(C_out, C_in / groups, kernel...)`, in both data formats
 /// \param bias     `(C_out)`, added to every output of its channel
-/// \param options  stride, padding, dilation, groups, data format; output padding is not looked at
-/// \returns a tensor like `x` with `C_out` channels and the extents of `conv_output_extents`
-/// \throws std::invalid_argument if shapes or options do not fit together
+/// \param options  stride, padding, dilation, groups, data format; output padding must be valid,
+/// and changes nothing \returns a tensor like `x` with `C_out` channels and the extents of
+/// `conv_output_extents` \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
 template <detail::NoWorkspace X, class W>
 auto conv(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {

@@ -74,7 +74,7 @@ struct ConvOptions {
   PerAxis<R, Index> stride = 1;
   PerAxis<R, Padding> padding = 0;
   /// Rows that `conv_transpose` adds at the end of an axis, to choose among the inputs that `conv`
-  /// would map to one extent. `conv` does not look at it.
+  /// would map to one extent. It does not change `conv`.
   PerAxis<R, Index> output_padding = 0;
   PerAxis<R, Index> dilation = 1;
   Index groups = 1;

@@ -33,6 +33,22 @@ std::array<T, 3> engine_order(const std::array<T, static_cast<std::size_t>(R)>& 
   return result;
 }
 
+/// Whether one input position meets each output once. That is a product with a matrix, whatever the
+/// number of axes.
+inline bool is_matrix_product(const std::array<Axis, 3>& axes) {
+  return std::all_of(axes.begin(), axes.end(), [](const Axis& axis) {
+    return axis.coarse == 1 && axis.dilation == 1 && axis.before == 0 && axis.fine == axis.kernel;
+  });
+}
+
+/// The axes of such a product as one, so that the engine stores whole images as rows. Tensors are
+/// dense, and the stride of the last axis is that of the joined one.
+inline Axis join_axes(const std::array<Axis, 3>& axes) {
+  Axis joined;
+  joined.fine = joined.kernel = axes[0].fine * axes[1].fine * axes[2].fine;
+  return joined;
+}
+
 template <int R, class T>
 std::array<Index, 3> engine_strides(const TensorView<T, R + 2>& view, int layout) {
   Extents<R> own{};
@@ -61,7 +77,8 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
                                       int layout) {
   constexpr Index lanes = Packet<Scalar>::size;
   constexpr bool gather = direction == Direction::gather;
-  const auto axes = engine_order<R>(geometry.axes(), layout, Axis{});
+  auto axes = engine_order<R>(geometry.axes(), layout, Axis{});
+  if (is_matrix_product(axes)) axes = {Axis{}, Axis{}, join_axes(axes)};
   std::array<Index, 25> key{gather,
                             lanes,
                             sizeof(Scalar),
@@ -88,8 +105,14 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
 /// no term of the sum would make a NaN. Reads all elements of a dense tensor.
 template <class Scalar>
 bool all_finite(const Scalar* data, Index size) {
-  return (Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(data, size) * Scalar(0))
-             .sum() == Scalar(0);
+  // Independent sums, as many as fill the SIMD registers' latency.
+  constexpr Index ways = 64;
+  std::array<Scalar, static_cast<std::size_t>(ways)> sums{};
+  Index i = 0;
+  for (; i + ways <= size; i += ways)
+    for (Index j = 0; j < ways; ++j) sums[static_cast<std::size_t>(j)] += data[i + j] * Scalar(0);
+  for (; i < size; ++i) sums[0] += data[i] * Scalar(0);
+  return std::all_of(sums.begin(), sums.end(), [](Scalar sum) { return sum == Scalar(0); });
 }
 
 /// Direct loops, then the epilogue.

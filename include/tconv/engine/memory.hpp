@@ -21,14 +21,14 @@ class Memory {
     if (bytes > size_) {
       block_.reset();
       size_ = 0;
-      const std::size_t rounded =
-          bytes < huge_page ? bytes : (bytes + huge_page - 1) / huge_page * huge_page;
-      const std::align_val_t alignment{bytes < huge_page ? cache_line : huge_page};
+      const bool large = bytes >= huge_page / 4;
+      const std::size_t rounded = large ? (bytes + huge_page - 1) / huge_page * huge_page : bytes;
+      const std::align_val_t alignment{large ? huge_page : cache_line};
       block_ = {static_cast<std::byte*>(::operator new(rounded, alignment)), Delete{alignment}};
       size_ = rounded;
 #ifdef MADV_HUGEPAGE
       // Advice: what it returns does not matter.
-      if (rounded >= huge_page) static_cast<void>(madvise(block_.get(), rounded, MADV_HUGEPAGE));
+      if (large) static_cast<void>(madvise(block_.get(), rounded, MADV_HUGEPAGE));
 #endif
     }
     return block_.get();

@@ -77,29 +77,48 @@ struct Halo {
   Index plane() const { return batch * extents[0] * extents[1] * extents[2]; }
 };
 
+/// Writes whole packets of zeros from `begin` until `end` is passed.
+template <class Scalar>
+void zero_packets(Scalar* begin, const Scalar* end) {
+  using P = detail::Packet<Scalar>;
+  for (; begin < end; begin += P::size) P::store(begin, P::broadcast(Scalar(0)));
+}
+
+/// Exactly `count` elements; short rows are many, and a call for each would cost more than the
+/// copy.
+template <class Scalar>
+void copy_row(const Scalar* from, Index step, Index count, Scalar* to) {
+  using P = detail::Packet<Scalar>;
+  if (step == 1 && count >= P::size) {
+    for (Index i = 0; i + P::size <= count; i += P::size) P::store(to + i, P::load(from + i));
+    P::store(to + count - P::size, P::load(from + count - P::size));
+  } else {
+    for (Index i = 0; i < count; ++i) to[i] = from[i * step];
+  }
+}
+
+/// Copies the pixels of a tile. Zeros are written by whole packets before what follows them, so
+/// `to` has a packet to spare at its end.
 template <class Scalar>
 void pack_halo(const Image<const Scalar>& x, Index channels, const std::array<Index, 3>& in,
                const Halo& halo, Scalar* to) {
-  const Index left = std::clamp<Index>(-halo.first[2], 0, halo.extents[2]);
-  const Index right = std::clamp<Index>(in[2] - halo.first[2], left, halo.extents[2]);
-  const Index step = x.strides[2];
+  const Index pitch = halo.extents[2];
+  const Index left = std::clamp<Index>(-halo.first[2], 0, pitch);
+  const Index right = std::clamp<Index>(in[2] - halo.first[2], left, pitch);
   for (Index c = 0; c < channels; ++c)
     for (Index n = 0; n < halo.batch; ++n)
       for (Index z = halo.first[0]; z < halo.first[0] + halo.extents[0]; ++z)
-        for (Index y = halo.first[1]; y < halo.first[1] + halo.extents[1];
-             ++y, to += halo.extents[2]) {
+        for (Index y = halo.first[1]; y < halo.first[1] + halo.extents[1]; ++y, to += pitch) {
           if (z < 0 || z >= in[0] || y < 0 || y >= in[1]) {
-            std::fill(to, to + halo.extents[2], Scalar(0));
+            zero_packets(to, to + pitch);
             continue;
           }
           const Scalar* row = x.data + n * x.batch_stride + c * x.channel_stride +
-                              z * x.strides[0] + y * x.strides[1] + (halo.first[2] + left) * step;
-          std::fill(to, to + left, Scalar(0));
-          if (step == 1)
-            std::copy(row, row + (right - left), to + left);
-          else
-            for (Index i = 0; i < right - left; ++i) to[left + i] = row[i * step];
-          std::fill(to + right, to + halo.extents[2], Scalar(0));
+                              z * x.strides[0] + y * x.strides[1] +
+                              (halo.first[2] + left) * x.strides[2];
+          zero_packets(to, to + left);
+          copy_row(row, x.strides[2], right - left, to + left);
+          zero_packets(to + right, to + pitch);
         }
 }
 

@@ -303,14 +303,16 @@ inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
         }
         const double outputs =
             rows * static_cast<double>(nx) * static_cast<double>(layout.rows(chunk, set));
-        const bool whole_rows =
-            packing.weights_in_lanes ? set.members.size() >= 8 : layout.sets.size() == 1;
+        // Phases interleave by packets, or lie side by side in lanes; else one by one, and out of
+        // lanes a cache line apart.
+        const double store = packing.weights_in_lanes ? (set.members.size() >= 8 ? 0.5 : 4)
+                                                      : (layout.sets.size() == 1 ? 0.4 : 1.2);
         // Weights come from beyond the second-level cache, at 8 bytes a cycle or so.
         const double weights_streamed =
             depth * static_cast<double>(layout.padded_rows(chunk, set)) / 2;
         cycles += weight *
                   (std::max(product * depth * static_cast<double>(panels.parts), weights_streamed) +
-                   outputs * (whole_rows ? 0.3 : 1.2) + 30 * rows);
+                   outputs * store + 30 * rows);
         if (layout.chunks.parts == 1) break;
       }
     }

@@ -77,10 +77,16 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, Index stride, Scal
   }
   if (adjacent && done == 0) {
     done = common;
-    for (Index j = 0; j < done; ++j)
-      for (Index r = 0; r < row_count; ++r)
-        y[rows[0].first + j * stride + r] =
-            finish(f, static_cast<Scalar>(rows[r].sums[j * rows[r].step] + bias), channel);
+    // Phases whose sums follow one another are copied together.
+    for (Index r = 0, next = 0; r < row_count; r = next) {
+      for (next = r + 1; next < row_count && rows[next].sums == rows[next - 1].sums + 1;) ++next;
+      for (Index j = 0; j < done; ++j) {
+        const Scalar* sums = rows[r].sums + j * rows[r].step;
+        Scalar* out = y + rows[r].first + j * stride;
+        for (Index i = 0; i < next - r; ++i)
+          out[i] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);
+      }
+    }
   }
   for (Index r = 0; r < row_count; ++r)
     for (Index j = done; j < rows[r].count; ++j)

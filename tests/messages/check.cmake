@@ -1,0 +1,33 @@
+# cmake -DCXX=... -DINCLUDE=... -DEIGEN=... -DSOURCE=wrong_types.cpp -P check.cmake
+#
+# Compiles SOURCE and compares the errors with the sentences in its comments, one by one.
+execute_process(
+  COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${CXX} -std=c++20 -fsyntax-only
+    -I ${INCLUDE} -isystem ${EIGEN} ${SOURCE}
+  RESULT_VARIABLE failed ERROR_VARIABLE output)
+if(NOT failed)
+  message(FATAL_ERROR "wrong types compile")
+endif()
+
+# Lists split at semicolons, which the compiler's notes contain.
+string(REPLACE ";" "," output "${output}")
+string(REGEX MATCHALL "[^\n]* error: [^\n]*" errors "${output}")
+file(STRINGS ${SOURCE} sentences REGEX "^ +// tconv: ")
+foreach(sentence IN LISTS sentences)
+  string(REGEX REPLACE "^ +// " "" sentence "${sentence}")
+  set(found FALSE)
+  foreach(error IN LISTS errors)
+    string(FIND "${error}" "${sentence}" at)
+    if(NOT at EQUAL -1)
+      set(found TRUE)
+      list(REMOVE_ITEM errors "${error}")
+      break()
+    endif()
+  endforeach()
+  if(NOT found)
+    message(SEND_ERROR "no error says: ${sentence}")
+  endif()
+endforeach()
+foreach(error IN LISTS errors)
+  message(SEND_ERROR "an error that no comment announces: ${error}")
+endforeach()

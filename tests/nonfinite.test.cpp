@@ -1,0 +1,56 @@
+#include <cmath>
+#include <limits>
+
+#include "support/catch.hpp"
+#include "support/problem.hpp"
+
+using namespace support;
+using tconv::Direction;
+
+namespace {
+
+/// Replaces about one value in `rarity` by NaN, infinity or minus infinity.
+void spoil(Random& random, std::vector<float>& values, int rarity) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float bad[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity};
+  std::uniform_int_distribution<int> draw(0, rarity - 1), kind(0, 2);
+  for (float& value : values)
+    if (draw(random) == 0) value = bad[kind(random)];
+}
+
+/// Whether the results are equal, NaN where the other is NaN. Sums of small integers and infinities
+/// do not depend on their order.
+bool same(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](float u, float v) { return u == v || (std::isnan(u) && std::isnan(v)); });
+}
+
+bool pads(const Problem& p) {
+  for (std::size_t a = 0; a < 3; ++a)
+    if (p.before[a] > 0 || p.after[a] > 0) return true;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("NaN and infinity reach the outputs whose sums hold them, and no others") {
+  Random random(21);
+  for (int i = 0; i < 300; ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                                     i % 5 == 0 ? 20 : 7);
+    Data<float> data = random_integers<float>(random, p);
+    const int which = i / 2 % 3;
+    if (which != 1) spoil(random, data.x, 40);
+    // Whether conv multiplies a NaN of the weight with padding is left open.
+    if (which != 0 && (p.scatters() || !pads(p))) spoil(random, data.w, 40);
+    spoil(random, data.bias, 10);
+    const auto expected = reference(p, data);
+    INFO(p << " spoiled " << which);
+    for (const Implementation implementation :
+         {Implementation::scatter, Implementation::sparse, Implementation::production,
+          Implementation::layer}) {
+      INFO("implementation " << static_cast<int>(implementation));
+      REQUIRE(same(run(implementation, p, data), expected));
+    }
+  }
+}
