@@ -140,14 +140,21 @@ class TileTask {
     Index row_step = 0, pixel_step = 0;
   };
 
-  /// One phase of the innermost axis on the tile: `count` outputs from `first`, whose sums begin
-  /// with the set's pixel `pixel`.
+  /// Phases of the innermost axis on the tile that follow one another in the sums and in the
+  /// output: `count` outputs each from `first`, whose sums begin with the set's pixel `pixel`.
   struct StoredPhase {
     const Pixels* pixels = nullptr;
     std::size_t set = 0;
     Index members = 1, member = 0;
     Index pixel = 0;
     Index first = 0, count = 0;
+    Index width = 1;
+
+    /// Whether `next` can be stored together with this one.
+    bool continues_with(const StoredPhase& next) const {
+      return pixels == next.pixels && pixels->row_step == 1 && next.member == member + width &&
+             next.pixel == pixel && next.count == count && next.first == first + width;
+    }
   };
 
   struct Scratch {
@@ -210,16 +217,30 @@ class TileTask {
       const Index rows = layout_.rows_before(s, chunks.end) - layout_.rows_before(s, chunks.first);
       const Index lane_pixels = pixels.runs * pixels.blocks.pixels;
       pixels.sums = sums;
-      pixels.row_step = plan_.packing.weights_in_lanes ? 1 : lane_pixels;
-      pixels.pixel_step = plan_.packing.weights_in_lanes ? rows : 1;
+      pixels.row_step = plan_.packing.weights_in_lanes() ? 1 : lane_pixels;
+      pixels.pixel_step = plan_.packing.weights_in_lanes() ? rows : 1;
       sums += rows * lane_pixels;
       list_phases(s, pixels);
       multiply_set(line_index, s, chunks);
     }
-    std::sort(scratch_.phases, scratch_.phases + phase_count_,
-              [](const StoredPhase& a, const StoredPhase& b) { return a.first < b.first; });
+    join_phases();
     for (Index chunk = chunks.first; chunk < chunks.end; ++chunk)
       store_chunk(line, chunk, chunks.first);
+  }
+
+  /// Sorts the phases by output, and joins those that are stored together.
+  void join_phases() {
+    StoredPhase* const phases = scratch_.phases;
+    std::sort(phases, phases + phase_count_,
+              [](const StoredPhase& a, const StoredPhase& b) { return a.first < b.first; });
+    Index joined = 0;
+    for (Index i = 1; i < phase_count_; ++i) {
+      if (phases[joined].continues_with(phases[i]))
+        ++phases[joined].width;
+      else
+        phases[++joined] = phases[i];
+    }
+    phase_count_ = std::min(phase_count_, joined + 1);
   }
 
   /// The part of the tile that a line and set compute, and its order as lanes.
@@ -238,8 +259,8 @@ class TileTask {
     pixels.pitch = plan_.gather ? box.count[2] : halo_.extents[2];
     const Index length =
         plan_.gather ? box.pixels() : (box.count[1] - 1) * pixels.pitch + box.count[2];
-    if (plan_.packing.weights_in_lanes)
-      pixels.blocks = {length, max_rows(2), true};
+    if (plan_.packing.weights_in_lanes())
+      pixels.blocks = {length, max_rows(plan_.packing.weight_packets), true};
     else
       pixels.blocks = {round_up(length, lanes), vectors_for(set) * lanes, false};
     return pixels;
@@ -328,7 +349,7 @@ class TileTask {
   /// Sums of one panel: `width` rows from `row`, for one block of `depth` channels.
   void multiply_panel(const Pixels& pixels, Index taps, Index depth, const Scalar* weights,
                       const Scalar* halo, Index row, Index width, bool accumulate) {
-    const bool weights_in_lanes = plan_.packing.weights_in_lanes;
+    const bool weights_in_lanes = plan_.packing.weights_in_lanes();
     for (Index t = 0; t < taps; ++t) scratch_.weight_taps[t] = t * depth * width;
     const Operand<Scalar> weight_operand{weights, scratch_.weight_taps, width};
     for (Index run = 0; run < pixels.runs; ++run)
@@ -348,18 +369,17 @@ class TileTask {
         }
         Scalar* sums = scratch_.sums + pixels.sums + row * pixels.row_step +
                        (run * pixels.blocks.pixels + first) * pixels.pixel_step;
-        if (weights_in_lanes) {
-          find_micro_kernel<Scalar>(size, width / lanes)(taps, depth, weight_operand, pixel_operand,
-                                                         sums, pixels.pixel_step, accumulate);
-          continue;
-        }
-        for (Index done = 0, vectors = pixels.blocks.width / lanes; done < size;
-             done += vectors * lanes) {
-          while (vectors * lanes > size - done) vectors /= 2;
-          Operand<Scalar> part = pixel_operand;
-          part.data += done;
-          find_micro_kernel<Scalar>(width, vectors)(taps, depth, part, weight_operand, sums + done,
-                                                    pixels.row_step, accumulate);
+        // The lane operand in whole micro-tiles, then in halves.
+        const Index lane_total = weights_in_lanes ? width : size;
+        const Index rows = weights_in_lanes ? size : width;
+        for (Index done = 0, vectors = max_vectors; done < lane_total; done += vectors * lanes) {
+          while (vectors * lanes > lane_total - done || max_rows(static_cast<int>(vectors)) < rows)
+            vectors /= 2;
+          Operand<Scalar> lane_operand = weights_in_lanes ? weight_operand : pixel_operand;
+          lane_operand.data += done;
+          find_micro_kernel<Scalar>(rows, vectors)(
+              taps, depth, lane_operand, weights_in_lanes ? pixel_operand : weight_operand,
+              sums + done, weights_in_lanes ? pixels.pixel_step : pixels.row_step, accumulate);
         }
       }
   }
@@ -388,7 +408,7 @@ class TileTask {
                                 (m - layout_.chunks.begin(chunk)) * phase.members + phase.member;
               rows[i] = {
                   scratch_.sums + pixels.sums + row * pixels.row_step + pixel * pixels.pixel_step,
-                  pixels.pixel_step, phase.first, phase.count};
+                  pixels.pixel_step, phase.first, phase.count, phase.width};
             }
             Scalar* out =
                 call_.y.data + (n_ + n) * call_.y.batch_stride + channel * call_.y.channel_stride +

@@ -77,11 +77,14 @@ struct Halo {
   Index plane() const { return batch * extents[0] * extents[1] * extents[2]; }
 };
 
-/// Writes whole packets of zeros from `begin` until `end` is passed.
+/// Writes whole packets of zeros from `begin` until `end` is passed. Mostly one: short of a loop,
+/// which the compiler would make a call.
 template <class Scalar>
 void zero_packets(Scalar* begin, const Scalar* end) {
   using P = detail::Packet<Scalar>;
-  for (; begin < end; begin += P::size) P::store(begin, P::broadcast(Scalar(0)));
+  const auto zero = P::broadcast(Scalar(0));
+  if (begin < end) P::store(begin, zero);
+  for (Scalar* to = begin + P::size; to < end; to += P::size) P::store(to, zero);
 }
 
 /// Exactly `count` elements; short rows are many, and a call for each would cost more than the

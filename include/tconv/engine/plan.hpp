@@ -80,12 +80,14 @@ struct Line {
 
 /// The choices that decide how weights are packed.
 struct Packing {
-  /// Weights are the lanes of the micro-kernel and pixels are broadcast, not the reverse.
-  bool weights_in_lanes = false;
+  /// 0: pixels are the lanes of the micro-kernel, and weights are broadcast. Else weights are the
+  /// lanes, this many packets of them, and pixels are broadcast: the fewer pixels, the more
+  /// packets.
+  int weight_packets = 0;
   /// See `make_phase_sets`.
   bool merge = false;
 
-  friend bool operator==(const Packing&, const Packing&) = default;
+  bool weights_in_lanes() const { return weight_packets > 0; }
 };
 
 /// Weights in the order in which the micro-kernel reads them; depends on the layer and on
@@ -140,8 +142,8 @@ inline WeightLayout make_weight_layout(const Correlation& c, const Packing& pack
     for (const Line& line : layout.lines)
       taps = std::max(taps, static_cast<std::size_t>(WeightLayout::taps(line, set)));
   }
-  layout.panel = packing.weights_in_lanes ? 2 * lane_count : max_rows(2);
-  layout.lane_multiple = packing.weights_in_lanes ? lane_count : 1;
+  layout.panel = packing.weights_in_lanes() ? packing.weight_packets * lane_count : max_rows(2);
+  layout.lane_multiple = packing.weights_in_lanes() ? lane_count : 1;
   // A chunk fills a panel, so that the micro-tile is as large as the registers allow.
   layout.chunks = Split::into_at_most(
       c.out_channels, std::max<Index>(1, layout.panel / static_cast<Index>(members)));
@@ -278,8 +280,8 @@ inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
       const Index nx = std::min(tile.q[2], set.count);
       const auto rows = static_cast<double>(tile.batch * nz * ny);
       const auto depth = static_cast<double>(layout.depth(c, line, set));
-      const Index pixels =
-          gather ? tile.batch * nz * ny * nx : tile.batch * nz * ((ny - 1) * pitch + nx);
+      const Index runs = gather ? 1 : tile.batch * nz;
+      const Index length = gather ? tile.batch * nz * ny * nx : (ny - 1) * pitch + nx;
       if (gather) cycles += depth * rows * (3 + 1.2 * static_cast<double>(nx) / lanes);
       for (Index chunk = 0; chunk < layout.chunks.parts; chunk += layout.chunks.parts - 1) {
         // Chunks differ by one channel at most: the first and last stand for all.
@@ -287,26 +289,29 @@ inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
             layout.chunks.parts == 1 ? 1 : static_cast<double>(layout.chunks.parts) / 2;
         const Split panels = layout.panels(chunk, set);
         const auto rows_of_panel = static_cast<double>(panels.largest());
-        double product;
-        if (packing.weights_in_lanes) {
-          const double vectors = rows_of_panel;
-          const double block = std::min<double>(static_cast<double>(pixels), max_rows(2));
-          const double calls = static_cast<double>(pixels) / block;
-          product = calls * std::max({vectors * block / 2, (vectors + block) / 2, 4.0});
+        double product = static_cast<double>(runs);
+        if (packing.weights_in_lanes()) {
+          const Split blocks = Split::into_at_most(length, max_rows(packing.weight_packets));
+          const auto block = static_cast<double>(length) / static_cast<double>(blocks.parts);
+          product *= static_cast<double>(blocks.parts) *
+                     std::max({rows_of_panel * block / 2, (rows_of_panel + block) / 2, 4.0,
+                               // Wide panels pass from the second-level cache for each block.
+                               rows_of_panel > 2 && blocks.parts > 1 ? 2 * rows_of_panel : 0});
         } else {
-          const double vectors = static_cast<double>(ceil_div(pixels, lane_count));
+          const auto vectors = static_cast<double>(ceil_div(length, lane_count));
           const double block = rows_of_panel > 7 ? 2 : rows_of_panel > 3 ? 4 : 8;
           const double used = std::min(block, vectors);
-          product = vectors / used *
-                    std::max({rows_of_panel * used / 2,
-                              (rows_of_panel + used * (gather ? 1 : 2)) / 2, 4.0});
+          product *= vectors / used *
+                     std::max({rows_of_panel * used / 2,
+                               (rows_of_panel + used * (gather ? 1 : 2)) / 2, 4.0});
         }
         const double outputs =
             rows * static_cast<double>(nx) * static_cast<double>(layout.rows(chunk, set));
         // Phases interleave by packets, or lie side by side in lanes; else one by one, and out of
         // lanes a cache line apart.
-        const double store = packing.weights_in_lanes ? (set.members.size() >= 8 ? 0.5 : 4)
-                                                      : (layout.sets.size() == 1 ? 0.4 : 1.2);
+        const double store = packing.weights_in_lanes() ? (set.members.size() >= 8 ? 0.5 : 4)
+                             : layout.sets.size() == 1 && c.axes[2].out_stride <= 4 ? 0.4
+                                                                                    : 1.5;
         // Weights come from beyond the second-level cache, at 8 bytes a cycle or so.
         const double weights_streamed =
             depth * static_cast<double>(layout.padded_rows(chunk, set)) / 2;
@@ -325,9 +330,9 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
   best.cycles = std::numeric_limits<double>::infinity();
   const bool unit_stride = std::all_of(c.axes.begin(), c.axes.end(),
                                        [](const PhasedAxis& axis) { return axis.in_stride == 1; });
-  for (const bool weights_in_lanes : {false, true})
+  for (const int weight_packets : {0, 2, 4, 8})
     for (const bool merge : {false, true}) {
-      const Packing packing{weights_in_lanes, merge};
+      const Packing packing{weight_packets, merge};
       const WeightLayout layout = make_weight_layout(c, packing, lane_count);
       for (const bool gather : {false, true}) {
         if (!gather && !unit_stride) continue;

@@ -26,13 +26,15 @@ Scalar finish(const F& f, const Scalar& value, Index channel) {
     return f(value);
 }
 
-/// The sums of one phase along one output row: element j belongs to output `first + j * stride`.
+/// The sums of `width` phases that follow one another, along one output row: element `j * step + i`
+/// belongs to output `first + j * stride + i`.
 template <class Scalar>
 struct PhaseRow {
   const Scalar* sums = nullptr;
   Index step = 1;
   Index first = 0;
   Index count = 0;
+  Index width = 1;
 };
 
 /// Writes the first `count` elements of `phases` rows that follow one another in the output.
@@ -48,17 +50,17 @@ void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, I
 template <class Scalar, class F>
 void store_row(const PhaseRow<Scalar>* rows, Index row_count, Index stride, Scalar bias,
                Index channel, const F& f, Scalar* y, Index y_step) {
-  Index common = rows[0].count;
-  bool adjacent = y_step == 1 && row_count == stride;
-  for (Index r = 0; r < row_count; ++r) {
-    common = std::min(common, rows[r].count);
-    adjacent = adjacent && rows[r].first == rows[0].first + r;
-  }
   Index done = 0;
-  if (adjacent && rows[0].step == 1) {
-    done = common;
+  if (y_step == 1 && row_count == stride && stride <= 4 && rows[0].step == 1) {
+    bool adjacent = true;
+    done = rows[0].count;
+    for (Index r = 0; r < row_count; ++r) {
+      adjacent = adjacent && rows[r].first == rows[0].first + r;
+      done = std::min(done, rows[r].count);
+    }
+    if (!adjacent) done = 0;
     Scalar* out = y + rows[0].first;
-    switch (stride) {
+    switch (adjacent ? stride : 0) {
       case 1:
         store_interleaved<1>(rows, done, bias, channel, f, out);
         break;
@@ -72,26 +74,20 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, Index stride, Scal
         store_interleaved<4>(rows, done, bias, channel, f, out);
         break;
       default:
-        done = 0;
-    }
-  }
-  if (adjacent && done == 0) {
-    done = common;
-    // Phases whose sums follow one another are copied together.
-    for (Index r = 0, next = 0; r < row_count; r = next) {
-      for (next = r + 1; next < row_count && rows[next].sums == rows[next - 1].sums + 1;) ++next;
-      for (Index j = 0; j < done; ++j) {
-        const Scalar* sums = rows[r].sums + j * rows[r].step;
-        Scalar* out = y + rows[r].first + j * stride;
-        for (Index i = 0; i < next - r; ++i)
-          out[i] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);
-      }
+        break;
     }
   }
   for (Index r = 0; r < row_count; ++r)
-    for (Index j = done; j < rows[r].count; ++j)
-      y[(rows[r].first + j * stride) * y_step] =
-          finish(f, static_cast<Scalar>(rows[r].sums[j * rows[r].step] + bias), channel);
+    for (Index j = done; j < rows[r].count; ++j) {
+      const Scalar* sums = rows[r].sums + j * rows[r].step;
+      Scalar* out = y + (rows[r].first + j * stride) * y_step;
+      if (y_step == 1)
+        for (Index i = 0; i < rows[r].width; ++i)
+          out[i] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);
+      else
+        for (Index i = 0; i < rows[r].width; ++i)
+          out[i * y_step] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);
+    }
 }
 
 }  // namespace tconv::engine
