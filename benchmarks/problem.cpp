@@ -1,0 +1,96 @@
+#include "problem.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <tconv/engine/microkernel.hpp>
+
+using Eigen::Index;
+
+namespace {
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+  return parts;
+}
+
+double product(const std::array<Index, 3>& extents) {
+  return static_cast<double>(
+      std::accumulate(extents.begin(), extents.end(), Index{1}, std::multiplies<>()));
+}
+
+}  // namespace
+
+std::array<Index, 3> Problem::out() const {
+  std::array<Index, 3> extents{};
+  for (std::size_t a = 0; a < 3; ++a)
+    extents[a] = (in[a] - 1) * stride[a] - 2 * padding[a] + dilation[a] * (kernel[a] - 1) + 1 +
+                 output_padding[a];
+  return extents;
+}
+
+double Problem::flops() const {
+  return 2.0 * static_cast<double>(batch * in_channels * out_channels / groups) * product(kernel) *
+         product(in);
+}
+
+double Problem::bytes() const {
+  return sizeof(float) *
+         (static_cast<double>(batch * in_channels) * product(in) +
+          static_cast<double>(batch * out_channels) * product(out()) +
+          static_cast<double>(in_channels * out_channels / groups) * product(kernel));
+}
+
+std::vector<Problem> read_problems(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("cannot read " + path);
+  std::vector<Problem> problems;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    const auto fields = split(line, ',');
+    Problem p;
+    p.name = fields[0];
+    p.batch = std::stol(fields[2]);
+    p.in_channels = std::stol(fields[3]);
+    p.out_channels = std::stol(fields[4]);
+    p.groups = std::stol(fields[11]);
+    std::size_t field = 5;
+    for (auto* values : {&p.in, &p.kernel, &p.stride, &p.padding, &p.output_padding, &p.dilation}) {
+      const auto numbers = split(fields[field++], 'x');
+      p.axes = static_cast<int>(numbers.size());
+      for (std::size_t a = 0; a < numbers.size(); ++a) (*values)[a] = std::stol(numbers[a]);
+    }
+    problems.push_back(p);
+  }
+  return problems;
+}
+
+double probe_peak() {
+  using namespace tconv::engine;
+  constexpr Index depth = 256, lanes = tconv::detail::Packet<float>::size;
+  constexpr int rows = max_rows(2);
+  alignas(64) static std::array<float, 2 * lanes> pixels{};
+  alignas(64) static std::array<float, rows> weights{};
+  static std::array<float, rows * 2 * lanes> sums{};
+  const Index tap = 0;
+  const auto kernel = find_micro_kernel<float>(rows, 2);
+  // Operands that stay in registers or the nearest cache leave the arithmetic as the only limit.
+  const auto run = [&] {
+    for (int i = 0; i < 200; ++i)
+      kernel(1, depth, {pixels.data(), &tap, 0}, {weights.data(), &tap, 0}, sums.data(), 2 * lanes,
+             false);
+  };
+  double best = 0;
+  for (int repetition = 0; repetition < 20; ++repetition) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    best = std::max(best, 200.0 * 2 * depth * rows * 2 * lanes / time.count());
+  }
+  return best;
+}
