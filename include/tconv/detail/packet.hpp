@@ -28,6 +28,12 @@ struct Packet {
   }
 };
 
+/// Asks for the cache line of an address, which need not be valid.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE void prefetch(const Scalar* address) {
+  Eigen::internal::prefetch(address);
+}
+
 /// SIMD registers of the instruction set.
 inline constexpr int simd_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
 

@@ -79,14 +79,15 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
   constexpr bool gather = direction == Direction::gather;
   auto axes = engine_order<R>(geometry.axes(), layout, Axis{});
   if (is_matrix_product(axes)) axes = {Axis{}, Axis{}, join_axes(axes)};
-  std::array<Index, 25> key{gather,
+  std::array<Index, 26> key{gather,
                             lanes,
                             sizeof(Scalar),
+                            workspace.threads(),
                             geometry.batch(),
                             geometry.groups(),
                             geometry.coarse_channels(),
                             geometry.fine_channels()};
-  std::size_t next = 7;
+  std::size_t next = 8;
   for (const Axis& axis : axes)
     for (const Index value :
          {axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.before})
@@ -97,7 +98,7 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
                                  gather ? geometry.fine_channels() : geometry.coarse_channels(),
                                  gather ? geometry.coarse_channels() : geometry.fine_channels(),
                                  axes),
-        lanes, engine::scratch_budget<Scalar>());
+        lanes, engine::scratch_budget<Scalar>(), workspace.threads());
   });
 }
 
@@ -155,7 +156,12 @@ struct Production {
         auto* packed = reinterpret_cast<Scalar*>(workspace.weight_scratch(
             static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
         engine::pack_all_weights(
-            schedule, weight_source<direction, R>(weight, geometry.groups(), layout), packed);
+            schedule, weight_source<direction, R>(weight, geometry.groups(), layout), packed,
+            [&](Index tasks, const auto& pack) {
+              workspace.parallel_for(tasks,
+                                     static_cast<int>(std::min<Index>(workspace.threads(), tasks)),
+                                     [&](Index task, int) { pack(task); });
+            });
         engine::correlate(
             engine::Call<Scalar, engine::Identity>{
                 schedule, packed, bias, engine_image<R>(x, layout), engine_image<R>(y, layout), f},

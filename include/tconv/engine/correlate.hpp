@@ -24,14 +24,11 @@ struct TaskGrid {
     const Correlation& c = schedule.correlation();
     const Tile& tile = schedule.plan().tile;
     batches = ceil_div(c.batch, tile.batch);
-    Index count = batches * c.groups;
-    for (std::size_t a = 0; a < 3; ++a) {
-      tiles[a] = ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
-      count *= tiles[a];
-    }
+    for (std::size_t a = 0; a < 3; ++a) tiles[a] = ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
     const WeightLayout& layout = schedule.layout();
-    units.size = static_cast<Index>(layout.lines.size()) * layout.chunks.parts;
-    const Index wanted = threads > 1 ? 4 * threads : 1;
+    units.size = layout.lines() * layout.chunks().parts;
+    const Index count = count_tiles(c, tile);
+    const Index wanted = threads > 1 ? 2 * threads : 1;
     units.parts = count == 0 ? 1 : std::clamp<Index>(ceil_div(wanted, count), 1, units.size);
   }
   Index size(Index groups) const {

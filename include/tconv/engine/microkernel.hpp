@@ -19,9 +19,10 @@
 ///
 /// Size of the tile: two FMA units of latency 4 need 8 independent sums or more. Two loads a cycle
 /// feed two FMAs a cycle if `rows + vectors <= rows * vectors`, so one vector is slow and two are
-/// enough. What remains is to fill the registers: all but 4 (the lane operand's `vectors`, at most
-/// two at once, one broadcast, one spare) hold sums: 14x2 with 32 registers, 6x2 with 16.
+/// enough. What remains is to fill the registers: all but the lane operand's `vectors`, one
+/// broadcast and one spare hold sums: 14x2 or 6x4 with 32 registers, 6x2 with 16.
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -29,8 +30,8 @@
 
 namespace tconv::engine {
 
-/// Where an operand of the micro-kernel lies: tap `t`, channel `c` starts at
-/// `data + tap_offset(t) + c * channel_step`.
+/// Where an operand of the micro-kernel lies: channel `c`, tap `t` starts at
+/// `data + c * channel_step + tap_offsets[t]`.
 template <class Scalar>
 struct Operand {
   const Scalar* data;
@@ -38,44 +39,64 @@ struct Operand {
   Index channel_step;
 };
 
-inline constexpr int max_sums = detail::simd_registers - 4;
-inline constexpr int max_vectors = 8;
-
 /// Rows of the largest tile with that many vectors.
-constexpr int max_rows(int vectors) { return vectors == 1 ? max_sums / 2 : max_sums / vectors; }
+constexpr int max_rows(int vectors) {
+  return (detail::simd_registers - 2 - std::max(vectors, 2)) / std::max(vectors, 2);
+}
+
+/// How far ahead weights are fetched: they come from beyond the second-level cache, and the hardware
+/// does not see that a stream of one cache line a step will go on.
+inline constexpr Index prefetch_steps = 64;
+
+inline constexpr int max_vectors = max_rows(8) > 0 ? 8 : 4;
+
+/// Calls `f` with the compile-time numbers 0 to `count - 1`. With a loop in its place g++ keeps the
+/// tile in memory.
+template <int count, class F>
+EIGEN_ALWAYS_INLINE void unrolled(const F& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (f(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, count>{});
+}
 
 /// Adds the products of all taps and `depth` channels to the tile `sums[row * sums_step + lane]`,
-/// or overwrites it.
+/// or overwrites it. Taps are inside, so that those of one channel find its pixels in the
+/// first-level cache.
 template <class Scalar, int rows, int vectors>
 void micro_kernel(Index taps, Index depth, const Operand<Scalar>& lanes,
                   const Operand<Scalar>& broadcasts, Scalar* sums, Index sums_step,
                   bool accumulate) {
   using P = detail::Packet<Scalar>;
-  typename P::Type tile[rows][vectors];
+  constexpr auto row = [](auto i) { return i / vectors; };
+  constexpr auto vector = [](auto i) { return i % vectors; };
+  typename P::Type tile[rows * vectors];
+  const auto sum = [&](auto i) { return sums + row(i) * sums_step + vector(i) * P::size; };
   if (accumulate)
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < vectors; ++v) tile[r][v] = P::load(sums + r * sums_step + v * P::size);
+    unrolled<rows * vectors>([&](auto i) { tile[i] = P::load(sum(i)); });
   else
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < vectors; ++v) tile[r][v] = P::broadcast(Scalar(0));
+    unrolled<rows * vectors>([&](auto i) { tile[i] = P::broadcast(Scalar(0)); });
 
-  for (Index t = 0; t < taps; ++t) {
-    const Scalar* lane = lanes.data + lanes.tap_offsets[t];
-    const Scalar* broadcast = broadcasts.data + broadcasts.tap_offsets[t];
-    for (Index c = 0; c < depth; ++c) {
+  const Scalar *lane_channel = lanes.data, *broadcast_channel = broadcasts.data;
+  for (Index c = 0; c < depth; ++c) {
+    for (Index t = 0; t < taps; ++t) {
+      const Scalar* lane = lane_channel + lanes.tap_offsets[t];
+      const Scalar* broadcast = broadcast_channel + broadcasts.tap_offsets[t];
+      detail::prefetch(broadcast + prefetch_steps * rows);
       typename P::Type x[vectors];
-      for (int v = 0; v < vectors; ++v) x[v] = P::load(lane + v * P::size);
-      for (int r = 0; r < rows; ++r) {
-        const typename P::Type s = P::broadcast(broadcast[r]);
-        for (int v = 0; v < vectors; ++v) tile[r][v] = P::multiply_add(s, x[v], tile[r][v]);
-      }
-      lane += lanes.channel_step;
-      broadcast += broadcasts.channel_step;
+      unrolled<vectors>([&](auto v) { x[v] = P::load(lane + v * P::size); });
+      unrolled<rows>([&](auto r) {
+        const auto s = P::broadcast(broadcast[r]);
+        unrolled<vectors>([&](auto v) {
+          auto& element = tile[r * vectors + v];
+          element = P::multiply_add(s, x[v], element);
+        });
+      });
     }
+    lane_channel += lanes.channel_step;
+    broadcast_channel += broadcasts.channel_step;
   }
-
-  for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < vectors; ++v) P::store(sums + r * sums_step + v * P::size, tile[r][v]);
+  unrolled<rows * vectors>([&](auto i) { P::store(sum(i), tile[i]); });
 }
 
 template <class Scalar>
@@ -109,7 +130,7 @@ MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
     case 4:
       return table::kernels<Scalar, 4>[row];
     default:
-      return table::kernels<Scalar, 8>[row];
+      return table::kernels<Scalar, max_vectors>[row];
   }
 }
 

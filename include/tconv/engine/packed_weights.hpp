@@ -1,17 +1,35 @@
 #pragma once
 
 /// \file
-/// The packed weights of a layer.
+/// The packed weights of a call, and those that a layer keeps.
 
 #include <cstddef>
 #include <list>
 #include <mutex>
 #include <vector>
 
-#include "tconv/engine/correlate.hpp"
 #include "tconv/engine/memory.hpp"
+#include "tconv/engine/pack.hpp"
+#include "tconv/engine/schedule.hpp"
 
 namespace tconv::engine {
+
+/// Packs the weights of all groups. `parallel_for(tasks, f)` calls `f(task)` for every task.
+template <class Scalar, class ParallelFor>
+void pack_all_weights(const Schedule& schedule, const WeightSource<Scalar>& source, Scalar* to,
+                      const ParallelFor& parallel_for) {
+  const WeightLayout& layout = schedule.layout();
+  const Index chunks = layout.chunks().parts;
+  const auto products = static_cast<Index>(layout.products().size());
+  parallel_for(schedule.correlation().groups * products * chunks, [&](Index task) {
+    const Index chunk = task % chunks, product = task / chunks % products;
+    const Index group = task / chunks / products;
+    WeightSource<Scalar> of_group = source;
+    of_group.data += group * source.group_stride;
+    pack_weights(layout, static_cast<std::size_t>(product), chunk, of_group,
+                 to + group * layout.size());
+  });
+}
 
 /// Weights in every packing that has been asked for. Which packing is best depends on the image's
 /// extents, so the first call with new extents may pack once more. Safe to share between threads.
@@ -25,12 +43,14 @@ class PackedWeights {
   const Scalar* get(const Schedule& schedule) const {
     const std::lock_guard lock(mutex_);
     for (Variant& variant : variants_)
-      if (variant.signature == schedule.layout().signature) return variant.elements;
+      if (variant.signature == schedule.signature()) return variant.elements;
     Variant& variant = variants_.emplace_back();
     variant.elements = reinterpret_cast<Scalar*>(
         variant.memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-    pack_all_weights(schedule, source_, variant.elements);
-    variant.signature = schedule.layout().signature;
+    pack_all_weights(schedule, source_, variant.elements, [](Index tasks, const auto& pack) {
+      for (Index task = 0; task < tasks; ++task) pack(task);
+    });
+    variant.signature = schedule.signature();
     return variant.elements;
   }
 

@@ -1,346 +1,175 @@
 #pragma once
 
 /// \file
-/// How a correlation is cut into matrix products, and the cost model that chooses the cut.
-///
-/// A *line* is one phase of each outer axis. A *phase set* is the phases of the innermost axis that
-/// are computed together because they read the same taps: the product has a row for each output
-/// channel and member. The weights of a line and set are one matrix
-///
-///     rows (channel, member)  x  depth (channel block, tap, channel),
-///
-/// multiplied with the pixels q of the set's box, one tile of the image at a time.
+/// The cost model, and the plan it chooses.
 
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <vector>
 
-#include "tconv/engine/microkernel.hpp"
-#include "tconv/engine/taps.hpp"
+#include "tconv/engine/tile.hpp"
 
 namespace tconv::engine {
-
-/// `size` things in `parts` nearly equal consecutive parts.
-struct Split {
-  Index size = 0;
-  Index parts = 1;
-
-  constexpr Index begin(Index part) const { return part * size / parts; }
-  constexpr Index end(Index part) const { return begin(part + 1); }
-  constexpr Index largest() const { return ceil_div(size, parts); }
-  static constexpr Split into_at_most(Index size, Index part) {
-    return {size, std::max<Index>(1, ceil_div(size, part))};
-  }
-};
-
-constexpr Index round_up(Index value, Index multiple) {
-  return ceil_div(value, multiple) * multiple;
-}
-
-struct PhaseSet {
-  Index first = 0;
-  Index count = 0;
-  std::vector<Tap> taps;
-  std::vector<const Phase*> members;
-
-  Index end() const { return first + count; }
-};
-
-/// Whether two phases read the same taps, so that their rows can share one product.
-inline bool same_shifts(const std::vector<Tap>& a, const std::vector<Tap>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Tap& s, const Tap& t) { return s.shift == t.shift; });
-}
-
-/// The phases of the innermost axis in sets. With `merge`, phases whose q-ranges differ share a set
-/// too, whose range is the union: more rows, at the price of a few pixels computed for nothing.
-inline std::vector<PhaseSet> make_phase_sets(const PhasedAxis& axis, bool merge) {
-  std::vector<PhaseSet> sets;
-  for (const Phase& phase : axis.phases) {
-    const auto fits = [&](const PhaseSet& set) {
-      return same_shifts(set.taps, phase.taps) &&
-             (merge || (set.first == phase.first && set.count == phase.count));
-    };
-    auto set = std::find_if(sets.begin(), sets.end(), fits);
-    if (set == sets.end())
-      set = sets.insert(sets.end(), {phase.first, phase.count, phase.taps, {}});
-    const Index end = std::max(set->end(), phase.end());
-    set->first = std::min(set->first, phase.first);
-    set->count = end - set->first;
-    set->members.push_back(&phase);
-  }
-  return sets;
-}
-
-struct Line {
-  const Phase* z;
-  const Phase* y;
-};
-
-/// The choices that decide how weights are packed.
-struct Packing {
-  /// 0: pixels are the lanes of the micro-kernel, and weights are broadcast. Else weights are the
-  /// lanes, this many packets of them, and pixels are broadcast: the fewer pixels, the more
-  /// packets.
-  int weight_packets = 0;
-  /// See `make_phase_sets`.
-  bool merge = false;
-
-  bool weights_in_lanes() const { return weight_packets > 0; }
-};
-
-/// Weights in the order in which the micro-kernel reads them; depends on the layer and on
-/// `Packing`, not on the image's extents beyond which taps it can reach.
-struct WeightLayout {
-  std::vector<Line> lines;
-  std::vector<PhaseSet> sets;
-  Split chunks;                  // output channels whose rows are computed and stored together
-  Index channel_block = 1;       // input channels that one call of the micro-kernel sums over
-  Index panel = 1;               // most rows of a panel
-  Index lane_multiple = 1;       // rows of a chunk are padded to this
-  std::vector<Index> offset;     // first element of (line, set)
-  std::vector<Index> row_begin;  // first padded row of (set, chunk), with the end of each set
-  Index size = 0;                // elements of one group
-  std::vector<Index> signature;  // equal where weights are packed alike
-
-  Index depth(const Correlation& c, const Line& line, const PhaseSet& set) const {
-    return c.in_channels * taps(line, set);
-  }
-  static Index taps(const Line& line, const PhaseSet& set) {
-    return static_cast<Index>(line.z->taps.size() * line.y->taps.size() * set.taps.size());
-  }
-  /// Rows of a chunk in a set, before padding.
-  Index rows(Index chunk, const PhaseSet& set) const {
-    return (chunks.end(chunk) - chunks.begin(chunk)) * static_cast<Index>(set.members.size());
-  }
-  Index padded_rows(Index chunk, const PhaseSet& set) const {
-    return round_up(rows(chunk, set), lane_multiple);
-  }
-  /// Padded rows of a set before a chunk; `chunks.parts` asks for all.
-  Index rows_before(std::size_t set, Index chunk) const {
-    return row_begin[set * static_cast<std::size_t>(chunks.parts + 1) +
-                     static_cast<std::size_t>(chunk)];
-  }
-  Index total_rows(std::size_t set) const { return rows_before(set, chunks.parts); }
-  /// The panels of a chunk. In lanes, whole packets.
-  Split panels(Index chunk, const PhaseSet& set) const {
-    return Split::into_at_most(padded_rows(chunk, set) / lane_multiple, panel / lane_multiple);
-  }
-};
-
-inline WeightLayout make_weight_layout(const Correlation& c, const Packing& packing,
-                                       Index lane_count) {
-  WeightLayout layout;
-  for (const Phase& z : c.axes[0].phases)
-    for (const Phase& y : c.axes[1].phases) layout.lines.push_back({&z, &y});
-  layout.sets = make_phase_sets(c.axes[2], packing.merge);
-
-  std::size_t members = 1, taps = 1;
-  for (const PhaseSet& set : layout.sets) {
-    members = std::max(members, set.members.size());
-    for (const Line& line : layout.lines)
-      taps = std::max(taps, static_cast<std::size_t>(WeightLayout::taps(line, set)));
-  }
-  layout.panel = packing.weights_in_lanes() ? packing.weight_packets * lane_count : max_rows(2);
-  layout.lane_multiple = packing.weights_in_lanes() ? lane_count : 1;
-  // A chunk fills a panel, so that the micro-tile is as large as the registers allow.
-  layout.chunks = Split::into_at_most(
-      c.out_channels, std::max<Index>(1, layout.panel / static_cast<Index>(members)));
-  // 256 steps keep a weight panel in a third of the first-level cache, and make reloading the sums
-  // 2 % of the work.
-  layout.channel_block = std::clamp<Index>(256 / static_cast<Index>(taps), 1, c.in_channels);
-
-  for (const PhaseSet& set : layout.sets) {
-    Index row = 0;
-    for (Index chunk = 0; chunk < layout.chunks.parts; ++chunk) {
-      layout.row_begin.push_back(row);
-      row += layout.padded_rows(chunk, set);
-    }
-    layout.row_begin.push_back(row);
-  }
-  for (const Line& line : layout.lines)
-    for (std::size_t s = 0; s < layout.sets.size(); ++s) {
-      layout.offset.push_back(layout.size);
-      layout.size += layout.depth(c, line, layout.sets[s]) * layout.total_rows(s);
-    }
-  layout.signature = {layout.panel, layout.lane_multiple, layout.chunks.parts};
-  const auto sign = [&](const std::vector<Tap>& list) {
-    layout.signature.push_back(static_cast<Index>(list.size()));
-    for (const Tap& tap : list) layout.signature.push_back(tap.kernel);
-  };
-  for (const Line& line : layout.lines) {
-    sign(line.z->taps);
-    sign(line.y->taps);
-  }
-  for (const PhaseSet& set : layout.sets) {
-    layout.signature.push_back(static_cast<Index>(set.members.size()));
-    for (const Phase* phase : set.members) sign(phase->taps);
-  }
-  return layout;
-}
-
-/// The part of the image that one task computes: batch entries and a box of q.
-struct Tile {
-  Index batch = 1;
-  std::array<Index, 3> q{1, 1, 1};
-};
 
 /// Everything decided about one call.
 struct Plan {
   Packing packing;
-  /// Pixels are copied out for each tap; otherwise taps are offsets into one copy with a halo.
-  bool gather = false;
   Tile tile;
   double cycles = 0;
 };
 
-/// Bounds of q over all phases of an axis.
-struct Range {
-  Index first = 0;
-  Index end = 0;
-  Index size() const { return end - first; }
+/// Estimated cycles of one core. The unit is a cycle of two fused multiply-adds of a packet, or two
+/// loads. Constants are measured on AVX-512; what matters is their ratio.
+class CostModel {
+ public:
+  CostModel(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+            const Tile& tile, Index lane_count)
+      : c_(c), layout_(layout), packing_(packing), tile_(tile), lanes_(lane_count) {}
+
+  double cycles() const {
+    double sum = 0;
+    for (std::size_t p = 0; p < layout_.products().size(); ++p) {
+      if (p % layout_.line_size() == 0) sum += pack(p);
+      const Box box = box_of(p);
+      sum += multiply(p, box) + stream_weights(p) + store(p, box);
+    }
+    return sum * static_cast<double>(count_tiles(c_, tile_));
+  }
+
+ private:
+  struct Box {
+    std::array<Index, 3> count;
+    std::array<Index, 3> extents;
+    double rows, pixels;
+  };
+
+  Box box_of(std::size_t p) const {
+    const auto count = pixel_counts(layout_.product(p), tile_);
+    const auto rows = static_cast<double>(tile_.batch * count[0] * count[1]);
+    return {count, window_extents(c_, packing_, count, tile_), rows,
+            rows * static_cast<double>(count[2])};
+  }
+
+  double packets(Index elements) const {
+    return static_cast<double>(ceil_div(elements, lanes_));
+  }
+
+  /// One copy of each window of a line, row by row. A line finds the pixels that the one before it
+  /// has left.
+  double pack(std::size_t line) const {
+    if (line > 0 && packing_.copied_axes < 2 && layout_.channel_blocks().parts == 1) return 0;
+    const auto extents = box_of(line).extents;
+    const auto rows = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
+                                          c_.in_channels * tile_.batch * extents[0] * extents[1]);
+    const double row = c_.axes[2].in_stride == 1 ? 1.5 * packets(extents[2])
+                                                 : 1.2 * static_cast<double>(extents[2]);
+    return rows * (6 + row);
+  }
+
+  /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
+  double step(Index rows, Index vectors, bool aligned) const {
+    const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
+    // Loads across cache lines count twice; one prefetch and two offsets.
+    const double loads = r + (aligned ? v : 1.8 * v) + 2;
+    return std::max({r * v / 2, loads / 2, 4.0});
+  }
+
+  double tile_overhead(Index rows, Index vectors) const {
+    const double reload = layout_.channel_blocks().parts > 1 ? 4 : 2;
+    return 25 + reload * static_cast<double>(rows * vectors);
+  }
+
+  double multiply(std::size_t p, const Box& box) const {
+    const PixelRuns runs(tile_.batch, box.count, box.extents);
+    const double steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
+    const double calls = static_cast<double>(layout_.channel_blocks().parts);
+    const bool aligned = packing_.weights_in_lanes() ||
+                         (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
+    const auto micro_tile = [&](Index rows, Index vectors) {
+      return steps * step(rows, vectors, aligned) + calls * tile_overhead(rows, vectors);
+    };
+    const Split panels = layout_.panels(p, 0);
+    const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
+    double panel = 0;
+    if (packing_.weights_in_lanes()) {
+      const Index block = ceil_div(runs.length, blocks.parts());
+      // A wide panel leaves the first-level cache, and comes back for each block.
+      const double reload = blocks.parts() > 1 ? 2 * static_cast<double>(panels.largest()) : 0;
+      double width = 0;
+      for (Index done = 0, v = packing_.weight_packets; done < panels.largest(); done += v) {
+        while (v > panels.largest() - done) v /= 2;
+        width += micro_tile(block, v);
+      }
+      panel = static_cast<double>(blocks.parts()) * std::max(width, steps * reload);
+    } else {
+      Index vectors = blocks.pixels / lanes_;
+      const Index widest = blocks.width / lanes_;
+      panel = static_cast<double>(vectors / widest) * micro_tile(panels.largest(), widest);
+      vectors %= widest;
+      for (Index v = widest; vectors > 0; v /= 2)
+        for (; vectors >= v; vectors -= v) panel += micro_tile(panels.largest(), v);
+    }
+    // Panels are nearly equal.
+    const double average = static_cast<double>(layout_.total_rows(p)) /
+                           static_cast<double>(layout_.chunks().parts * panels.parts *
+                                               panels.largest() * layout_.lane_multiple());
+    return panel * average * static_cast<double>(runs.size()) *
+           static_cast<double>(layout_.chunks().parts * panels.parts);
+  }
+
+  /// Weights come from the third-level cache or beyond for each tile, half hidden by prefetching.
+  double stream_weights(std::size_t p) const {
+    const double elements = static_cast<double>(c_.in_channels * layout_.product(p).taps() *
+                                                layout_.total_rows(p));
+    return elements / static_cast<double>(lanes_);
+  }
+
+  double store(std::size_t p, const Box& box) const {
+    const Product& product = layout_.product(p);
+    const double channels = static_cast<double>(c_.out_channels);
+    const double outputs = channels * box.pixels * static_cast<double>(product.members());
+    const double rows =
+        channels * box.rows * static_cast<double>(product.z->size() * product.y->size());
+    double element = 1.2;  // one by one
+    if (packing_.weights_in_lanes())
+      // Phases side by side; else a cache line apart.
+      element = product.x->size() >= 8 ? 0.4 : product.x->size() >= 4 ? 1.0 : 3;
+    else if (c_.axes[2].out_stride <= 4 && layout_.line_size() == 1)
+      element = 3 / static_cast<double>(lanes_);
+    return rows * 25 + outputs * element;
+  }
+
+  const Correlation& c_;
+  const WeightLayout& layout_;
+  const Packing& packing_;
+  const Tile& tile_;
+  Index lanes_;
 };
 
-inline Range q_range(const PhasedAxis& axis) {
-  Range range{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
-  for (const Phase& phase : axis.phases) {
-    range.first = std::min(range.first, phase.first);
-    range.end = std::max(range.end, phase.end());
-  }
-  return range;
-}
-
-/// Smallest and largest shift over all taps of an axis, as [first, end).
-inline Range shift_range(const PhasedAxis& axis) {
-  Range range{0, 1};
-  bool any = false;
-  for (const Phase& phase : axis.phases)
-    for (const Tap& tap : phase.taps) {
-      range = any ? Range{std::min(range.first, tap.shift), std::max(range.end, tap.shift + 1)}
-                  : Range{tap.shift, tap.shift + 1};
-      any = true;
-    }
-  return range;
-}
-
-/// Input extent that `q` consecutive outputs of every phase read.
-inline Index halo_extent(const PhasedAxis& axis, Index q) {
-  return (q - 1) * axis.in_stride + shift_range(axis).size();
-}
-
-/// Scratch of a tile, in elements: the pixels with their halo, the sums of a line, and the pixels
-/// gathered for one channel block.
-inline Index tile_elements(const Correlation& c, const WeightLayout& layout, bool gather,
-                           const Tile& tile) {
-  Index halo = tile.batch, pixels = tile.batch, rows = 0;
-  for (std::size_t a = 0; a < 3; ++a) {
-    halo *= halo_extent(c.axes[a], tile.q[a]);
-    pixels *= tile.q[a];
-  }
-  for (std::size_t s = 0; s < layout.sets.size(); ++s) rows += layout.total_rows(s);
-  return c.in_channels * halo + (rows + (gather ? 256 : 0)) * pixels;
-}
-
-/// Shrinks the tile from the whole image until its scratch fits the budget, outermost axis first,
-/// so that rows stay long.
-inline Tile choose_tile(const Correlation& c, const WeightLayout& layout, bool gather, Index budget,
-                        Index lane_count) {
-  Tile tile{std::max<Index>(c.batch, 1),
-            {q_range(c.axes[0]).size(), q_range(c.axes[1]).size(), q_range(c.axes[2]).size()}};
-  const auto too_large = [&] {
-    return tile.batch * tile.q[0] * tile.q[1] * tile.q[2] > 2 * lane_count &&
-           tile_elements(c, layout, gather, tile) > budget;
-  };
-  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
-    const Index whole = *extent;
-    for (Index parts = 2; too_large() && *extent > 1; ++parts) *extent = ceil_div(whole, parts);
-  }
-  return tile;
-}
-
-/// Estimated cycles of one core. The unit is a cycle of two fused multiply-adds of a packet, or two
-/// loads.
-inline double estimate_cycles(const Correlation& c, const WeightLayout& layout,
-                              const Packing& packing, bool gather, const Tile& tile,
-                              Index lane_count) {
-  const auto lanes = static_cast<double>(lane_count);
-  const Index pitch = halo_extent(c.axes[2], tile.q[2]);
-  double tiles = static_cast<double>(ceil_div(c.batch, tile.batch));
-  double halo_rows = static_cast<double>(tile.batch);
-  for (std::size_t a = 0; a < 3; ++a) {
-    tiles *= static_cast<double>(ceil_div(q_range(c.axes[a]).size(), tile.q[a]));
-    if (a < 2) halo_rows *= static_cast<double>(halo_extent(c.axes[a], tile.q[a]));
-  }
-  const auto channels = static_cast<double>(c.in_channels);
-  double cycles = channels * halo_rows * (4 + static_cast<double>(ceil_div(pitch, lane_count)));
-  for (const Line& line : layout.lines)
-    for (const PhaseSet& set : layout.sets) {
-      const Index nz = std::min(tile.q[0], line.z->count), ny = std::min(tile.q[1], line.y->count);
-      const Index nx = std::min(tile.q[2], set.count);
-      const auto rows = static_cast<double>(tile.batch * nz * ny);
-      const auto depth = static_cast<double>(layout.depth(c, line, set));
-      const Index runs = gather ? 1 : tile.batch * nz;
-      const Index length = gather ? tile.batch * nz * ny * nx : (ny - 1) * pitch + nx;
-      if (gather) cycles += depth * rows * (3 + 1.2 * static_cast<double>(nx) / lanes);
-      for (Index chunk = 0; chunk < layout.chunks.parts; chunk += layout.chunks.parts - 1) {
-        // Chunks differ by one channel at most: the first and last stand for all.
-        const double weight =
-            layout.chunks.parts == 1 ? 1 : static_cast<double>(layout.chunks.parts) / 2;
-        const Split panels = layout.panels(chunk, set);
-        const auto rows_of_panel = static_cast<double>(panels.largest());
-        double product = static_cast<double>(runs);
-        if (packing.weights_in_lanes()) {
-          const Split blocks = Split::into_at_most(length, max_rows(packing.weight_packets));
-          const auto block = static_cast<double>(length) / static_cast<double>(blocks.parts);
-          product *= static_cast<double>(blocks.parts) *
-                     std::max({rows_of_panel * block / 2, (rows_of_panel + block) / 2, 4.0,
-                               // Wide panels pass from the second-level cache for each block.
-                               rows_of_panel > 2 && blocks.parts > 1 ? 2 * rows_of_panel : 0});
-        } else {
-          const auto vectors = static_cast<double>(ceil_div(length, lane_count));
-          const double block = rows_of_panel > 7 ? 2 : rows_of_panel > 3 ? 4 : 8;
-          const double used = std::min(block, vectors);
-          product *= vectors / used *
-                     std::max({rows_of_panel * used / 2,
-                               (rows_of_panel + used * (gather ? 1 : 2)) / 2, 4.0});
-        }
-        const double outputs =
-            rows * static_cast<double>(nx) * static_cast<double>(layout.rows(chunk, set));
-        // Phases interleave by packets, or lie side by side in lanes; else one by one, and out of
-        // lanes a cache line apart.
-        const double store = packing.weights_in_lanes() ? (set.members.size() >= 8 ? 0.5 : 4)
-                             : layout.sets.size() == 1 && c.axes[2].out_stride <= 4 ? 0.4
-                                                                                    : 1.5;
-        // Weights come from beyond the second-level cache, at 8 bytes a cycle or so.
-        const double weights_streamed =
-            depth * static_cast<double>(layout.padded_rows(chunk, set)) / 2;
-        cycles += weight *
-                  (std::max(product * depth * static_cast<double>(panels.parts), weights_streamed) +
-                   outputs * store + 30 * rows);
-        if (layout.chunks.parts == 1) break;
-      }
-    }
-  return cycles * tiles * static_cast<double>(c.groups);
+/// The innermost axes up to the last strided one: they are copied, so that pixels lie side by side.
+inline int strided_axes(const Correlation& c) {
+  for (std::size_t a = 0; a < 3; ++a)
+    if (c.axes[a].in_stride > 1) return 3 - static_cast<int>(a);
+  return 0;
 }
 
 /// The cheapest plan. `budget` bounds the scratch of a tile, in elements.
 inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
-  const bool unit_stride = std::all_of(c.axes.begin(), c.axes.end(),
-                                       [](const PhasedAxis& axis) { return axis.in_stride == 1; });
-  for (const int weight_packets : {0, 2, 4, 8})
-    for (const bool merge : {false, true}) {
-      const Packing packing{weight_packets, merge};
-      const WeightLayout layout = make_weight_layout(c, packing, lane_count);
-      for (const bool gather : {false, true}) {
-        if (!gather && !unit_stride) continue;
-        const Tile tile = choose_tile(c, layout, gather, budget, lane_count);
-        const double cycles = estimate_cycles(c, layout, packing, gather, tile, lane_count);
-        if (cycles < best.cycles) best = {packing, gather, tile, cycles};
-      }
-    }
+  for (const Merge outer : {Merge::none, Merge::equal, Merge::unequal})
+    for (const Merge inner : {Merge::equal, Merge::unequal})
+      for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
+        for (const int weight_packets : {0, 2, 4, 8}) {
+          if (weight_packets > max_vectors) continue;
+          const Packing packing{weight_packets, copied_axes, inner, outer};
+          const WeightLayout layout(c, packing, lane_count);
+          for (const Index part : {1, 3}) {
+            const Tile tile = choose_tile(c, layout, packing, budget / part, lane_count);
+            const double cycles = CostModel(c, layout, packing, tile, lane_count).cycles();
+            if (cycles < best.cycles) best = {packing, tile, cycles};
+          }
+        }
   return best;
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "tconv/engine/pack.hpp"
 #include "tconv/engine/plan.hpp"
 
 namespace tconv::engine {
@@ -22,37 +21,33 @@ Index scratch_budget() {
 /// What is computed once for a shape: the taps, their layout as matrices and the chosen cut.
 class Schedule {
  public:
-  Schedule(Correlation correlation, Index lane_count, Index budget)
+  /// The cheapest plan, its tiles shared by `threads`. The packing does not depend on `threads`,
+  /// and so neither does the order of a sum.
+  Schedule(Correlation correlation, Index lane_count, Index budget, int threads)
       : correlation_(std::move(correlation)),
         plan_(make_plan(correlation_, lane_count, budget)),
-        layout_(make_weight_layout(correlation_, plan_.packing, lane_count)) {}
-  // The layout points into the correlation.
-  Schedule(const Schedule&) = delete;
-  Schedule& operator=(const Schedule&) = delete;
+        layout_(correlation_, plan_.packing, lane_count) {
+    plan_.tile = share_tile(correlation_, plan_.tile, threads, lane_count);
+  }
+  /// A given plan.
+  Schedule(Correlation correlation, Index lane_count, const Plan& plan)
+      : correlation_(std::move(correlation)),
+        plan_(plan),
+        layout_(correlation_, plan_.packing, lane_count) {}
 
   const Correlation& correlation() const { return correlation_; }
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
+  /// Equal where weights are packed alike.
+  const std::vector<Index>& signature() const { return signature_; }
   /// Elements of the packed weights of all groups.
-  Index weight_size() const { return correlation_.groups * layout_.size; }
+  Index weight_size() const { return correlation_.groups * layout_.size(); }
 
  private:
   Correlation correlation_;
   Plan plan_;
   WeightLayout layout_;
+  std::vector<Index> signature_ = layout_.signature();
 };
-
-/// Packs the weights of all groups.
-template <class Scalar>
-void pack_all_weights(const Schedule& schedule, WeightSource<Scalar> source, Scalar* to) {
-  const WeightLayout& layout = schedule.layout();
-  for (Index g = 0; g < schedule.correlation().groups; ++g, source.data += source.group_stride) {
-    std::size_t part = 0;
-    for (const Line& line : layout.lines)
-      for (const PhaseSet& set : layout.sets)
-        pack_weights(schedule.correlation(), layout, line, set, source,
-                     to + g * layout.size + layout.offset[part++]);
-  }
-}
 
 }  // namespace tconv::engine

@@ -4,9 +4,10 @@
 /// Writes sums to the output: adds the bias, applies the epilogue, interleaves the phases.
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 
-#include "tconv/detail/eigen.hpp"
+#include "tconv/detail/packet.hpp"
 
 namespace tconv::engine {
 
@@ -37,30 +38,56 @@ struct PhaseRow {
   Index width = 1;
 };
 
-/// Writes the first `count` elements of `phases` rows that follow one another in the output.
-template <int phases, class Scalar, class F>
+inline constexpr Index max_interleaved = 4;
+
+/// How the phases of a row lie in the output, the same for all rows of a tile.
+struct RowPattern {
+  Index stride;
+  Index y_step;
+  /// Elements of each phase that are written side by side with those of the others.
+  Index interleaved = 0;
+
+  template <class Scalar>
+  RowPattern(const PhaseRow<Scalar>* rows, Index row_count, Index stride_, Index y_step_)
+      : stride(stride_), y_step(y_step_) {
+    if (y_step != 1 || row_count != stride || stride > max_interleaved) return;
+    interleaved = rows[0].count;
+    for (Index r = 0; r < row_count; ++r) {
+      if (rows[r].step != 1 || rows[r].first != rows[0].first + r) interleaved = 0;
+      interleaved = std::min(interleaved, rows[r].count);
+    }
+  }
+};
+
+template <std::size_t phases, class Scalar, class F>
+EIGEN_ALWAYS_INLINE void store_elements(const std::array<const Scalar*, phases>& sums, Index begin,
+                                        Index count, Scalar bias, Index channel, const F& f,
+                                        Scalar* y) {
+  for (Index j = begin; j < begin + count; ++j)
+    for (std::size_t r = 0; r < phases; ++r)
+      y[j * static_cast<Index>(phases) + static_cast<Index>(r)] =
+          finish(f, static_cast<Scalar>(sums[r][j] + bias), channel);
+}
+
+/// Writes `count` elements of `phases` rows that follow one another in the output, a packet of each
+/// at a time: a loop of known length becomes shuffles.
+template <std::size_t phases, class Scalar, class F>
 void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Index channel,
                        const F& f, Scalar* y) {
-  for (Index j = 0; j < count; ++j)
-    for (int r = 0; r < phases; ++r)
-      y[j * phases + r] = finish(f, static_cast<Scalar>(rows[r].sums[j] + bias), channel);
+  constexpr Index lanes = detail::Packet<Scalar>::size;
+  std::array<const Scalar*, phases> sums;
+  for (std::size_t r = 0; r < phases; ++r) sums[r] = rows[r].sums;
+  Index j = 0;
+  for (; j + lanes <= count; j += lanes) store_elements(sums, j, lanes, bias, channel, f, y);
+  store_elements(sums, j, count - j, bias, channel, f, y);
 }
 
 /// Writes one output row of a channel. `rows` are its phases in the order of their first outputs.
 template <class Scalar, class F>
-void store_row(const PhaseRow<Scalar>* rows, Index row_count, Index stride, Scalar bias,
-               Index channel, const F& f, Scalar* y, Index y_step) {
-  Index done = 0;
-  if (y_step == 1 && row_count == stride && stride <= 4 && rows[0].step == 1) {
-    bool adjacent = true;
-    done = rows[0].count;
-    for (Index r = 0; r < row_count; ++r) {
-      adjacent = adjacent && rows[r].first == rows[0].first + r;
-      done = std::min(done, rows[r].count);
-    }
-    if (!adjacent) done = 0;
-    Scalar* out = y + rows[0].first;
-    switch (adjacent ? stride : 0) {
+void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& pattern,
+               Scalar bias, Index channel, const F& f, Scalar* y) {
+  const Index done = pattern.interleaved;
+  if (done > 0) switch (Scalar* out = y + rows[0].first; pattern.stride) {
       case 1:
         store_interleaved<1>(rows, done, bias, channel, f, out);
         break;
@@ -70,17 +97,15 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, Index stride, Scal
       case 3:
         store_interleaved<3>(rows, done, bias, channel, f, out);
         break;
-      case 4:
+      default:
         store_interleaved<4>(rows, done, bias, channel, f, out);
         break;
-      default:
-        break;
     }
-  }
+  const Index y_step = pattern.y_step;
   for (Index r = 0; r < row_count; ++r)
     for (Index j = done; j < rows[r].count; ++j) {
       const Scalar* sums = rows[r].sums + j * rows[r].step;
-      Scalar* out = y + (rows[r].first + j * stride) * y_step;
+      Scalar* out = y + (rows[r].first + j * pattern.stride) * y_step;
       if (y_step == 1)
         for (Index i = 0; i < rows[r].width; ++i)
           out[i] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);

@@ -3,13 +3,13 @@
 /// \file
 /// One task: some rows (lines and chunks of output channels) of one tile of one group.
 ///
-///     copy the tile's pixels, with a halo of zeros                  pack_halo
 ///     for each line
-///       for each phase set and block of input channels
-///         copy the pixels of each tap, if so planned                gather_pixels
-///         for each panel of rows                                    weights of the panel in L1
-///           for each block of pixels: sums += weights * pixels      micro_kernel
-///       write the output rows                                       store_row
+///       for each block of input channels
+///         copy the windows of pixels that its taps read                pack_window
+///         for each chunk of output channels
+///           for each panel of its rows                                 weights of the panel in L1
+///             for each block of pixels: sums += weights * pixels       micro_kernel
+///           with the last input channels: write the output rows        store_row
 ///
 /// Every output is summed by one task, in one order of taps and channels, so that results do not
 /// depend on the number of threads.
@@ -19,6 +19,7 @@
 #include <cstddef>
 
 #include "tconv/engine/arena.hpp"
+#include "tconv/engine/pack.hpp"
 #include "tconv/engine/schedule.hpp"
 #include "tconv/engine/store.hpp"
 
@@ -45,7 +46,8 @@ class TileTask {
       : call_(call),
         c_(call.schedule.correlation()),
         layout_(call.schedule.layout()),
-        plan_(call.schedule.plan()),
+        packing_(call.schedule.plan().packing),
+        tile_(call.schedule.plan().tile),
         scratch_(carve(call.schedule, Arena(scratch))) {}
 
   static std::size_t scratch_bytes(const Schedule& schedule) {
@@ -57,46 +59,43 @@ class TileTask {
   void run(Index group, Index n, const std::array<Index, 3>& q, Index unit_begin, Index unit_end) {
     group_ = group;
     n_ = n;
-    halo_.batch = std::min(plan_.tile.batch, c_.batch - n);
-    std::array<Index, 3> in{};
-    for (std::size_t a = 0; a < 3; ++a) {
-      const PhasedAxis& axis = c_.axes[a];
-      q_[a] = {q[a], std::min(q[a] + plan_.tile.q[a], q_range(axis).end)};
-      halo_.first[a] = q_[a].first * axis.in_stride + shift_range(axis).first;
-      halo_.extents[a] = halo_extent(axis, q_[a].size());
-      in[a] = axis.in;
-    }
-    Image<const Scalar> x = call_.x;
-    x.data += n * x.batch_stride + group * c_.in_channels * x.channel_stride;
-    pack_halo(x, c_.in_channels, in, halo_, scratch_.halo);
-    std::fill_n(scratch_.halo + c_.in_channels * halo_.plane(), lanes, Scalar(0));
-
+    packed_block_ = -1;
+    batch_ = std::min(tile_.batch, c_.batch - n);
+    for (std::size_t a = 0; a < 3; ++a)
+      q_[a] = {q[a], std::min(q[a] + tile_.q[a], q_range(c_.axes[a]).end)};
+    const Index chunks = layout_.chunks().parts;
     while (unit_begin < unit_end) {
-      const Index line = unit_begin / layout_.chunks.parts;
-      const Index line_begin = line * layout_.chunks.parts;
-      const Index line_end = std::min(unit_end, line_begin + layout_.chunks.parts);
-      compute_line(line, {unit_begin - line_begin, line_end - line_begin});
+      const Index line = unit_begin / chunks;
+      const Index line_end = std::min(unit_end, (line + 1) * chunks);
+      compute_line(line, {unit_begin - line * chunks, line_end - line * chunks});
       unit_begin = line_end;
     }
   }
 
  private:
-  /// The pixels of one set: `runs` of `blocks.pixels` each, whose image rows are `pitch` apart.
+  /// The pixels of one product, and where they and their sums lie.
   struct Pixels {
-    Box box;
-    Index runs = 1;
+    std::size_t product = 0;
+    std::array<Range, 3> q{};
+    PixelRuns runs;
     PixelBlocks blocks;
-    Index pitch = 0;
-    Index sums = 0;  // where the set's sums begin
-    Index row_step = 0, pixel_step = 0;
+    Index* taps = nullptr;  // offsets into the packed pixels
+    Scalar* sums = nullptr;
+    Index row_step = 1;  // of the sums
+
+    Index count() const { return runs.size() * blocks.pixels; }
+    /// The place among the sums of batch entry `n` and plane `z`.
+    Index plane(Index n, Index z) const {
+      return n * (runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels) +
+             z * (runs.counts[1] == 1 ? runs.steps[1] : blocks.pixels);
+    }
   };
 
   /// Phases of the innermost axis on the tile that follow one another in the sums and in the
-  /// output: `count` outputs each from `first`, whose sums begin with the set's pixel `pixel`.
+  /// output: `count` outputs each from `first`, whose sums begin with the pixel `pixel`.
   struct StoredPhase {
     const Pixels* pixels = nullptr;
-    std::size_t set = 0;
-    Index members = 1, member = 0;
+    Index member = 0;
     Index pixel = 0;
     Index first = 0, count = 0;
     Index width = 1;
@@ -109,13 +108,13 @@ class TileTask {
   };
 
   struct Scratch {
-    Pixels* pixels;     // of each set
-    Index* pixel_taps;  // tap_count of each set
+    Pixels* pixels;  // of each product of a line
+    Window* windows;
+    Index* pixel_taps;
     Index* weight_taps;
     StoredPhase* phases;
     PhaseRow<Scalar>* rows;
-    Scalar* halo;
-    Scalar* gathered;
+    Scalar* packed;
     Scalar* sums;
     std::size_t bytes;
   };
@@ -123,60 +122,152 @@ class TileTask {
   static Scratch carve(const Schedule& schedule, Arena arena) {
     const Correlation& c = schedule.correlation();
     const WeightLayout& layout = schedule.layout();
-    const Plan& plan = schedule.plan();
-    const Tile& tile = plan.tile;
-    const Index pitch = halo_extent(c.axes[2], tile.q[2]);
-    const Index halo = c.in_channels * tile.batch * halo_extent(c.axes[0], tile.q[0]) *
-                       halo_extent(c.axes[1], tile.q[1]) * pitch;
-    const Index runs = plan.gather ? 1 : tile.batch * tile.q[0];
-    const Index run = tile.batch * tile.q[0] * tile.q[1] / runs * (plan.gather ? tile.q[2] : pitch);
-    const Index pixels = runs * round_up(run, lanes);
-    Index tap_count = 0, rows = 0;
-    for (std::size_t set = 0; set < layout.sets.size(); ++set) {
-      rows += layout.total_rows(set);
-      for (const Line& line : layout.lines)
-        tap_count = std::max(tap_count, WeightLayout::taps(line, layout.sets[set]));
-    }
-    const Index steps = tap_count * layout.channel_block;
-    // A packet between blocks, and no block is narrower than half of a full one.
-    const Index gathered = plan.gather ? pixels * steps + (2 * pixels + lanes) * lanes : 0;
-    const auto sets = static_cast<Index>(layout.sets.size());
+    const Packing& packing = schedule.plan().packing;
+    const Footprint elements(c, layout, packing, schedule.plan().tile, lanes);
+    Index taps = 1, windows = 1;
+    for (const Product& product : layout.products()) taps = std::max(taps, product.taps());
+    for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size())
+      windows = std::max(windows, WindowCount(c, layout, packing, line).most);
+    const auto products = static_cast<Index>(layout.line_size());
     const auto phases = static_cast<Index>(c.axes[2].phases.size());
     Scratch s{};
-    s.pixels = arena.take<Pixels>(sets);
-    s.pixel_taps = arena.take<Index>(tap_count);
-    s.weight_taps = arena.take<Index>(tap_count);
+    s.pixels = arena.take<Pixels>(products);
+    s.windows = arena.take<Window>(windows);
+    s.pixel_taps = arena.take<Index>(products * taps);
+    s.weight_taps = arena.take<Index>(taps);
     s.phases = arena.take<StoredPhase>(phases);
     s.rows = arena.take<PhaseRow<Scalar>>(phases);
-    s.halo = arena.take<Scalar>(halo + lanes);
-    s.gathered = arena.take<Scalar>(gathered);
-    s.sums = arena.take<Scalar>(rows * pixels);
+    s.packed = arena.take<Scalar>(elements.most_pixels);
+    s.sums = arena.take<Scalar>(elements.sums);
     s.bytes = arena.used();
     return s;
   }
 
   /// Computes chunks `[chunks.first, chunks.end)` of a line.
-  void compute_line(Index line_index, const Range& chunks) {
-    const Line& line = layout_.lines[static_cast<std::size_t>(line_index)];
-    phase_count_ = 0;
-    Index sums = 0;
-    for (std::size_t s = 0; s < layout_.sets.size(); ++s) {
-      const PhaseSet& set = layout_.sets[s];
-      Pixels& pixels = scratch_.pixels[s];
-      pixels = place_pixels(line, set);
-      if (pixels.box.pixels() == 0) continue;
-      const Index rows = layout_.rows_before(s, chunks.end) - layout_.rows_before(s, chunks.first);
-      const Index lane_pixels = pixels.runs * pixels.blocks.pixels;
-      pixels.sums = sums;
-      pixels.row_step = plan_.packing.weights_in_lanes() ? 1 : lane_pixels;
-      pixels.pixel_step = plan_.packing.weights_in_lanes() ? rows : 1;
-      sums += rows * lane_pixels;
-      list_phases(s, pixels);
-      multiply_set(line_index, s, chunks);
+  void compute_line(Index line, const Range& chunks) {
+    place_pixels(line);
+    if (pixels_count_ == 0) return;
+    const Split& blocks = layout_.channel_blocks();
+    for (Index b = 0; b < blocks.parts; ++b) {
+      pack_block(b);
+      for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        for (Index i = 0; i < pixels_count_; ++i) multiply_chunk(scratch_.pixels[i], chunk, b);
+        if (b + 1 == blocks.parts) store_chunk(chunk);
+      }
     }
+  }
+
+  /// Copies the windows of a channel block, unless the last line left them there: without windows
+  /// of their own on the outer axes, all lines read the same.
+  void pack_block(Index b) {
+    if (windows_count_ == 0 || (packed_block_ == b && packing_.copied_axes < 2)) return;
+    packed_block_ = b;
+    const Split& blocks = layout_.channel_blocks();
+    Image<const Scalar> x = call_.x;
+    x.data += n_ * x.batch_stride + (group_ * c_.in_channels + blocks.begin(b)) * x.channel_stride;
+    const std::array<Index, 3> in{c_.axes[0].in, c_.axes[1].in, c_.axes[2].in};
+    Scalar* to = scratch_.packed;
+    for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
+      Scalar* end = to;
+      for (Index w = 0; w < windows_count_; ++w)
+        end = pack_window(x, batch_, in, scratch_.windows[w], end);
+      to += plane_;
+    }
+    // Whole packets are read up to the end.
+    std::fill_n(to, lanes, Scalar(0));
+  }
+
+  /// Lists the products of a line that have pixels on the tile, and where those lie.
+  void place_pixels(Index line) {
+    const bool one_block = layout_.channel_blocks().parts == 1;
+    const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
+    Scalar* sums = scratch_.sums;
+    Index* taps = scratch_.pixel_taps;
+    pixels_count_ = windows_count_ = phase_count_ = 0;
+    Index packed = 0;
+    for (std::size_t p = begin; p < begin + layout_.line_size(); ++p) {
+      const Product& product = layout_.product(p);
+      Pixels pixels;
+      pixels.product = p;
+      std::array<Index, 3> count{};
+      for (std::size_t a = 0; a < 3; ++a) {
+        const PhaseSet& set = product.set(a);
+        const Index first = std::max(q_[a].first, set.first);
+        pixels.q[a] = {first, std::max(first, std::min(q_[a].end, set.end()))};
+        count[a] = pixels.q[a].size();
+      }
+      if (count[0] * count[1] * count[2] == 0) continue;
+      packed = place_windows(pixels, count, packed, taps);
+      pixels.blocks = PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes);
+      pixels.taps = taps;
+      pixels.sums = sums;
+      pixels.row_step = packing_.weights_in_lanes() ? 1 : pixels.count();
+      taps += product.taps();
+      sums += (one_block ? layout_.chunk_rows(p) : layout_.total_rows(p)) * pixels.count();
+      scratch_.pixels[pixels_count_] = pixels;
+      list_phases(scratch_.pixels[pixels_count_++]);
+    }
+    plane_ = channel_plane(packed, lanes);
     join_phases();
-    for (Index chunk = chunks.first; chunk < chunks.end; ++chunk)
-      store_chunk(line, chunk, chunks.first);
+  }
+
+  /// Adds the windows that a product reads, and says where its taps begin in them. `packed` elements
+  /// of a channel are taken; returns how many are afterwards.
+  Index place_windows(Pixels& pixels, const std::array<Index, 3>& count, Index packed,
+                      Index* taps) {
+    const Product& product = layout_.product(pixels.product);
+    Window window;
+    for (std::size_t a = 0; a < 3; ++a) {
+      const PhasedAxis& axis = c_.axes[a];
+      const bool copied = packing_.copies(a);
+      window.first[a] = q_[a].first * axis.in_stride + shift_range(axis).first;
+      window.extents[a] = copied ? count[a] : halo_extent(axis, q_[a].size());
+      window.steps[a] = copied ? axis.in_stride : 1;
+    }
+    pixels.runs = PixelRuns(batch_, count, window.extents);
+    for (const Tap& z : product.z->taps)
+      for (const Tap& y : product.y->taps)
+        for (const Tap& x : product.x->taps) {
+          const std::array<Index, 3> shifts{z.shift, y.shift, x.shift};
+          Index within = 0;
+          for (std::size_t a = 0; a < 3; ++a) {
+            const Index first = pixels.q[a].first * c_.axes[a].in_stride + shifts[a];
+            const Index step = a == 2 ? 1 : pixels.runs.steps[a + 1];
+            if (packing_.copies(a))
+              window.first[a] = first;
+            else
+              within += (first - window.first[a]) * step;
+          }
+          Index at = 0, w = 0;
+          for (; w < windows_count_ && !(scratch_.windows[w] == window); ++w)
+            at += window_size(scratch_.windows[w]);
+          if (w == windows_count_) {
+            scratch_.windows[windows_count_++] = window;
+            packed += window_size(window);
+          }
+          *taps++ = at + within;
+        }
+    return packed;
+  }
+
+  Index window_size(const Window& window) const {
+    return batch_ * window.extents[0] * window.extents[1] * window.extents[2];
+  }
+
+  /// Appends the phases of the innermost axis that have outputs in the tile.
+  void list_phases(const Pixels& pixels) {
+    const PhaseSet& set = *layout_.product(pixels.product).x;
+    for (Index member = 0; member < set.size(); ++member) {
+      const Phase& phase = *set.members[static_cast<std::size_t>(member)];
+      const Index first = std::max(pixels.q[2].first, phase.first);
+      const Index end = std::min(pixels.q[2].end, phase.end());
+      if (first < end)
+        scratch_.phases[phase_count_++] = {&pixels,
+                                           member,
+                                           first - pixels.q[2].first,
+                                           first * c_.axes[2].out_stride + phase.offset,
+                                           end - first};
+    }
   }
 
   /// Sorts the phases by output, and joins those that are stored together.
@@ -194,193 +285,132 @@ class TileTask {
     phase_count_ = std::min(phase_count_, joined + 1);
   }
 
-  /// The part of the tile that a line and set compute, and its order as lanes.
-  Pixels place_pixels(const Line& line, const PhaseSet& set) const {
-    const std::array<Range, 3> ranges{Range{line.z->first, line.z->end()},
-                                      Range{line.y->first, line.y->end()},
-                                      Range{set.first, set.end()}};
-    Pixels pixels;
-    Box& box = pixels.box;
-    box.batch = halo_.batch;
-    for (std::size_t a = 0; a < 3; ++a) {
-      box.first[a] = std::max(q_[a].first, ranges[a].first);
-      box.count[a] = std::max<Index>(0, std::min(q_[a].end, ranges[a].end) - box.first[a]);
-    }
-    pixels.runs = plan_.gather ? 1 : box.batch * box.count[0];
-    pixels.pitch = plan_.gather ? box.count[2] : halo_.extents[2];
-    const Index length =
-        plan_.gather ? box.pixels() : (box.count[1] - 1) * pixels.pitch + box.count[2];
-    if (plan_.packing.weights_in_lanes())
-      pixels.blocks = {length, max_rows(plan_.packing.weight_packets), true};
-    else
-      pixels.blocks = {round_up(length, lanes), vectors_for(set) * lanes, false};
-    return pixels;
+  /// Sums of a chunk begin here.
+  Scalar* chunk_sums(const Pixels& pixels, Index chunk) const {
+    if (layout_.channel_blocks().parts == 1) return pixels.sums;
+    return pixels.sums + layout_.rows_before(pixels.product, chunk) * pixels.count();
   }
 
-  /// Packets of pixels in a micro-tile, the most that leave registers for the panel's rows.
-  Index vectors_for(const PhaseSet& set) const {
-    const Index rows =
-        Split::into_at_most(layout_.chunks.largest() * static_cast<Index>(set.members.size()),
-                            layout_.panel)
-            .largest();
-    Index vectors = 2;
-    while (vectors < max_vectors && max_rows(static_cast<int>(2 * vectors)) >= rows) vectors *= 2;
-    return vectors;
+  /// From pixel to pixel of a chunk's sums.
+  Index pixel_step(const Pixels& pixels, Index chunk) const {
+    return packing_.weights_in_lanes() ? layout_.padded_rows(pixels.product, chunk) : 1;
   }
 
-  /// Appends the members of a set that have outputs in the tile.
-  void list_phases(std::size_t s, const Pixels& pixels) {
-    const PhaseSet& set = layout_.sets[s];
-    const auto members = static_cast<Index>(set.members.size());
-    for (Index r = 0; r < members; ++r) {
-      const Phase& phase = *set.members[static_cast<std::size_t>(r)];
-      const Index first = std::max(pixels.box.first[2], phase.first);
-      const Index end = std::min(pixels.box.first[2] + pixels.box.count[2], phase.end());
-      if (first < end)
-        scratch_.phases[phase_count_++] = {&pixels,
-                                           s,
-                                           members,
-                                           r,
-                                           first - pixels.box.first[2],
-                                           first * c_.axes[2].out_stride + phase.offset,
-                                           end - first};
-    }
-  }
-
-  /// Sums of one set of a line, for a range of chunks.
-  void multiply_set(Index line_index, std::size_t s, const Range& chunks) {
-    const Line& line = layout_.lines[static_cast<std::size_t>(line_index)];
-    const PhaseSet& set = layout_.sets[s];
-    const Pixels& pixels = scratch_.pixels[s];
-    const Index taps = WeightLayout::taps(line, set);
+  /// Adds the products of one channel block to the sums of one chunk.
+  void multiply_chunk(const Pixels& pixels, Index chunk, Index b) {
+    const Split& blocks = layout_.channel_blocks();
+    const Index depth = blocks.end(b) - blocks.begin(b);
+    const Index taps = layout_.product(pixels.product).taps();
     const Scalar* weights =
-        call_.weights + group_ * layout_.size +
-        layout_.offset[static_cast<std::size_t>(line_index) * layout_.sets.size() + s];
-    if (!plan_.gather) set_halo_taps(line, set, pixels.box);
-    pixel_tap_step_ = 0;
-    for (Index c0 = 0; c0 < c_.in_channels; c0 += layout_.channel_block) {
-      const Index depth = std::min(layout_.channel_block, c_.in_channels - c0);
-      const Scalar* halo = scratch_.halo + c0 * halo_.plane();
-      if (plan_.gather)
-        gather_pixels(halo, halo_, depth, pixels.box,
-                      {c_.axes[0].in_stride, c_.axes[1].in_stride, c_.axes[2].in_stride}, line, set,
-                      pixels.blocks, scratch_.gathered);
-      for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
-        const Index chunk_row = layout_.rows_before(s, chunk);
-        const Split panels = layout_.panels(chunk, set);
-        for (Index p = 0; p < panels.parts; ++p) {
-          const Index row = chunk_row + panels.begin(p) * layout_.lane_multiple;
-          const Index width = (panels.end(p) - panels.begin(p)) * layout_.lane_multiple;
-          multiply_panel(pixels, taps, depth, weights + taps * depth * row, halo,
-                         row - layout_.rows_before(s, chunks.first), width, c0 > 0);
+        call_.weights + group_ * layout_.size() + layout_.offset(pixels.product, b, chunk);
+    Scalar* const sums = chunk_sums(pixels, chunk);
+    const Index step = pixel_step(pixels, chunk);
+    const Split panels = layout_.panels(pixels.product, chunk);
+    for (Index p = 0; p < panels.parts; ++p) {
+      const Index row = panels.begin(p) * layout_.lane_multiple();
+      const Index width = panels.end(p) * layout_.lane_multiple() - row;
+      for (Index t = 0; t < taps; ++t) scratch_.weight_taps[t] = t * width;
+      const Operand<Scalar> panel{weights + taps * depth * row, scratch_.weight_taps, taps * width};
+      for (Index n = 0; n < pixels.runs.counts[0]; ++n)
+        for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
+          const Scalar* run = scratch_.packed + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
+          Scalar* run_sums = sums + row * pixels.row_step + pixels.plane(n, z) * step;
+          for (Index block = 0; block < pixels.blocks.parts(); ++block) {
+            const Index first = pixels.blocks.begin(block);
+            multiply_block(panel, {run + first, pixels.taps, plane_}, taps, depth, width,
+                           pixels.blocks.size(block), run_sums + first * step,
+                           packing_.weights_in_lanes() ? step : pixels.row_step, b > 0);
+          }
         }
-      }
-      weights += taps * depth * layout_.total_rows(s);
     }
   }
 
-  /// Where each tap reads in the halo, from the box's first pixel.
-  void set_halo_taps(const Line& line, const PhaseSet& set, const Box& box) {
-    const Index plane_y = halo_.extents[2], plane_z = plane_y * halo_.extents[1];
-    Index* offset = scratch_.pixel_taps;
-    for (const Tap& z : line.z->taps)
-      for (const Tap& y : line.y->taps)
-        for (const Tap& x : set.taps)
-          *offset++ = (box.first[0] + z.shift - halo_.first[0]) * plane_z +
-                      (box.first[1] + y.shift - halo_.first[1]) * plane_y +
-                      (box.first[2] + x.shift - halo_.first[2]);
+  /// One panel times one block of pixels: whole micro-tiles, then halves of what the lanes hold.
+  void multiply_block(const Operand<Scalar>& weights, const Operand<Scalar>& pixels, Index taps,
+                      Index depth, Index width, Index size, Scalar* sums, Index sums_step,
+                      bool accumulate) const {
+    const bool weights_in_lanes = packing_.weights_in_lanes();
+    Operand<Scalar> lane_operand = weights_in_lanes ? weights : pixels;
+    const Operand<Scalar>& broadcasts = weights_in_lanes ? pixels : weights;
+    const Index lane_total = weights_in_lanes ? width : size;
+    const Index rows = weights_in_lanes ? size : width;
+    for (Index done = 0, vectors = max_vectors; done < lane_total; done += vectors * lanes) {
+      while (vectors * lanes > lane_total - done || max_rows(static_cast<int>(vectors)) < rows)
+        vectors /= 2;
+      find_micro_kernel<Scalar>(rows, vectors)(taps, depth, lane_operand, broadcasts, sums + done,
+                                               sums_step, accumulate);
+      lane_operand.data += vectors * lanes;
+    }
   }
 
-  /// Where run `run` starts in the halo.
-  Index run_start(const Box& box, Index run) const {
-    const Index plane_z = halo_.extents[2] * halo_.extents[1];
-    return (run / box.count[0] * halo_.extents[0] + run % box.count[0]) * plane_z;
-  }
-
-  /// Sums of one panel: `width` rows from `row`, for one block of `depth` channels.
-  void multiply_panel(const Pixels& pixels, Index taps, Index depth, const Scalar* weights,
-                      const Scalar* halo, Index row, Index width, bool accumulate) {
-    const bool weights_in_lanes = plan_.packing.weights_in_lanes();
-    for (Index t = 0; t < taps; ++t) scratch_.weight_taps[t] = t * depth * width;
-    const Operand<Scalar> weight_operand{weights, scratch_.weight_taps, width};
-    for (Index run = 0; run < pixels.runs; ++run)
-      for (Index b = 0; b < pixels.blocks.parts(); ++b) {
-        const Index first = pixels.blocks.begin(b), size = pixels.blocks.size(b);
-        Operand<Scalar> pixel_operand{halo, scratch_.pixel_taps, halo_.plane()};
-        if (plan_.gather) {
-          if (const Index step = depth * size; step != pixel_tap_step_) {
-            for (Index t = 0; t < taps; ++t) scratch_.pixel_taps[t] = t * step;
-            pixel_tap_step_ = step;
-          }
-          pixel_operand.data =
-              scratch_.gathered + gathered_begin(pixels.blocks, b, taps * depth, lanes);
-          pixel_operand.channel_step = size;
-        } else {
-          pixel_operand.data += run_start(pixels.box, run) + first;
-        }
-        Scalar* sums = scratch_.sums + pixels.sums + row * pixels.row_step +
-                       (run * pixels.blocks.pixels + first) * pixels.pixel_step;
-        // The lane operand in whole micro-tiles, then in halves.
-        const Index lane_total = weights_in_lanes ? width : size;
-        const Index rows = weights_in_lanes ? size : width;
-        for (Index done = 0, vectors = max_vectors; done < lane_total; done += vectors * lanes) {
-          while (vectors * lanes > lane_total - done || max_rows(static_cast<int>(vectors)) < rows)
-            vectors /= 2;
-          Operand<Scalar> lane_operand = weights_in_lanes ? weight_operand : pixel_operand;
-          lane_operand.data += done;
-          find_micro_kernel<Scalar>(rows, vectors)(
-              taps, depth, lane_operand, weights_in_lanes ? pixel_operand : weight_operand,
-              sums + done, weights_in_lanes ? pixels.pixel_step : pixels.row_step, accumulate);
-        }
-      }
-  }
-
-  /// Writes the outputs of a chunk; the sums begin with chunk `first_chunk`.
-  void store_chunk(const Line& line, Index chunk, Index first_chunk) {
-    PhaseRow<Scalar>* rows = scratch_.rows;
+  /// Writes the outputs of a chunk.
+  void store_chunk(Index chunk) {
     if (phase_count_ == 0) return;
-    // All sets of a line have the same rows of q.
-    const Box& box = scratch_.phases[0].pixels->box;
-    for (Index m = layout_.chunks.begin(chunk); m < layout_.chunks.end(chunk); ++m) {
-      const Index channel = group_ * c_.out_channels + m;
-      const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
-      for (Index n = 0; n < box.batch; ++n)
-        for (Index z = 0; z < box.count[0]; ++z)
-          for (Index y = 0; y < box.count[1]; ++y) {
-            for (Index i = 0; i < phase_count_; ++i) {
-              const StoredPhase& phase = scratch_.phases[i];
-              const Pixels& pixels = *phase.pixels;
-              const Index image = n * box.count[0] + z;
-              const Index pixel =
-                  phase.pixel + y * pixels.pitch +
-                  image * (plan_.gather ? box.count[1] * pixels.pitch : pixels.blocks.pixels);
-              const Index row = layout_.rows_before(phase.set, chunk) -
-                                layout_.rows_before(phase.set, first_chunk) +
-                                (m - layout_.chunks.begin(chunk)) * phase.members + phase.member;
-              rows[i] = {
-                  scratch_.sums + pixels.sums + row * pixels.row_step + pixel * pixels.pixel_step,
-                  pixels.pixel_step, phase.first, phase.count, phase.width};
-            }
-            Scalar* out =
-                call_.y.data + (n_ + n) * call_.y.batch_stride + channel * call_.y.channel_stride +
-                ((box.first[0] + z) * c_.axes[0].out_stride + line.z->offset) * call_.y.strides[0] +
-                ((box.first[1] + y) * c_.axes[1].out_stride + line.y->offset) * call_.y.strides[1];
-            store_row(rows, phase_count_, c_.axes[2].out_stride, bias, channel, call_.f, out,
-                      call_.y.strides[2]);
-          }
+    // The products of a line have the same sets, and so the same q, on the outer axes.
+    const Product& product = layout_.product(scratch_.phases[0].pixels->product);
+    for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m)
+      for (Index z = 0; z < product.z->size(); ++z)
+        for (Index y = 0; y < product.y->size(); ++y)
+          store_rows(chunk, m, *product.z->members[static_cast<std::size_t>(z)],
+                     *product.y->members[static_cast<std::size_t>(y)],
+                     ((m - layout_.chunks().begin(chunk)) * product.z->size() + z) *
+                             product.y->size() +
+                         y);
+  }
+
+  /// Writes the output rows of channel `m` in one phase of each outer axis, which is the
+  /// `member`th of the chunk.
+  void store_rows(Index chunk, Index m, const Phase& z_phase, const Phase& y_phase, Index member) {
+    const std::array<Range, 3>& q = scratch_.phases[0].pixels->q;
+    const Range z = clip(z_phase, q[0]), y = clip(y_phase, q[1]);
+    const Index channel = group_ * c_.out_channels + m;
+    const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
+    PhaseRow<Scalar>* const rows = scratch_.rows;
+    for (Index i = 0; i < phase_count_; ++i) {
+      const StoredPhase& phase = scratch_.phases[i];
+      rows[i] = {nullptr, pixel_step(*phase.pixels, chunk), phase.first, phase.count, phase.width};
     }
+    const RowPattern pattern(rows, phase_count_, c_.axes[2].out_stride, call_.y.strides[2]);
+    for (Index n = 0; n < batch_; ++n)
+      for (Index iz = z.first; iz < z.end; ++iz) {
+        for (Index i = 0; i < phase_count_; ++i) {
+          const StoredPhase& phase = scratch_.phases[i];
+          const Pixels& pixels = *phase.pixels;
+          const Index row = member * layout_.product(pixels.product).x->size() + phase.member;
+          const Index pixel = pixels.plane(n, iz - q[0].first) +
+                              (y.first - q[1].first) * pixels.runs.steps[2] + phase.pixel;
+          rows[i].sums = chunk_sums(pixels, chunk) + row * pixels.row_step + pixel * rows[i].step;
+        }
+        Scalar* out = call_.y.data + (n_ + n) * call_.y.batch_stride +
+                      channel * call_.y.channel_stride +
+                      (iz * c_.axes[0].out_stride + z_phase.offset) * call_.y.strides[0] +
+                      (y.first * c_.axes[1].out_stride + y_phase.offset) * call_.y.strides[1];
+        for (Index iy = y.first; iy < y.end; ++iy) {
+          store_row(rows, phase_count_, pattern, bias, channel, call_.f, out);
+          out += c_.axes[1].out_stride * call_.y.strides[1];
+          for (Index i = 0; i < phase_count_; ++i)
+            rows[i].sums += scratch_.phases[i].pixels->runs.steps[2] * rows[i].step;
+        }
+      }
+  }
+
+  /// The q of a phase that are computed.
+  static Range clip(const Phase& phase, const Range& q) {
+    const Index first = std::max(q.first, phase.first);
+    return {first, std::max(first, std::min(q.end, phase.end()))};
   }
 
   const Call<Scalar, F>& call_;
   const Correlation& c_;
   const WeightLayout& layout_;
-  const Plan& plan_;
-  Index group_ = 0, n_ = 0;
+  const Packing& packing_;
+  const Tile& tile_;
+  Index group_ = 0, n_ = 0, batch_ = 1;
   std::array<Range, 3> q_{};
-  Halo halo_;
+  Index packed_block_ = -1;  // the channel block whose pixels are packed
+  Index plane_ = 0;          // from channel to channel of the packed pixels
   Scratch scratch_;
-  Index phase_count_ = 0;
-  Index pixel_tap_step_ = 0;  // of gathered pixels, as `pixel_taps` holds it
+  Index pixels_count_ = 0, windows_count_ = 0, phase_count_ = 0;
 };
 
 }  // namespace tconv::engine

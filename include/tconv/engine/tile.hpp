@@ -1,0 +1,236 @@
+#pragma once
+
+/// \file
+/// Tiles: the part of the image that one task computes, how its pixels lie in memory, and the
+/// scratch they take.
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "tconv/engine/weight_layout.hpp"
+
+namespace tconv::engine {
+
+struct Range {
+  Index first = 0;
+  Index end = 0;
+  Index size() const { return end - first; }
+};
+
+/// Bounds of q over all phases of an axis.
+inline Range q_range(const PhasedAxis& axis) {
+  Range range{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
+  for (const Phase& phase : axis.phases) {
+    range.first = std::min(range.first, phase.first);
+    range.end = std::max(range.end, phase.end());
+  }
+  return range;
+}
+
+/// Smallest and largest shift over all taps of an axis.
+inline Range shift_range(const PhasedAxis& axis) {
+  Range range{0, 1};
+  bool any = false;
+  for (const Phase& phase : axis.phases)
+    for (const Tap& tap : phase.taps) {
+      range = any ? Range{std::min(range.first, tap.shift), std::max(range.end, tap.shift + 1)}
+                  : Range{tap.shift, tap.shift + 1};
+      any = true;
+    }
+  return range;
+}
+
+/// Input extent that `q` consecutive outputs of every phase read.
+inline Index halo_extent(const PhasedAxis& axis, Index q) {
+  return (q - 1) * axis.in_stride + shift_range(axis).size();
+}
+
+/// Batch entries and a box of q.
+struct Tile {
+  Index batch = 1;
+  std::array<Index, 3> q{1, 1, 1};
+
+  Index pixels() const { return batch * q[0] * q[1] * q[2]; }
+};
+
+inline Tile whole_image(const Correlation& c) {
+  return {std::max<Index>(c.batch, 1),
+          {q_range(c.axes[0]).size(), q_range(c.axes[1]).size(), q_range(c.axes[2]).size()}};
+}
+
+/// Tiles of an image, of all groups.
+inline Index count_tiles(const Correlation& c, const Tile& tile) {
+  Index count = ceil_div(c.batch, tile.batch) * c.groups;
+  for (std::size_t a = 0; a < 3; ++a) count *= ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
+  return count;
+}
+
+/// The pixels of a product, `[n][z][y][x]` in packed windows whose rows are `steps[2]` apart, planes
+/// `steps[1]` and batch entries `steps[0]`. Rows make one run of lanes, with what lies between them
+/// computed for nothing; planes and batch entries join it where nothing lies between.
+struct PixelRuns {
+  std::array<Index, 3> steps{};   // of n, z, y in the window
+  std::array<Index, 2> counts{};  // of runs, by n and z
+  Index length = 0;               // of a run
+
+  PixelRuns() = default;
+  /// `count` pixels of each axis, in a window of the given extents.
+  PixelRuns(Index batch, const std::array<Index, 3>& count, const std::array<Index, 3>& extents) {
+    steps = {extents[0] * extents[1] * extents[2], extents[1] * extents[2], extents[2]};
+    counts = {batch, count[0]};
+    length = (count[1] - 1) * steps[2] + count[2];
+    if (length == steps[1] || count[0] == 1) {
+      length += (count[0] - 1) * steps[1];
+      counts[1] = 1;
+      if (length == steps[0] || batch == 1) {
+        length += (batch - 1) * steps[0];
+        counts[0] = 1;
+      }
+    }
+  }
+
+  Index size() const { return counts[0] * counts[1]; }
+};
+
+/// Packets of pixels in a micro-tile, the most that leave registers for a panel's rows.
+inline Index vectors_for(Index rows) {
+  Index vectors = 2;
+  while (vectors < max_vectors && max_rows(static_cast<int>(2 * vectors)) >= rows) vectors *= 2;
+  return vectors;
+}
+
+/// The pixels of a run in blocks, each the width of a micro-tile.
+struct PixelBlocks {
+  Index pixels = 0;   // a multiple of the packet where pixels are lanes
+  Index width = 1;    // of all blocks but the last, or at most where pixels are broadcast
+  bool even = false;  // all widths nearly equal
+
+  PixelBlocks() = default;
+  PixelBlocks(const Packing& packing, Index length, Index panel_rows, Index lane_count)
+      : even(packing.weights_in_lanes()) {
+    pixels = even ? length : round_up(length, lane_count);
+    width = even ? max_rows(packing.weight_packets) : vectors_for(panel_rows) * lane_count;
+  }
+
+  Index parts() const { return ceil_div(pixels, width); }
+  Index begin(Index block) const {
+    return even ? Split{pixels, parts()}.begin(block) : std::min(block * width, pixels);
+  }
+  Index size(Index block) const { return begin(block + 1) - begin(block); }
+};
+
+/// Pixels of a product on a whole tile.
+inline std::array<Index, 3> pixel_counts(const Product& product, const Tile& tile) {
+  return {std::min(tile.q[0], product.z->count), std::min(tile.q[1], product.y->count),
+          std::min(tile.q[2], product.x->count)};
+}
+
+/// Extents of the windows that a product reads on a tile.
+inline std::array<Index, 3> window_extents(const Correlation& c, const Packing& packing,
+                                           const std::array<Index, 3>& count, const Tile& tile) {
+  std::array<Index, 3> extents{};
+  for (std::size_t a = 0; a < 3; ++a)
+    extents[a] = packing.copies(a) ? count[a] : halo_extent(c.axes[a], tile.q[a]);
+  return extents;
+}
+
+/// Windows that differ in their first pixel or extent.
+inline Index count_windows(const PhasedAxis& axis, const std::vector<PhaseSet>& sets) {
+  std::vector<std::array<Index, 2>> windows;
+  for (const PhaseSet& set : sets)
+    for (const Tap& tap : set.taps)
+      windows.push_back({set.first * axis.in_stride + tap.shift, set.count});
+  std::sort(windows.begin(), windows.end());
+  return std::unique(windows.begin(), windows.end()) - windows.begin();
+}
+
+/// Packed windows of a line of products: equal ones are one, but for tiles at the border of the
+/// image fewer are equal.
+struct WindowCount {
+  Index usual = 1;
+  Index most = 1;
+
+  WindowCount(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+              std::size_t line) {
+    const Product& product = layout.product(line);
+    for (const std::size_t a : {std::size_t{0}, std::size_t{1}})
+      if (packing.copies(a)) usual *= static_cast<Index>(product.set(a).taps.size());
+    most = usual;
+    if (!packing.copies(2)) return;
+    usual *= count_windows(c.axes[2], layout.x_sets());
+    Index taps = 0;
+    for (const PhaseSet& set : layout.x_sets()) taps += static_cast<Index>(set.taps.size());
+    most *= taps;
+  }
+};
+
+/// From channel to channel of the packed pixels: an odd number of cache lines, so that the channels
+/// of a pixel do not meet in one set of the cache.
+constexpr Index channel_plane(Index elements, Index lane_count) {
+  return (ceil_div(elements, lane_count) | 1) * lane_count;
+}
+
+/// Scratch of a tile, in elements: the packed pixels of one block of channels, and sums of a chunk,
+/// or of a line if there are several blocks.
+struct Footprint {
+  Index pixels = 0;
+  Index most_pixels = 0;
+  Index sums = 0;
+
+  Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+            const Tile& tile, Index lane_count) {
+    const bool one_block = layout.channel_blocks().parts == 1;
+    const Index channels = layout.channel_blocks().largest();
+    for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size()) {
+      Index line_sums = 0, window = 0;
+      for (std::size_t p = line; p < line + layout.line_size(); ++p) {
+        const auto count = pixel_counts(layout.product(p), tile);
+        const auto extents = window_extents(c, packing, count, tile);
+        const PixelRuns runs(tile.batch, count, extents);
+        const PixelBlocks blocks(packing, runs.length, layout.panels(p, 0).largest(), lane_count);
+        line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * runs.size() *
+                     blocks.pixels;
+        window = std::max(window, tile.batch * runs.steps[0]);
+      }
+      const WindowCount windows(c, layout, packing, line);
+      // Packets are read up to the end.
+      const Index spare = 2 * lane_count;
+      pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
+      most_pixels = std::max(
+          most_pixels, channels * channel_plane(windows.most * window, lane_count) + spare);
+      sums = std::max(sums, line_sums);
+    }
+  }
+};
+
+/// Shrinks the tile from the whole image until its scratch fits the budget, outermost axis first,
+/// so that rows stay long.
+inline Tile choose_tile(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+                        Index budget, Index lane_count) {
+  Tile tile = whole_image(c);
+  const auto too_large = [&] {
+    const Footprint scratch(c, layout, packing, tile, lane_count);
+    return tile.pixels() > 2 * lane_count && scratch.pixels + scratch.sums > budget;
+  };
+  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
+    const Index whole = *extent;
+    for (Index parts = 2; *extent > 1 && too_large(); ++parts) *extent = ceil_div(whole, parts);
+  }
+  return tile;
+}
+
+/// Shrinks a tile until there are two for each thread, but not below a few micro-tiles of pixels.
+inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index lane_count) {
+  if (threads == 1) return tile;
+  const auto few = [&] {
+    return count_tiles(c, tile) < 2 * threads && tile.pixels() >= 16 * lane_count;
+  };
+  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
+    const Index whole = *extent;
+    for (Index parts = 2; *extent > 1 && few(); ++parts) *extent = ceil_div(whole, parts);
+  }
+  return tile;
+}
+
+}  // namespace tconv::engine
