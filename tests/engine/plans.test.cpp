@@ -56,9 +56,9 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
   const WeightSource<Scalar> source{data.w.data(), p.scatters() ? fine_group * taps : taps,
                                     p.scatters() ? taps : fine_group * taps, row_major(kernel),
                                     coarse_group * fine_group * taps};
-  const Schedule schedule(make_correlation(p.direction, p.batch, p.groups, p.in_channels,
-                                           p.out_channels, axes),
-                          lanes, plan);
+  const Schedule schedule(
+      make_correlation(p.direction, p.batch, p.groups, p.in_channels, p.out_channels, axes), lanes,
+      plan);
   std::vector<Scalar> weights(static_cast<std::size_t>(schedule.weight_size()), nan);
   pack_all_weights(schedule, source, weights.data(), [](Index tasks, const auto& pack) {
     for (Index task = 0; task < tasks; ++task) pack(task);
@@ -94,9 +94,10 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
   for (const Merge outer : {Merge::none, Merge::equal, Merge::unequal})
     for (const Merge inner : {Merge::none, Merge::equal, Merge::unequal})
       for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
-        for (const int weight_packets : {0, 1, 2, 4, max_vectors})
-          check(Plan{{weight_packets, copied_axes, inner, outer},
-                     random_tile(random, whole_image(c))});
+        for (const Lanes lanes : {Lanes::pixels, Lanes::weights})
+          for (const int vectors : {1, 2, 4, max_vectors})
+            check(Plan{{lanes, vectors, copied_axes, inner, outer},
+                       random_tile(random, whole_image(c))});
 }
 
 }  // namespace
@@ -108,10 +109,11 @@ TEST_CASE("every packing gives the exact result in every tile") {
     const Data<float> data = random_integers<float>(random, p);
     const auto expected = reference(p, data);
     for_each_packing(random, p, [&](const Plan& plan) {
-      INFO(p << " | packets " << plan.packing.weight_packets << " copied "
-             << plan.packing.copied_axes << " inner " << static_cast<int>(plan.packing.inner)
-             << " outer " << static_cast<int>(plan.packing.outer) << " tile " << plan.tile.batch
-             << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2]);
+      INFO(p << " | weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
+             << plan.packing.vectors << " copied " << plan.packing.copied_axes << " inner "
+             << static_cast<int>(plan.packing.inner) << " outer "
+             << static_cast<int>(plan.packing.outer) << " tile " << plan.tile.batch << " "
+             << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2]);
       REQUIRE(run_plan(p, data, plan) == expected);
     });
   }

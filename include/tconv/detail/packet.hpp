@@ -34,6 +34,9 @@ EIGEN_ALWAYS_INLINE void prefetch(const Scalar* address) {
   Eigen::internal::prefetch(address);
 }
 
+/// Bytes that the caches move at once.
+inline constexpr Index cache_line = 64;
+
 /// SIMD registers of the instruction set.
 inline constexpr int simd_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
 

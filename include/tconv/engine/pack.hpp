@@ -131,10 +131,12 @@ EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, S
 }
 
 /// Copies a window of one channel, `[n][z][y][x]`. Zeros are written by whole packets before what
-/// follows them, so `to` has a packet to spare at its end. Returns the end.
+/// follows them, so `to` has a packet to spare at its end. Asks for what lies `ahead` in memory:
+/// the hardware does not foresee the leap to the next channel. Returns the end.
 template <class Scalar>
 Scalar* pack_window(const Image<const Scalar>& x, Index batch, const std::array<Index, 3>& in,
-                    const Window& window, Scalar* to) {
+                    const Window& window, Index ahead, Scalar* to) {
+  constexpr Index lines = detail::cache_line / static_cast<Index>(sizeof(Scalar));
   const auto& [first, extents, steps] = window;
   const Index pitch = extents[2], step = steps[2];
   const Index left = std::clamp<Index>(ceil_div(-first[2], step), 0, pitch);
@@ -148,9 +150,10 @@ Scalar* pack_window(const Image<const Scalar>& x, Index batch, const std::array<
           continue;
         }
         zero_packets(to, to + left);
-        copy_row(x.data + n * x.batch_stride + z * x.strides[0] + y * x.strides[1] +
-                     (first[2] + left * step) * x.strides[2],
-                 step * x.strides[2], right - left, to + left);
+        const Scalar* from = x.data + n * x.batch_stride + z * x.strides[0] + y * x.strides[1] +
+                             (first[2] + left * step) * x.strides[2];
+        copy_row(from, step * x.strides[2], right - left, to + left);
+        for (Index i = 0; i < right - left; i += lines) detail::prefetch(from + ahead + i);
         zero_packets(to + right, to + pitch);
       }
   return to;

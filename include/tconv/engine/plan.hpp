@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "tconv/engine/tile.hpp"
 
@@ -50,9 +52,7 @@ class CostModel {
             rows * static_cast<double>(count[2])};
   }
 
-  double packets(Index elements) const {
-    return static_cast<double>(ceil_div(elements, lanes_));
-  }
+  double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
 
   /// One copy of each window of a line, row by row. A line finds the pixels that the one before it
   /// has left.
@@ -83,8 +83,8 @@ class CostModel {
     const PixelRuns runs(tile_.batch, box.count, box.extents);
     const double steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
     const double calls = static_cast<double>(layout_.channel_blocks().parts);
-    const bool aligned = packing_.weights_in_lanes() ||
-                         (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
+    const bool aligned =
+        packing_.weights_in_lanes() || (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
     const auto micro_tile = [&](Index rows, Index vectors) {
       return steps * step(rows, vectors, aligned) + calls * tile_overhead(rows, vectors);
     };
@@ -96,7 +96,7 @@ class CostModel {
       // A wide panel leaves the first-level cache, and comes back for each block.
       const double reload = blocks.parts() > 1 ? 2 * static_cast<double>(panels.largest()) : 0;
       double width = 0;
-      for (Index done = 0, v = packing_.weight_packets; done < panels.largest(); done += v) {
+      for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
         width += micro_tile(block, v);
       }
@@ -119,8 +119,8 @@ class CostModel {
 
   /// Weights come from the third-level cache or beyond for each tile, half hidden by prefetching.
   double stream_weights(std::size_t p) const {
-    const double elements = static_cast<double>(c_.in_channels * layout_.product(p).taps() *
-                                                layout_.total_rows(p));
+    const double elements =
+        static_cast<double>(c_.in_channels * layout_.product(p).taps() * layout_.total_rows(p));
     return elements / static_cast<double>(lanes_);
   }
 
@@ -155,17 +155,24 @@ inline int strided_axes(const Correlation& c) {
 
 /// The cheapest plan. `budget` bounds the scratch of a tile, in elements.
 inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
+  constexpr std::pair<Lanes, int> micro_tiles[] = {{Lanes::pixels, 2},
+                                                   {Lanes::pixels, 1},
+                                                   {Lanes::weights, 2},
+                                                   {Lanes::weights, 4},
+                                                   {Lanes::weights, 8}};
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
   for (const Merge outer : {Merge::none, Merge::equal, Merge::unequal})
     for (const Merge inner : {Merge::equal, Merge::unequal})
       for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
-        for (const int weight_packets : {0, 2, 4, 8}) {
-          if (weight_packets > max_vectors) continue;
-          const Packing packing{weight_packets, copied_axes, inner, outer};
+        for (const auto& [lanes, vectors] : micro_tiles) {
+          if (vectors > max_vectors) continue;
+          const Packing packing{lanes, vectors, copied_axes, inner, outer};
           const WeightLayout layout(c, packing, lane_count);
           for (const Index part : {1, 3}) {
             const Tile tile = choose_tile(c, layout, packing, budget / part, lane_count);
+            const Index pixels = Footprint(c, layout, packing, tile, lane_count).most_pixels;
+            if (pixels > std::numeric_limits<std::int32_t>::max()) continue;
             const double cycles = CostModel(c, layout, packing, tile, lane_count).cycles();
             if (cycles < best.cycles) best = {packing, tile, cycles};
           }

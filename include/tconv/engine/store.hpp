@@ -70,15 +70,18 @@ EIGEN_ALWAYS_INLINE void store_elements(const std::array<const Scalar*, phases>&
 }
 
 /// Writes `count` elements of `phases` rows that follow one another in the output, a packet of each
-/// at a time: a loop of known length becomes shuffles.
+/// at a time, then parts of it: loops of known length become shuffles.
 template <std::size_t phases, class Scalar, class F>
 void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Index channel,
                        const F& f, Scalar* y) {
-  constexpr Index lanes = detail::Packet<Scalar>::size;
+  constexpr Index lanes = detail::Packet<Scalar>::size, half = std::max<Index>(lanes / 2, 1),
+                  quarter = std::max<Index>(lanes / 4, 1);
   std::array<const Scalar*, phases> sums;
   for (std::size_t r = 0; r < phases; ++r) sums[r] = rows[r].sums;
   Index j = 0;
   for (; j + lanes <= count; j += lanes) store_elements(sums, j, lanes, bias, channel, f, y);
+  if (j + half <= count) store_elements(sums, j, half, bias, channel, f, y), j += half;
+  if (j + quarter <= count) store_elements(sums, j, quarter, bias, channel, f, y), j += quarter;
   store_elements(sums, j, count - j, bias, channel, f, y);
 }
 

@@ -66,9 +66,9 @@ inline Index count_tiles(const Correlation& c, const Tile& tile) {
   return count;
 }
 
-/// The pixels of a product, `[n][z][y][x]` in packed windows whose rows are `steps[2]` apart, planes
-/// `steps[1]` and batch entries `steps[0]`. Rows make one run of lanes, with what lies between them
-/// computed for nothing; planes and batch entries join it where nothing lies between.
+/// The pixels of a product, `[n][z][y][x]` in packed windows whose rows are `steps[2]` apart,
+/// planes `steps[1]` and batch entries `steps[0]`. Rows make one run of lanes, with what lies
+/// between them computed for nothing; planes and batch entries join it where nothing lies between.
 struct PixelRuns {
   std::array<Index, 3> steps{};   // of n, z, y in the window
   std::array<Index, 2> counts{};  // of runs, by n and z
@@ -95,7 +95,7 @@ struct PixelRuns {
 
 /// Packets of pixels in a micro-tile, the most that leave registers for a panel's rows.
 inline Index vectors_for(Index rows) {
-  Index vectors = 2;
+  Index vectors = 1;
   while (vectors < max_vectors && max_rows(static_cast<int>(2 * vectors)) >= rows) vectors *= 2;
   return vectors;
 }
@@ -110,7 +110,7 @@ struct PixelBlocks {
   PixelBlocks(const Packing& packing, Index length, Index panel_rows, Index lane_count)
       : even(packing.weights_in_lanes()) {
     pixels = even ? length : round_up(length, lane_count);
-    width = even ? max_rows(packing.weight_packets) : vectors_for(panel_rows) * lane_count;
+    width = even ? max_rows(packing.vectors) : vectors_for(panel_rows) * lane_count;
   }
 
   Index parts() const { return ceil_div(pixels, width); }
@@ -188,17 +188,21 @@ struct Footprint {
         const auto count = pixel_counts(layout.product(p), tile);
         const auto extents = window_extents(c, packing, count, tile);
         const PixelRuns runs(tile.batch, count, extents);
-        const PixelBlocks blocks(packing, runs.length, layout.panels(p, 0).largest(), lane_count);
-        line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * runs.size() *
-                     blocks.pixels;
+        const Index panel = layout.panels(p, 0).largest();
+        // A tile at the border may have a gap between planes where this one has none.
+        const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
+        const Index most =
+            std::max(runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
+                     tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
+        line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * most;
         window = std::max(window, tile.batch * runs.steps[0]);
       }
       const WindowCount windows(c, layout, packing, line);
       // Packets are read up to the end.
       const Index spare = 2 * lane_count;
       pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
-      most_pixels = std::max(
-          most_pixels, channels * channel_plane(windows.most * window, lane_count) + spare);
+      most_pixels = std::max(most_pixels,
+                             channels * channel_plane(windows.most * window, lane_count) + spare);
       sums = std::max(sums, line_sums);
     }
   }

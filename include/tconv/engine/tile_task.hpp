@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "tconv/engine/arena.hpp"
 #include "tconv/engine/pack.hpp"
@@ -79,7 +80,7 @@ class TileTask {
     std::array<Range, 3> q{};
     PixelRuns runs;
     PixelBlocks blocks;
-    Index* taps = nullptr;  // offsets into the packed pixels
+    std::int32_t* offsets = nullptr;  // of each channel and tap in the packed pixels
     Scalar* sums = nullptr;
     Index row_step = 1;  // of the sums
 
@@ -110,12 +111,12 @@ class TileTask {
   struct Scratch {
     Pixels* pixels;  // of each product of a line
     Window* windows;
-    Index* pixel_taps;
-    Index* weight_taps;
+    std::int32_t* offsets;
     StoredPhase* phases;
     PhaseRow<Scalar>* rows;
     Scalar* packed;
     Scalar* sums;
+    Index packed_size, sums_size;
     std::size_t bytes;
   };
 
@@ -126,6 +127,7 @@ class TileTask {
     const Footprint elements(c, layout, packing, schedule.plan().tile, lanes);
     Index taps = 1, windows = 1;
     for (const Product& product : layout.products()) taps = std::max(taps, product.taps());
+    const Index steps = taps * layout.channel_blocks().largest();
     for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size())
       windows = std::max(windows, WindowCount(c, layout, packing, line).most);
     const auto products = static_cast<Index>(layout.line_size());
@@ -133,12 +135,13 @@ class TileTask {
     Scratch s{};
     s.pixels = arena.take<Pixels>(products);
     s.windows = arena.take<Window>(windows);
-    s.pixel_taps = arena.take<Index>(products * taps);
-    s.weight_taps = arena.take<Index>(taps);
+    s.offsets = arena.take<std::int32_t>(products * steps);
     s.phases = arena.take<StoredPhase>(phases);
     s.rows = arena.take<PhaseRow<Scalar>>(phases);
     s.packed = arena.take<Scalar>(elements.most_pixels);
     s.sums = arena.take<Scalar>(elements.sums);
+    s.packed_size = elements.most_pixels;
+    s.sums_size = elements.sums;
     s.bytes = arena.used();
     return s;
   }
@@ -166,11 +169,14 @@ class TileTask {
     Image<const Scalar> x = call_.x;
     x.data += n_ * x.batch_stride + (group_ * c_.in_channels + blocks.begin(b)) * x.channel_stride;
     const std::array<Index, 3> in{c_.axes[0].in, c_.axes[1].in, c_.axes[2].in};
+    constexpr Index channels_ahead = 4;
+    const Index ahead = channels_ahead * x.channel_stride;
     Scalar* to = scratch_.packed;
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       Scalar* end = to;
       for (Index w = 0; w < windows_count_; ++w)
-        end = pack_window(x, batch_, in, scratch_.windows[w], end);
+        end = pack_window(x, batch_, in, scratch_.windows[w],
+                          c + channels_ahead < c_.in_channels ? ahead : 0, end);
       to += plane_;
     }
     // Whole packets are read up to the end.
@@ -182,7 +188,7 @@ class TileTask {
     const bool one_block = layout_.channel_blocks().parts == 1;
     const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
     Scalar* sums = scratch_.sums;
-    Index* taps = scratch_.pixel_taps;
+    std::int32_t* offsets = scratch_.offsets;
     pixels_count_ = windows_count_ = phase_count_ = 0;
     Index packed = 0;
     for (std::size_t p = begin; p < begin + layout_.line_size(); ++p) {
@@ -197,24 +203,33 @@ class TileTask {
         count[a] = pixels.q[a].size();
       }
       if (count[0] * count[1] * count[2] == 0) continue;
-      packed = place_windows(pixels, count, packed, taps);
-      pixels.blocks = PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes);
-      pixels.taps = taps;
+      packed = place_windows(pixels, count, packed, offsets);
+      pixels.blocks =
+          PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes);
+      pixels.offsets = offsets;
       pixels.sums = sums;
       pixels.row_step = packing_.weights_in_lanes() ? 1 : pixels.count();
-      taps += product.taps();
+      offsets += product.taps() * layout_.channel_blocks().largest();
       sums += (one_block ? layout_.chunk_rows(p) : layout_.total_rows(p)) * pixels.count();
       scratch_.pixels[pixels_count_] = pixels;
       list_phases(scratch_.pixels[pixels_count_++]);
     }
     plane_ = channel_plane(packed, lanes);
+    eigen_assert(layout_.channel_blocks().largest() * plane_ + lanes <= scratch_.packed_size);
+    eigen_assert(sums - scratch_.sums <= scratch_.sums_size);
+    for (Index i = 0; i < pixels_count_; ++i) {
+      const Pixels& pixels = scratch_.pixels[i];
+      const Index taps = layout_.product(pixels.product).taps();
+      for (Index step = taps; step < taps * layout_.channel_blocks().largest(); ++step)
+        pixels.offsets[step] = pixels.offsets[step - taps] + static_cast<std::int32_t>(plane_);
+    }
     join_phases();
   }
 
-  /// Adds the windows that a product reads, and says where its taps begin in them. `packed` elements
-  /// of a channel are taken; returns how many are afterwards.
+  /// Adds the windows that a product reads, and says where its taps begin in those of the first
+  /// channel. `packed` elements of a channel are taken; returns how many are afterwards.
   Index place_windows(Pixels& pixels, const std::array<Index, 3>& count, Index packed,
-                      Index* taps) {
+                      std::int32_t* offsets) {
     const Product& product = layout_.product(pixels.product);
     Window window;
     for (std::size_t a = 0; a < 3; ++a) {
@@ -245,7 +260,7 @@ class TileTask {
             scratch_.windows[windows_count_++] = window;
             packed += window_size(window);
           }
-          *taps++ = at + within;
+          *offsets++ = static_cast<std::int32_t>(at + within);
         }
     return packed;
   }
@@ -262,9 +277,7 @@ class TileTask {
       const Index first = std::max(pixels.q[2].first, phase.first);
       const Index end = std::min(pixels.q[2].end, phase.end());
       if (first < end)
-        scratch_.phases[phase_count_++] = {&pixels,
-                                           member,
-                                           first - pixels.q[2].first,
+        scratch_.phases[phase_count_++] = {&pixels, member, first - pixels.q[2].first,
                                            first * c_.axes[2].out_stride + phase.offset,
                                            end - first};
     }
@@ -297,10 +310,9 @@ class TileTask {
   }
 
   /// Adds the products of one channel block to the sums of one chunk.
-  void multiply_chunk(const Pixels& pixels, Index chunk, Index b) {
+  void multiply_chunk(const Pixels& pixels, Index chunk, Index b) const {
     const Split& blocks = layout_.channel_blocks();
-    const Index depth = blocks.end(b) - blocks.begin(b);
-    const Index taps = layout_.product(pixels.product).taps();
+    const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
     const Scalar* weights =
         call_.weights + group_ * layout_.size() + layout_.offset(pixels.product, b, chunk);
     Scalar* const sums = chunk_sums(pixels, chunk);
@@ -309,37 +321,40 @@ class TileTask {
     for (Index p = 0; p < panels.parts; ++p) {
       const Index row = panels.begin(p) * layout_.lane_multiple();
       const Index width = panels.end(p) * layout_.lane_multiple() - row;
-      for (Index t = 0; t < taps; ++t) scratch_.weight_taps[t] = t * width;
-      const Operand<Scalar> panel{weights + taps * depth * row, scratch_.weight_taps, taps * width};
       for (Index n = 0; n < pixels.runs.counts[0]; ++n)
         for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
           const Scalar* run = scratch_.packed + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
           Scalar* run_sums = sums + row * pixels.row_step + pixels.plane(n, z) * step;
           for (Index block = 0; block < pixels.blocks.parts(); ++block) {
-            const Index first = pixels.blocks.begin(block);
-            multiply_block(panel, {run + first, pixels.taps, plane_}, taps, depth, width,
-                           pixels.blocks.size(block), run_sums + first * step,
-                           packing_.weights_in_lanes() ? step : pixels.row_step, b > 0);
+            const Index first = pixels.blocks.begin(block), size = pixels.blocks.size(block);
+            if (packing_.weights_in_lanes())
+              multiply_block<Lanes::weights>(steps, pixels.offsets, run + first,
+                                             weights + steps * row, width, size,
+                                             run_sums + first * step, step, b > 0);
+            else
+              multiply_block<Lanes::pixels>(steps, pixels.offsets, run + first,
+                                            weights + steps * row, width, size, run_sums + first,
+                                            pixels.row_step, b > 0);
           }
         }
     }
   }
 
-  /// One panel times one block of pixels: whole micro-tiles, then halves of what the lanes hold.
-  void multiply_block(const Operand<Scalar>& weights, const Operand<Scalar>& pixels, Index taps,
-                      Index depth, Index width, Index size, Scalar* sums, Index sums_step,
-                      bool accumulate) const {
-    const bool weights_in_lanes = packing_.weights_in_lanes();
-    Operand<Scalar> lane_operand = weights_in_lanes ? weights : pixels;
-    const Operand<Scalar>& broadcasts = weights_in_lanes ? pixels : weights;
-    const Index lane_total = weights_in_lanes ? width : size;
-    const Index rows = weights_in_lanes ? size : width;
-    for (Index done = 0, vectors = max_vectors; done < lane_total; done += vectors * lanes) {
-      while (vectors * lanes > lane_total - done || max_rows(static_cast<int>(vectors)) < rows)
+  /// One panel of `width` rows times one block of `size` pixels: whole micro-tiles, then halves of
+  /// what the lanes hold.
+  template <Lanes held>
+  static void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
+                             const Scalar* weights, Index width, Index size, Scalar* sums,
+                             Index sums_step, bool accumulate) {
+    const Index total = held == Lanes::weights ? width : size;
+    const Index rows = held == Lanes::weights ? size : width;
+    for (Index done = 0, vectors = max_vectors; done < total; done += vectors * lanes) {
+      while (vectors * lanes > total - done || max_rows(static_cast<int>(vectors)) < rows)
         vectors /= 2;
-      find_micro_kernel<Scalar>(rows, vectors)(taps, depth, lane_operand, broadcasts, sums + done,
-                                               sums_step, accumulate);
-      lane_operand.data += vectors * lanes;
+      find_micro_kernel<Scalar, held>(rows, vectors)(
+          steps, offsets, held == Lanes::pixels ? pixels + done : pixels,
+          held == Lanes::weights ? weights + done : weights, width, sums + done, sums_step,
+          accumulate);
     }
   }
 
@@ -351,11 +366,11 @@ class TileTask {
     for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m)
       for (Index z = 0; z < product.z->size(); ++z)
         for (Index y = 0; y < product.y->size(); ++y)
-          store_rows(chunk, m, *product.z->members[static_cast<std::size_t>(z)],
-                     *product.y->members[static_cast<std::size_t>(y)],
-                     ((m - layout_.chunks().begin(chunk)) * product.z->size() + z) *
-                             product.y->size() +
-                         y);
+          store_rows(
+              chunk, m, *product.z->members[static_cast<std::size_t>(z)],
+              *product.y->members[static_cast<std::size_t>(y)],
+              ((m - layout_.chunks().begin(chunk)) * product.z->size() + z) * product.y->size() +
+                  y);
   }
 
   /// Writes the output rows of channel `m` in one phase of each outer axis, which is the

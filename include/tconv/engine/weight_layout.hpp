@@ -81,17 +81,18 @@ inline std::vector<PhaseSet> make_phase_sets(const PhasedAxis& axis, Merge merge
 
 /// The choices that decide how weights are packed.
 struct Packing {
-  /// 0: pixels are the lanes of the micro-kernel, and weights are broadcast. Else weights are the
-  /// lanes, this many packets of them, and pixels are broadcast: the fewer pixels, the more
-  /// packets.
-  int weight_packets = 0;
+  /// Few pixels, or many phases that lie side by side in the output, want weights in the lanes.
+  Lanes lanes = Lanes::pixels;
+  /// Packets in the lanes of the largest micro-tile, which decide how many rows a panel has: with
+  /// pixels in lanes `max_rows(vectors)`, otherwise as many as lanes.
+  int vectors = 2;
   /// The innermost axes whose pixels are copied for each shift, dense; on the others taps are
   /// offsets into one copy with a halo.
   int copied_axes = 0;
   Merge inner = Merge::equal;
   Merge outer = Merge::none;
 
-  bool weights_in_lanes() const { return weight_packets > 0; }
+  bool weights_in_lanes() const { return lanes == Lanes::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
 };
 
@@ -129,7 +130,7 @@ class WeightLayout {
           members = std::max(members, product.members());
           taps = std::max(taps, product.taps());
         }
-    panel_ = packing.weights_in_lanes() ? packing.weight_packets * lane_count : max_rows(2);
+    panel_ = packing.weights_in_lanes() ? packing.vectors * lane_count : max_rows(packing.vectors);
     lane_multiple_ = packing.weights_in_lanes() ? lane_count : 1;
     // A chunk fills a panel, so that the micro-tile is as large as the registers allow.
     chunks_ = Split::into_at_most(c.out_channels, std::max<Index>(1, panel_ / members));
