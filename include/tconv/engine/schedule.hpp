@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "tconv/engine/plan.hpp"
 
@@ -28,16 +29,19 @@ class Schedule {
         plan_(make_plan(correlation_, lane_count, budget)),
         layout_(correlation_, plan_.packing, lane_count) {
     plan_.tile = share_tile(correlation_, plan_.tile, threads, lane_count);
+    footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
   }
   /// A given plan.
   Schedule(Correlation correlation, Index lane_count, const Plan& plan)
       : correlation_(std::move(correlation)),
         plan_(plan),
-        layout_(correlation_, plan_.packing, lane_count) {}
+        layout_(correlation_, plan_.packing, lane_count),
+        footprint_(correlation_, layout_, plan_.packing, plan_.tile, lane_count) {}
 
   const Correlation& correlation() const { return correlation_; }
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
+  const Footprint& footprint() const { return footprint_; }
   /// Equal where weights are packed alike.
   const std::vector<Index>& signature() const { return signature_; }
   /// Elements of the packed weights of all groups.
@@ -47,6 +51,7 @@ class Schedule {
   Correlation correlation_;
   Plan plan_;
   WeightLayout layout_;
+  Footprint footprint_;
   std::vector<Index> signature_ = layout_.signature();
 };
 

@@ -176,8 +176,10 @@ constexpr Index channel_plane(Index elements, Index lane_count) {
 struct Footprint {
   Index pixels = 0;
   Index most_pixels = 0;
+  Index most_windows = 1;
   Index sums = 0;
 
+  Footprint() = default;
   Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
             const Tile& tile, Index lane_count) {
     const bool one_block = layout.channel_blocks().parts == 1;
@@ -198,6 +200,7 @@ struct Footprint {
         window = std::max(window, tile.batch * runs.steps[0]);
       }
       const WindowCount windows(c, layout, packing, line);
+      most_windows = std::max(most_windows, windows.most);
       // Packets are read up to the end.
       const Index spare = 2 * lane_count;
       pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));

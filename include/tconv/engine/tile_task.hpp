@@ -121,27 +121,23 @@ class TileTask {
   };
 
   static Scratch carve(const Schedule& schedule, Arena arena) {
-    const Correlation& c = schedule.correlation();
     const WeightLayout& layout = schedule.layout();
-    const Packing& packing = schedule.plan().packing;
-    const Footprint elements(c, layout, packing, schedule.plan().tile, lanes);
-    Index taps = 1, windows = 1;
+    const Footprint& footprint = schedule.footprint();
+    Index taps = 1;
     for (const Product& product : layout.products()) taps = std::max(taps, product.taps());
     const Index steps = taps * layout.channel_blocks().largest();
-    for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size())
-      windows = std::max(windows, WindowCount(c, layout, packing, line).most);
     const auto products = static_cast<Index>(layout.line_size());
-    const auto phases = static_cast<Index>(c.axes[2].phases.size());
+    const auto phases = static_cast<Index>(schedule.correlation().axes[2].phases.size());
     Scratch s{};
     s.pixels = arena.take<Pixels>(products);
-    s.windows = arena.take<Window>(windows);
+    s.windows = arena.take<Window>(footprint.most_windows);
     s.offsets = arena.take<std::int32_t>(products * steps);
     s.phases = arena.take<StoredPhase>(phases);
     s.rows = arena.take<PhaseRow<Scalar>>(phases);
-    s.packed = arena.take<Scalar>(elements.most_pixels);
-    s.sums = arena.take<Scalar>(elements.sums);
-    s.packed_size = elements.most_pixels;
-    s.sums_size = elements.sums;
+    s.packed = arena.take<Scalar>(footprint.most_pixels);
+    s.sums = arena.take<Scalar>(footprint.sums);
+    s.packed_size = footprint.most_pixels;
+    s.sums_size = footprint.sums;
     s.bytes = arena.used();
     return s;
   }
