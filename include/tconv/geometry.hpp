@@ -62,10 +62,12 @@ constexpr CheckedIndex effective_kernel(Index kernel, Index dilation, const char
   return (CheckedIndex(kernel, function) - 1) * dilation + 1;
 }
 
-/// `floor((in + before + after - k_eff) / stride) + 1`.
+/// `floor((in + before + after - k_eff) / stride) + 1`. Positions, which run from `-before` to
+/// `in + after`, must be indices too.
 constexpr Index conv_extent(Index in, Index kernel, const AxisOptions& o, int axis,
                             const char* function) {
-  const CheckedIndex padded = CheckedIndex(in, function) + o.padding.before + o.padding.after;
+  const CheckedIndex first = CheckedIndex(0, function) - o.padding.before;
+  const CheckedIndex padded = CheckedIndex(in, function) + o.padding.after - first;
   const CheckedIndex k_eff = effective_kernel(kernel, o.dilation, function);
   require(padded >= k_eff, function, "padded input has extent ", Index{padded}, " on spatial axis ",
           axis, " (", in, " + ", o.padding.before, " + ", o.padding.after,

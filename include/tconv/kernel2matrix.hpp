@@ -153,7 +153,7 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const std::array<Index, rank>& ex
   const typename Vector::PlainObject values = v;
   Index next = 0;
   detail::for_each_row_major(detail::channels_to_front(detail::plain_view(result), format),
-                             [&](Scalar& value) { value = values[next++]; });
+                             [&](Scalar& value) { value = values(next++, 0); });
   return result;
 }
 template <int layout = Eigen::RowMajor, class Vector, std::size_t rank>
@@ -183,6 +183,7 @@ auto kernel2matrix(const K& kernel, const Extents<detail::kernel_axes<K>>& in,
     constexpr int R = detail::kernel_axes<K>;
     constexpr auto function = "kernel2matrix";
     const auto& stored_kernel = detail::stored(kernel);
+    detail::checked_size<Scalar>(detail::extents_of(stored_kernel), function);
     const auto weight = detail::weight_view(stored_kernel);
     Extents<R + 2> x{1, detail::CheckedIndex(weight.extents[1], function) * options.groups};
     std::copy(in.begin(), in.end(), x.begin() + 2);

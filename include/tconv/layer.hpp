@@ -90,7 +90,7 @@ class Layer {
       const auto& stored_x = stored(x);
       const auto shape = own_order<static_cast<std::size_t>(tensor_rank<X>)>(
           geometry(extents_of(stored_x)).output_shape(direction), options().data_format);
-      checked_size<Scalar>(shape, name);
+      checked_size<Scalar, tensor_index<X>>(shape, name);
       auto y = make_tensor<Result<X>>(shape);
       run(stored_x, y, workspace);
       return y;
@@ -162,6 +162,7 @@ class Layer {
 
   template <std::size_t rank>
   Geometry<R> geometry(const std::array<Index, rank>& x) const {
+    checked_size<Scalar>(x, name);
     return make_geometry<direction, R>(
         canonical<R>(x, options().data_format, 1), state_->view().extents, options(), name,
         channel_axis<R, static_cast<int>(rank)>(options().data_format));
@@ -170,9 +171,10 @@ class Layer {
   template <class F>
   void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
                const TensorView<Scalar, R + 2>& y, Workspace& workspace, const F& f) const {
+    if (geometry.batch() == 0) return;
     const Scalar* bias = state_->bias.size() > 0 ? state_->bias.data() : nullptr;
     if constexpr (EngineScalar<Scalar>) {
-      if (state_->finite) {
+      if (state_->finite && engine_counts(geometry)) {
         const engine::Schedule& schedule =
             find_schedule<direction, Scalar>(workspace, geometry, layout);
         engine::correlate(

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <functional>
 #include <type_traits>
+#include <utility>
 
 #include "tconv/detail/require.hpp"
 #include "tconv/geometry.hpp"
@@ -122,12 +123,16 @@ decltype(auto) stored(const X& x) {
   }
 }
 
-/// The element count of `extents`, rejecting what memory cannot hold.
-template <class Scalar, std::size_t rank>
+/// The element count of `extents`, rejecting what memory cannot hold or a tensor with indices of
+/// type `TensorIndex` cannot count.
+template <class Scalar, class TensorIndex = Index, std::size_t rank>
 Index checked_size(const std::array<Index, rank>& extents, const char* function) {
   CheckedIndex size(1, function);
   for (const Index extent : extents) size = size * std::max<Index>(extent, 1);
   static_cast<void>(size * static_cast<Index>(sizeof(Scalar)));
+  if (!std::in_range<TensorIndex>(Index{size}))
+    throw std::length_error(message(function, "a result of ", Index{size},
+                                    " elements exceeds the index type of x"));
   return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : Index{size};
 }
 

@@ -34,6 +34,8 @@ auto apply_textbook(const char* function, const X& x, const K& kernel,
     using Scalar = tensor_scalar<X>;
     const auto& stored_x = stored(x);
     const auto& stored_kernel = stored(kernel);
+    checked_size<Scalar>(extents_of(stored_x), function);
+    checked_size<Scalar>(extents_of(stored_kernel), function);
     const auto x_view = weight_view(stored_x);
     const auto k_view = weight_view(stored_kernel);
     require(options.groups == 1, function, "groups is ", options.groups,
@@ -41,7 +43,7 @@ auto apply_textbook(const char* function, const X& x, const K& kernel,
     const auto geometry =
         make_geometry<direction, 2>(x_view.extents, k_view.extents, options, function, 1);
     const auto shape = geometry.output_shape(direction);
-    checked_size<Scalar>(shape, function);
+    checked_size<Scalar, tensor_index<X>>(shape, function);
     auto y = make_tensor<Result<X>>(Extents<2>{shape[2], shape[3]});
     const TensorView<Scalar, 2> plain = plain_view(y);
     direct_loops<direction>(

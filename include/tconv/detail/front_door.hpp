@@ -52,6 +52,8 @@ auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
     const auto& stored_x = stored(x);
     const auto& stored_weight = stored(weight);
     const auto& stored_b = stored_bias(bias);
+    checked_size<Scalar>(extents_of(stored_x), function);
+    checked_size<Scalar>(extents_of(stored_weight), function);
     const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
     const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
 
@@ -60,11 +62,13 @@ auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
                                     channel_axis<R, rank>(options.data_format));
     const auto y_shape = geometry.output_shape(direction);
     const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
-    checked_size<Scalar>(y_shape, function);
+    checked_size<Scalar, tensor_index<X>>(y_shape, function);
 
     auto y = make_tensor<Result<X>>(
         own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
-    algorithm(geometry, x_view, weight_view, bias_elements, image_view<R>(y, options.data_format));
+    if (geometry.batch() > 0)
+      algorithm(geometry, x_view, weight_view, bias_elements,
+                image_view<R>(y, options.data_format));
     return y;
   }
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <memory>
 
@@ -116,6 +117,21 @@ bool all_finite(const Scalar* data, Index size) {
   return std::all_of(sums.begin(), sums.end(), [](Scalar sum) { return sum == Scalar(0); });
 }
 
+/// Whether positions are far from the end of the index type, so that the engine may add and
+/// multiply them without a check. False only where options exceed every image: a stride or padding
+/// of 2^50, say.
+template <int R>
+bool engine_counts(const Geometry<R>& geometry) {
+  const auto number = [](Index value) { return std::abs(static_cast<double>(value)); };
+  double positions = number(geometry.batch()) *
+                     (number(geometry.coarse_channels()) + number(geometry.fine_channels()));
+  for (const Axis& axis : geometry.axes())
+    positions *= number(axis.fine) + number(axis.before) +
+                 number(axis.coarse) * number(axis.stride) +
+                 number(axis.kernel) * number(axis.dilation);
+  return positions < 0x1p52;
+}
+
 /// Direct loops, then the epilogue.
 template <Direction direction, int R, class Scalar, class F>
 void run_direct_loops(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
@@ -150,7 +166,7 @@ struct Production {
     if constexpr (EngineScalar<Scalar>) {
       Index size = 1;
       for (const Index extent : weight.extents) size *= extent;
-      if (all_finite(weight.data, size)) {
+      if (engine_counts(geometry) && all_finite(weight.data, size)) {
         const engine::Schedule& schedule =
             find_schedule<direction, Scalar>(workspace, geometry, layout);
         auto* packed = reinterpret_cast<Scalar*>(workspace.weight_scratch(
