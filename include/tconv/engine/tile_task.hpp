@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "tconv/engine/arena.hpp"
 #include "tconv/engine/pack.hpp"
@@ -150,8 +151,10 @@ class TileTask {
     for (Index b = 0; b < blocks.parts; ++b) {
       pack_block(b);
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        const bool last = b + 1 == blocks.parts;
+        if (last) prefetch_outputs(chunk);
         for (Index i = 0; i < pixels_count_; ++i) multiply_chunk(scratch_.pixels[i], chunk, b);
-        if (b + 1 == blocks.parts) store_chunk(chunk);
+        if (last) store_chunk(chunk);
       }
     }
   }
@@ -354,55 +357,82 @@ class TileTask {
     }
   }
 
-  /// Writes the outputs of a chunk.
-  void store_chunk(Index chunk) {
+  /// The output rows of one channel in one phase of each outer axis, of one batch entry and plane.
+  struct OutputRows {
+    Index channel;
+    Index member;  // of the chunk: (channel, z phase, y phase)
+    Index n, z;
+    Range y;
+    Scalar* first;
+    Index step;
+  };
+
+  /// Calls `visit(OutputRows)` for all outputs of a chunk.
+  template <class Visit>
+  void for_each_output(Index chunk, const Visit& visit) const {
     if (phase_count_ == 0) return;
     // The products of a line have the same sets, and so the same q, on the outer axes.
-    const Product& product = layout_.product(scratch_.phases[0].pixels->product);
+    const Pixels& pixels = *scratch_.phases[0].pixels;
+    const Product& product = layout_.product(pixels.product);
+    OutputRows rows{};
     for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m)
-      for (Index z = 0; z < product.z->size(); ++z)
-        for (Index y = 0; y < product.y->size(); ++y)
-          store_rows(
-              chunk, m, *product.z->members[static_cast<std::size_t>(z)],
-              *product.y->members[static_cast<std::size_t>(y)],
-              ((m - layout_.chunks().begin(chunk)) * product.z->size() + z) * product.y->size() +
-                  y);
+      for (const Phase* z_phase : product.z->members)
+        for (const Phase* y_phase : product.y->members) {
+          const Range z = clip(*z_phase, pixels.q[0]);
+          rows.y = clip(*y_phase, pixels.q[1]);
+          rows.channel = group_ * c_.out_channels + m;
+          rows.step = c_.axes[1].out_stride * call_.y.strides[1];
+          for (rows.n = 0; rows.n < batch_; ++rows.n)
+            for (rows.z = z.first; rows.z < z.end; ++rows.z) {
+              rows.first =
+                  call_.y.data + (n_ + rows.n) * call_.y.batch_stride +
+                  rows.channel * call_.y.channel_stride +
+                  (rows.z * c_.axes[0].out_stride + z_phase->offset) * call_.y.strides[0] +
+                  (rows.y.first * c_.axes[1].out_stride + y_phase->offset) * call_.y.strides[1];
+              visit(std::as_const(rows));
+            }
+          ++rows.member;
+        }
   }
 
-  /// Writes the output rows of channel `m` in one phase of each outer axis, which is the
-  /// `member`th of the chunk.
-  void store_rows(Index chunk, Index m, const Phase& z_phase, const Phase& y_phase, Index member) {
-    const std::array<Range, 3>& q = scratch_.phases[0].pixels->q;
-    const Range z = clip(z_phase, q[0]), y = clip(y_phase, q[1]);
-    const Index channel = group_ * c_.out_channels + m;
-    const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
-    PhaseRow<Scalar>* const rows = scratch_.rows;
+  /// Asks for the memory of a chunk's outputs, which arrives while the sums are computed.
+  void prefetch_outputs(Index chunk) const {
+    if (call_.y.strides[2] != 1) return;
+    constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
+    const StoredPhase& last = scratch_.phases[std::max<Index>(phase_count_ - 1, 0)];
+    for_each_output(chunk, [&](const OutputRows& rows) {
+      const Index begin = scratch_.phases[0].first;
+      const Index end = last.first + (last.count - 1) * c_.axes[2].out_stride + last.width;
+      for (Index y = 0; y < rows.y.size(); ++y)
+        for (Index i = begin; i < end; i += line) detail::prefetch(rows.first + y * rows.step + i);
+    });
+  }
+
+  void store_chunk(Index chunk) {
+    PhaseRow<Scalar>* const phases = scratch_.rows;
     for (Index i = 0; i < phase_count_; ++i) {
       const StoredPhase& phase = scratch_.phases[i];
-      rows[i] = {nullptr, pixel_step(*phase.pixels, chunk), phase.first, phase.count, phase.width};
+      phases[i] = {nullptr, pixel_step(*phase.pixels, chunk), phase.first, phase.count,
+                   phase.width};
     }
-    const RowPattern pattern(rows, phase_count_, c_.axes[2].out_stride, call_.y.strides[2]);
-    for (Index n = 0; n < batch_; ++n)
-      for (Index iz = z.first; iz < z.end; ++iz) {
-        for (Index i = 0; i < phase_count_; ++i) {
-          const StoredPhase& phase = scratch_.phases[i];
-          const Pixels& pixels = *phase.pixels;
-          const Index row = member * layout_.product(pixels.product).x->size() + phase.member;
-          const Index pixel = pixels.plane(n, iz - q[0].first) +
-                              (y.first - q[1].first) * pixels.runs.steps[2] + phase.pixel;
-          rows[i].sums = chunk_sums(pixels, chunk) + row * pixels.row_step + pixel * rows[i].step;
-        }
-        Scalar* out = call_.y.data + (n_ + n) * call_.y.batch_stride +
-                      channel * call_.y.channel_stride +
-                      (iz * c_.axes[0].out_stride + z_phase.offset) * call_.y.strides[0] +
-                      (y.first * c_.axes[1].out_stride + y_phase.offset) * call_.y.strides[1];
-        for (Index iy = y.first; iy < y.end; ++iy) {
-          store_row(rows, phase_count_, pattern, bias, channel, call_.f, out);
-          out += c_.axes[1].out_stride * call_.y.strides[1];
-          for (Index i = 0; i < phase_count_; ++i)
-            rows[i].sums += scratch_.phases[i].pixels->runs.steps[2] * rows[i].step;
-        }
+    const RowPattern pattern(phases, phase_count_, c_.axes[2].out_stride, call_.y.strides[2]);
+    for_each_output(chunk, [&](const OutputRows& rows) {
+      const Scalar bias = call_.bias ? call_.bias[rows.channel] : Scalar(0);
+      for (Index i = 0; i < phase_count_; ++i) {
+        const StoredPhase& phase = scratch_.phases[i];
+        const Pixels& pixels = *phase.pixels;
+        const Index row = rows.member * layout_.product(pixels.product).x->size() + phase.member;
+        const Index pixel = pixels.plane(rows.n, rows.z - pixels.q[0].first) +
+                            (rows.y.first - pixels.q[1].first) * pixels.runs.steps[2] + phase.pixel;
+        phases[i].sums = chunk_sums(pixels, chunk) + row * pixels.row_step + pixel * phases[i].step;
       }
+      Scalar* out = rows.first;
+      for (Index y = 0; y < rows.y.size(); ++y, out += rows.step) {
+        store_row(phases, phase_count_, pattern, bias, rows.channel, call_.f, out);
+        for (Index i = 0; i < phase_count_; ++i)
+          phases[i].sums += scratch_.phases[i].pixels->runs.steps[2] * phases[i].step;
+      }
+    });
   }
 
   /// The q of a phase that are computed.
