@@ -7,6 +7,7 @@
 #include <array>
 #include <type_traits>
 
+#include "tconv/detail/block.hpp"
 #include "tconv/detail/packet.hpp"
 
 namespace tconv::engine {
@@ -31,7 +32,7 @@ Scalar finish(const F& f, const Scalar& value, Index channel) {
 /// belongs to output `first + j * stride + i`.
 template <class Scalar>
 struct PhaseRow {
-  const Scalar* sums = nullptr;
+  Scalar* sums = nullptr;
   Index step = 1;
   Index first = 0;
   Index count = 0;
@@ -59,49 +60,73 @@ struct RowPattern {
   }
 };
 
-template <std::size_t phases, class Scalar, class F>
-EIGEN_ALWAYS_INLINE void store_elements(const std::array<const Scalar*, phases>& sums, Index begin,
-                                        Index count, Scalar bias, Index channel, const F& f,
-                                        Scalar* y) {
-  for (Index j = begin; j < begin + count; ++j)
+/// Writes `count` elements of `phases` rows of sums that follow one another in the output, a packet
+/// at a time, then parts of it.
+template <std::size_t phases, class Scalar>
+void store_interleaved(const std::array<const Scalar*, phases>& sums, Index count, Scalar bias,
+                       Scalar* y) {
+  const auto store = [&](Index j, auto size) {
+    using Block = detail::Block<Scalar, decltype(size)::value>;
+    typename Block::Type values[phases];
+    for (std::size_t r = 0; r < phases; ++r) values[r] = Block::load_and_add(sums[r] + j, bias);
+    Block::interleave(values, y + j * static_cast<Index>(phases));
+    return static_cast<Index>(size);
+  };
+  constexpr std::size_t lanes = detail::Packet<Scalar>::size;
+  using Whole = std::integral_constant<std::size_t, lanes>;
+  using Half = std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 2, 1)>;
+  using Quarter = std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 4, 1)>;
+  const auto fits = [&](Index j, std::size_t size) {
+    return j + static_cast<Index>(size) <= count;
+  };
+  Index j = 0;
+  while (fits(j, Whole::value)) j += store(j, Whole{});
+  if (fits(j, Half::value)) j += store(j, Half{});
+  if (fits(j, Quarter::value)) j += store(j, Quarter{});
+  for (; j < count; ++j)
     for (std::size_t r = 0; r < phases; ++r)
-      y[j * static_cast<Index>(phases) + static_cast<Index>(r)] =
-          finish(f, static_cast<Scalar>(sums[r][j] + bias), channel);
+      y[j * static_cast<Index>(phases) + static_cast<Index>(r)] = sums[r][j] + bias;
 }
 
-/// Writes `count` elements of `phases` rows that follow one another in the output, a packet of each
-/// at a time, then parts of it: loops of known length become shuffles.
-template <std::size_t phases, class Scalar, class F>
-void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Index channel,
-                       const F& f, Scalar* y) {
-  constexpr Index lanes = detail::Packet<Scalar>::size, half = std::max<Index>(lanes / 2, 1),
-                  quarter = std::max<Index>(lanes / 4, 1);
+template <std::size_t phases, class Scalar>
+void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Scalar* y) {
   std::array<const Scalar*, phases> sums;
   for (std::size_t r = 0; r < phases; ++r) sums[r] = rows[r].sums;
-  Index j = 0;
-  for (; j + lanes <= count; j += lanes) store_elements(sums, j, lanes, bias, channel, f, y);
-  if (j + half <= count) store_elements(sums, j, half, bias, channel, f, y), j += half;
-  if (j + quarter <= count) store_elements(sums, j, quarter, bias, channel, f, y), j += quarter;
-  store_elements(sums, j, count - j, bias, channel, f, y);
+  store_interleaved(sums, count, bias, y);
+}
+
+/// Bias and epilogue of a row of sums, in place.
+template <class Scalar, class F>
+void finish_row(const PhaseRow<Scalar>& row, Scalar bias, Index channel, const F& f) {
+  for (Index j = 0; j < row.count; ++j)
+    for (Index i = 0; i < row.width; ++i) {
+      Scalar& sum = row.sums[j * row.step + i];
+      sum = finish(f, static_cast<Scalar>(sum + bias), channel);
+    }
 }
 
 /// Writes one output row of a channel. `rows` are its phases in the order of their first outputs.
 template <class Scalar, class F>
 void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& pattern,
                Scalar bias, Index channel, const F& f, Scalar* y) {
+  if constexpr (!std::is_same_v<F, Identity>) {
+    for (Index r = 0; r < row_count; ++r) finish_row(rows[r], bias, channel, f);
+    // Adding to a negative zero changes nothing.
+    bias = -Scalar(0);
+  }
   const Index done = pattern.interleaved;
   if (done > 0) switch (Scalar* out = y + rows[0].first; pattern.stride) {
       case 1:
-        store_interleaved<1>(rows, done, bias, channel, f, out);
+        store_interleaved<1>(rows, done, bias, out);
         break;
       case 2:
-        store_interleaved<2>(rows, done, bias, channel, f, out);
+        store_interleaved<2>(rows, done, bias, out);
         break;
       case 3:
-        store_interleaved<3>(rows, done, bias, channel, f, out);
+        store_interleaved<3>(rows, done, bias, out);
         break;
       default:
-        store_interleaved<4>(rows, done, bias, channel, f, out);
+        store_interleaved<4>(rows, done, bias, out);
         break;
     }
   const Index y_step = pattern.y_step;
@@ -110,11 +135,9 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& 
       const Scalar* sums = rows[r].sums + j * rows[r].step;
       Scalar* out = y + (rows[r].first + j * pattern.stride) * y_step;
       if (y_step == 1)
-        for (Index i = 0; i < rows[r].width; ++i)
-          out[i] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);
+        store_interleaved<1, Scalar>({sums}, rows[r].width, bias, out);
       else
-        for (Index i = 0; i < rows[r].width; ++i)
-          out[i * y_step] = finish(f, static_cast<Scalar>(sums[i] + bias), channel);
+        for (Index i = 0; i < rows[r].width; ++i) out[i * y_step] = sums[i] + bias;
     }
 }
 
