@@ -131,8 +131,8 @@ Index checked_size(const std::array<Index, rank>& extents, const char* function)
   for (const Index extent : extents) size = size * std::max<Index>(extent, 1);
   static_cast<void>(size * static_cast<Index>(sizeof(Scalar)));
   if (!std::in_range<TensorIndex>(Index{size}))
-    throw std::length_error(message(function, "a result of ", Index{size},
-                                    " elements exceeds the index type of x"));
+    throw std::length_error(
+        message(function, "a result of ", Index{size}, " elements exceeds the index type of x"));
   return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : Index{size};
 }
 
