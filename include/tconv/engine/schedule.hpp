@@ -27,7 +27,8 @@ class Schedule {
   Schedule(Correlation correlation, Index lane_count, Index budget, int threads)
       : correlation_(std::move(correlation)),
         plan_(make_plan(correlation_, lane_count, budget)),
-        layout_(correlation_, plan_.packing, lane_count) {
+        layout_(correlation_, plan_.packing, lane_count),
+        lane_count_(lane_count) {
     plan_.tile = share_tile(correlation_, plan_.tile, threads, lane_count);
     footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
   }
@@ -36,11 +37,13 @@ class Schedule {
       : correlation_(std::move(correlation)),
         plan_(plan),
         layout_(correlation_, plan_.packing, lane_count),
+        lane_count_(lane_count),
         footprint_(correlation_, layout_, plan_.packing, plan_.tile, lane_count) {}
 
   const Correlation& correlation() const { return correlation_; }
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
+  Index lane_count() const { return lane_count_; }
   const Footprint& footprint() const { return footprint_; }
   /// Equal where weights are packed alike.
   const std::vector<Index>& signature() const { return signature_; }
@@ -51,6 +54,7 @@ class Schedule {
   Correlation correlation_;
   Plan plan_;
   WeightLayout layout_;
+  Index lane_count_;
   Footprint footprint_;
   std::vector<Index> signature_ = layout_.signature();
 };

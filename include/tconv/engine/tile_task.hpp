@@ -20,10 +20,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "tconv/engine/arena.hpp"
-#include "tconv/engine/pack.hpp"
-#include "tconv/engine/schedule.hpp"
 #include "tconv/engine/store.hpp"
+#include "tconv/engine/tile_line.hpp"
 
 namespace tconv::engine {
 
@@ -50,10 +48,11 @@ class TileTask {
         layout_(call.schedule.layout()),
         packing_(call.schedule.plan().packing),
         tile_(call.schedule.plan().tile),
-        scratch_(carve(call.schedule, Arena(scratch))) {}
+        scratch_(call.schedule, Arena(scratch)),
+        line_(scratch_.line) {}
 
   static std::size_t scratch_bytes(const Schedule& schedule) {
-    return carve(schedule, Arena(nullptr)).bytes;
+    return Scratch(schedule, Arena(nullptr)).bytes;
   }
 
   /// Computes the rows `[unit_begin, unit_end)` of the tile at batch entry `n` and `q`; a unit is a
@@ -75,85 +74,35 @@ class TileTask {
   }
 
  private:
-  /// The pixels of one product, and where they and their sums lie.
-  struct Pixels {
-    std::size_t product = 0;
-    std::array<Range, 3> q{};
-    PixelRuns runs;
-    PixelBlocks blocks;
-    std::int32_t* offsets = nullptr;  // of each channel and tap in the packed pixels
-    Scalar* sums = nullptr;
-    Index row_step = 1;  // of the sums
-
-    Index count() const { return runs.size() * blocks.pixels; }
-    /// The place among the sums of batch entry `n` and plane `z`.
-    Index plane(Index n, Index z) const {
-      return n * (runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels) +
-             z * (runs.counts[1] == 1 ? runs.steps[1] : blocks.pixels);
-    }
-  };
-
-  /// Phases of the innermost axis on the tile that follow one another in the sums and in the
-  /// output: `count` outputs each from `first`, whose sums begin with the pixel `pixel`.
-  struct StoredPhase {
-    const Pixels* pixels = nullptr;
-    Index member = 0;
-    Index pixel = 0;
-    Index first = 0, count = 0;
-    Index width = 1;
-
-    /// Whether `next` can be stored together with this one.
-    bool continues_with(const StoredPhase& next) const {
-      return pixels == next.pixels && pixels->row_step == 1 && next.member == member + width &&
-             next.pixel == pixel && next.count == count && next.first == first + width;
-    }
-  };
-
   struct Scratch {
-    Pixels* pixels;  // of each product of a line
-    Window* windows;
-    std::int32_t* offsets;
-    StoredPhase* phases;
+    TileLine line;
     PhaseRow<Scalar>* rows;
     Scalar* packed;
     Scalar* sums;
-    Index packed_size, sums_size;
     std::size_t bytes;
-  };
 
-  static Scratch carve(const Schedule& schedule, Arena arena) {
-    const WeightLayout& layout = schedule.layout();
-    const Footprint& footprint = schedule.footprint();
-    Index taps = 1;
-    for (const Product& product : layout.products()) taps = std::max(taps, product.taps());
-    const Index steps = taps * layout.channel_blocks().largest();
-    const auto products = static_cast<Index>(layout.line_size());
-    const auto phases = static_cast<Index>(schedule.correlation().axes[2].phases.size());
-    Scratch s{};
-    s.pixels = arena.take<Pixels>(products);
-    s.windows = arena.take<Window>(footprint.most_windows);
-    s.offsets = arena.take<std::int32_t>(products * steps);
-    s.phases = arena.take<StoredPhase>(phases);
-    s.rows = arena.take<PhaseRow<Scalar>>(phases);
-    s.packed = arena.take<Scalar>(footprint.most_pixels);
-    s.sums = arena.take<Scalar>(footprint.sums);
-    s.packed_size = footprint.most_pixels;
-    s.sums_size = footprint.sums;
-    s.bytes = arena.used();
-    return s;
-  }
+    Scratch(const Schedule& schedule, Arena arena)
+        : line(schedule, arena),
+          rows(arena.take<PhaseRow<Scalar>>(line.max_phases())),
+          packed(arena.take<Scalar>(schedule.footprint().most_pixels)),
+          sums(arena.take<Scalar>(schedule.footprint().sums)),
+          bytes(arena.used()) {}
+  };
 
   /// Computes chunks `[chunks.first, chunks.end)` of a line.
   void compute_line(Index line, const Range& chunks) {
-    place_pixels(line);
-    if (pixels_count_ == 0) return;
+    line_.place(line, batch_, q_);
+    if (line_.pixels().count == 0) return;
+    eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
+                 call_.schedule.footprint().most_pixels);
+    eigen_assert(line_.sums() <= call_.schedule.footprint().sums);
     const Split& blocks = layout_.channel_blocks();
     for (Index b = 0; b < blocks.parts; ++b) {
       pack_block(b);
+      const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
-        const bool last = b + 1 == blocks.parts;
         if (last) prefetch_outputs(chunk);
-        for (Index i = 0; i < pixels_count_; ++i) multiply_chunk(scratch_.pixels[i], chunk, b);
+        for (const Pixels& pixels : line_.pixels()) multiply_chunk(pixels, chunk, b);
         if (last) store_chunk(chunk);
       }
     }
@@ -162,7 +111,8 @@ class TileTask {
   /// Copies the windows of a channel block, unless the last line left them there: without windows
   /// of their own on the outer axes, all lines read the same.
   void pack_block(Index b) {
-    if (windows_count_ == 0 || (packed_block_ == b && packing_.copied_axes < 2)) return;
+    const auto& windows = line_.windows();
+    if (windows.count == 0 || (packed_block_ == b && packing_.copied_axes < 2)) return;
     packed_block_ = b;
     const Split& blocks = layout_.channel_blocks();
     Image<const Scalar> x = call_.x;
@@ -173,134 +123,20 @@ class TileTask {
     Scalar* to = scratch_.packed;
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       Scalar* end = to;
-      for (Index w = 0; w < windows_count_; ++w)
-        end = pack_window(x, batch_, in, scratch_.windows[w],
-                          c + channels_ahead < c_.in_channels ? ahead : 0, end);
-      to += plane_;
+      for (const Window& window : windows)
+        end = pack_window(x, batch_, in, window, c + channels_ahead < c_.in_channels ? ahead : 0,
+                          end);
+      to += line_.plane();
     }
     // Whole packets are read up to the end.
     std::fill_n(to, lanes, Scalar(0));
   }
 
-  /// Lists the products of a line that have pixels on the tile, and where those lie.
-  void place_pixels(Index line) {
-    const bool one_block = layout_.channel_blocks().parts == 1;
-    const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
-    Scalar* sums = scratch_.sums;
-    std::int32_t* offsets = scratch_.offsets;
-    pixels_count_ = windows_count_ = phase_count_ = 0;
-    Index packed = 0;
-    for (std::size_t p = begin; p < begin + layout_.line_size(); ++p) {
-      const Product& product = layout_.product(p);
-      Pixels pixels;
-      pixels.product = p;
-      std::array<Index, 3> count{};
-      for (std::size_t a = 0; a < 3; ++a) {
-        const PhaseSet& set = product.set(a);
-        const Index first = std::max(q_[a].first, set.first);
-        pixels.q[a] = {first, std::max(first, std::min(q_[a].end, set.end()))};
-        count[a] = pixels.q[a].size();
-      }
-      if (count[0] * count[1] * count[2] == 0) continue;
-      packed = place_windows(pixels, count, packed, offsets);
-      pixels.blocks =
-          PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes);
-      pixels.offsets = offsets;
-      pixels.sums = sums;
-      pixels.row_step = packing_.weights_in_lanes() ? 1 : pixels.count();
-      offsets += product.taps() * layout_.channel_blocks().largest();
-      sums += (one_block ? layout_.chunk_rows(p) : layout_.total_rows(p)) * pixels.count();
-      scratch_.pixels[pixels_count_] = pixels;
-      list_phases(scratch_.pixels[pixels_count_++]);
-    }
-    plane_ = channel_plane(packed, lanes);
-    eigen_assert(layout_.channel_blocks().largest() * plane_ + lanes <= scratch_.packed_size);
-    eigen_assert(sums - scratch_.sums <= scratch_.sums_size);
-    for (Index i = 0; i < pixels_count_; ++i) {
-      const Pixels& pixels = scratch_.pixels[i];
-      const Index taps = layout_.product(pixels.product).taps();
-      for (Index step = taps; step < taps * layout_.channel_blocks().largest(); ++step)
-        pixels.offsets[step] = pixels.offsets[step - taps] + static_cast<std::int32_t>(plane_);
-    }
-    join_phases();
-  }
-
-  /// Adds the windows that a product reads, and says where its taps begin in those of the first
-  /// channel. `packed` elements of a channel are taken; returns how many are afterwards.
-  Index place_windows(Pixels& pixels, const std::array<Index, 3>& count, Index packed,
-                      std::int32_t* offsets) {
-    const Product& product = layout_.product(pixels.product);
-    Window window;
-    for (std::size_t a = 0; a < 3; ++a) {
-      const PhasedAxis& axis = c_.axes[a];
-      const bool copied = packing_.copies(a);
-      window.first[a] = q_[a].first * axis.in_stride + shift_range(axis).first;
-      window.extents[a] = copied ? count[a] : halo_extent(axis, q_[a].size());
-      window.steps[a] = copied ? axis.in_stride : 1;
-    }
-    pixels.runs = PixelRuns(batch_, count, window.extents);
-    for (const Tap& z : product.z->taps)
-      for (const Tap& y : product.y->taps)
-        for (const Tap& x : product.x->taps) {
-          const std::array<Index, 3> shifts{z.shift, y.shift, x.shift};
-          Index within = 0;
-          for (std::size_t a = 0; a < 3; ++a) {
-            const Index first = pixels.q[a].first * c_.axes[a].in_stride + shifts[a];
-            const Index step = a == 2 ? 1 : pixels.runs.steps[a + 1];
-            if (packing_.copies(a))
-              window.first[a] = first;
-            else
-              within += (first - window.first[a]) * step;
-          }
-          Index at = 0, w = 0;
-          for (; w < windows_count_ && !(scratch_.windows[w] == window); ++w)
-            at += window_size(scratch_.windows[w]);
-          if (w == windows_count_) {
-            scratch_.windows[windows_count_++] = window;
-            packed += window_size(window);
-          }
-          *offsets++ = static_cast<std::int32_t>(at + within);
-        }
-    return packed;
-  }
-
-  Index window_size(const Window& window) const {
-    return batch_ * window.extents[0] * window.extents[1] * window.extents[2];
-  }
-
-  /// Appends the phases of the innermost axis that have outputs in the tile.
-  void list_phases(const Pixels& pixels) {
-    const PhaseSet& set = *layout_.product(pixels.product).x;
-    for (Index member = 0; member < set.size(); ++member) {
-      const Phase& phase = *set.members[static_cast<std::size_t>(member)];
-      const Index first = std::max(pixels.q[2].first, phase.first);
-      const Index end = std::min(pixels.q[2].end, phase.end());
-      if (first < end)
-        scratch_.phases[phase_count_++] = {&pixels, member, first - pixels.q[2].first,
-                                           first * c_.axes[2].out_stride + phase.offset,
-                                           end - first};
-    }
-  }
-
-  /// Sorts the phases by output, and joins those that are stored together.
-  void join_phases() {
-    StoredPhase* const phases = scratch_.phases;
-    std::sort(phases, phases + phase_count_,
-              [](const StoredPhase& a, const StoredPhase& b) { return a.first < b.first; });
-    Index joined = 0;
-    for (Index i = 1; i < phase_count_; ++i) {
-      if (phases[joined].continues_with(phases[i]))
-        ++phases[joined].width;
-      else
-        phases[++joined] = phases[i];
-    }
-    phase_count_ = std::min(phase_count_, joined + 1);
-  }
-
   /// Sums of a chunk begin here.
   Scalar* chunk_sums(const Pixels& pixels, Index chunk) const {
-    if (layout_.channel_blocks().parts == 1) return pixels.sums;
-    return pixels.sums + layout_.rows_before(pixels.product, chunk) * pixels.count();
+    Scalar* const sums = scratch_.sums + pixels.sums;
+    if (layout_.channel_blocks().parts == 1) return sums;
+    return sums + layout_.rows_before(pixels.product, chunk) * pixels.count();
   }
 
   /// From pixel to pixel of a chunk's sums.
@@ -360,35 +196,38 @@ class TileTask {
   /// The output rows of one channel in one phase of each outer axis, of one batch entry and plane.
   struct OutputRows {
     Index channel;
-    Index member;  // of the chunk: (channel, z phase, y phase)
-    Index n, z;
-    Range y;
+    Index member;   // of the chunk: (channel, z phase, y phase)
+    Index n, z, y;  // the first pixel
     Scalar* first;
     Index step;
+    Index count;
   };
 
   /// Calls `visit(OutputRows)` for all outputs of a chunk.
   template <class Visit>
   void for_each_output(Index chunk, const Visit& visit) const {
-    if (phase_count_ == 0) return;
+    if (line_.phases().count == 0) return;
     // The products of a line have the same sets, and so the same q, on the outer axes.
-    const Pixels& pixels = *scratch_.phases[0].pixels;
+    const Pixels& pixels = *line_.phases()[0].pixels;
     const Product& product = layout_.product(pixels.product);
+    const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
     OutputRows rows{};
+    rows.step = y_axis.out_stride * call_.y.strides[1];
     for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m)
       for (const Phase* z_phase : product.z->members)
         for (const Phase* y_phase : product.y->members) {
-          const Range z = clip(*z_phase, pixels.q[0]);
-          rows.y = clip(*y_phase, pixels.q[1]);
+          const PhasePixels z = phase_pixels(*z_phase, pixels.q[0], z_axis.out_stride);
+          const PhasePixels y = phase_pixels(*y_phase, pixels.q[1], y_axis.out_stride);
           rows.channel = group_ * c_.out_channels + m;
-          rows.step = c_.axes[1].out_stride * call_.y.strides[1];
+          rows.y = y.pixel;
+          rows.count = y.count;
           for (rows.n = 0; rows.n < batch_; ++rows.n)
-            for (rows.z = z.first; rows.z < z.end; ++rows.z) {
-              rows.first =
-                  call_.y.data + (n_ + rows.n) * call_.y.batch_stride +
-                  rows.channel * call_.y.channel_stride +
-                  (rows.z * c_.axes[0].out_stride + z_phase->offset) * call_.y.strides[0] +
-                  (rows.y.first * c_.axes[1].out_stride + y_phase->offset) * call_.y.strides[1];
+            for (Index k = 0; k < z.count; ++k) {
+              rows.z = z.pixel + k;
+              rows.first = call_.y.data + (n_ + rows.n) * call_.y.batch_stride +
+                           rows.channel * call_.y.channel_stride +
+                           (z.first + k * z_axis.out_stride) * call_.y.strides[0] +
+                           y.first * call_.y.strides[1];
               visit(std::as_const(rows));
             }
           ++rows.member;
@@ -399,46 +238,43 @@ class TileTask {
   void prefetch_outputs(Index chunk) const {
     if (call_.y.strides[2] != 1) return;
     constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
-    const StoredPhase& last = scratch_.phases[std::max<Index>(phase_count_ - 1, 0)];
+    const auto& phases = line_.phases();
     for_each_output(chunk, [&](const OutputRows& rows) {
-      const Index begin = scratch_.phases[0].first;
-      const Index end = last.first + (last.count - 1) * c_.axes[2].out_stride + last.width;
-      for (Index y = 0; y < rows.y.size(); ++y)
+      const StoredPhase& last = phases[phases.count - 1];
+      const Index begin = phases[0].outputs.first;
+      const Index end =
+          last.outputs.first + (last.outputs.count - 1) * c_.axes[2].out_stride + last.width;
+      for (Index y = 0; y < rows.count; ++y)
         for (Index i = begin; i < end; i += line) detail::prefetch(rows.first + y * rows.step + i);
     });
   }
 
   void store_chunk(Index chunk) {
-    PhaseRow<Scalar>* const phases = scratch_.rows;
-    for (Index i = 0; i < phase_count_; ++i) {
-      const StoredPhase& phase = scratch_.phases[i];
-      phases[i] = {nullptr, pixel_step(*phase.pixels, chunk), phase.first, phase.count,
-                   phase.width};
+    const auto& phases = line_.phases();
+    PhaseRow<Scalar>* const row = scratch_.rows;
+    for (Index i = 0; i < phases.count; ++i) {
+      const auto& [pixels, member, outputs, width] = phases[i];
+      row[i] = {nullptr, pixel_step(*pixels, chunk), outputs.first, outputs.count, width};
     }
-    const RowPattern pattern(phases, phase_count_, c_.axes[2].out_stride, call_.y.strides[2]);
+    const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2]);
     for_each_output(chunk, [&](const OutputRows& rows) {
       const Scalar bias = call_.bias ? call_.bias[rows.channel] : Scalar(0);
-      for (Index i = 0; i < phase_count_; ++i) {
-        const StoredPhase& phase = scratch_.phases[i];
+      for (Index i = 0; i < phases.count; ++i) {
+        const StoredPhase& phase = phases[i];
         const Pixels& pixels = *phase.pixels;
-        const Index row = rows.member * layout_.product(pixels.product).x->size() + phase.member;
-        const Index pixel = pixels.plane(rows.n, rows.z - pixels.q[0].first) +
-                            (rows.y.first - pixels.q[1].first) * pixels.runs.steps[2] + phase.pixel;
-        phases[i].sums = chunk_sums(pixels, chunk) + row * pixels.row_step + pixel * phases[i].step;
+        const Index of_chunk =
+            rows.member * layout_.product(pixels.product).x->size() + phase.member;
+        const Index pixel =
+            pixels.plane(rows.n, rows.z) + rows.y * pixels.runs.steps[2] + phase.outputs.pixel;
+        row[i].sums = chunk_sums(pixels, chunk) + of_chunk * pixels.row_step + pixel * row[i].step;
       }
       Scalar* out = rows.first;
-      for (Index y = 0; y < rows.y.size(); ++y, out += rows.step) {
-        store_row(phases, phase_count_, pattern, bias, rows.channel, call_.f, out);
-        for (Index i = 0; i < phase_count_; ++i)
-          phases[i].sums += scratch_.phases[i].pixels->runs.steps[2] * phases[i].step;
+      for (Index y = 0; y < rows.count; ++y, out += rows.step) {
+        store_row(row, phases.count, pattern, bias, rows.channel, call_.f, out);
+        for (Index i = 0; i < phases.count; ++i)
+          row[i].sums += phases[i].pixels->runs.steps[2] * row[i].step;
       }
     });
-  }
-
-  /// The q of a phase that are computed.
-  static Range clip(const Phase& phase, const Range& q) {
-    const Index first = std::max(q.first, phase.first);
-    return {first, std::max(first, std::min(q.end, phase.end()))};
   }
 
   const Call<Scalar, F>& call_;
@@ -446,12 +282,11 @@ class TileTask {
   const WeightLayout& layout_;
   const Packing& packing_;
   const Tile& tile_;
+  Scratch scratch_;
+  TileLine& line_;
   Index group_ = 0, n_ = 0, batch_ = 1;
   std::array<Range, 3> q_{};
   Index packed_block_ = -1;  // the channel block whose pixels are packed
-  Index plane_ = 0;          // from channel to channel of the packed pixels
-  Scratch scratch_;
-  Index pixels_count_ = 0, windows_count_ = 0, phase_count_ = 0;
 };
 
 }  // namespace tconv::engine

@@ -1,0 +1,238 @@
+#pragma once
+
+/// \file
+/// The products of a line on a tile: which pixels each has, where those lie in the packed windows,
+/// where their sums lie, and how the sums follow one another in an output row. Plain integers.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "tconv/engine/arena.hpp"
+#include "tconv/engine/pack.hpp"
+#include "tconv/engine/schedule.hpp"
+
+namespace tconv::engine {
+
+/// The pixels of one product, and where they and their sums lie.
+struct Pixels {
+  std::size_t product = 0;
+  std::array<Range, 3> q{};
+  PixelRuns runs;
+  PixelBlocks blocks;
+  std::int32_t* offsets = nullptr;  // of each channel and tap in the packed pixels
+  Index sums = 0;                   // begin here
+  Index row_step = 1;               // of the sums
+
+  Index count() const { return runs.size() * blocks.pixels; }
+  /// The place among the sums of batch entry `n` and plane `z`.
+  Index plane(Index n, Index z) const {
+    return n * (runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels) +
+           z * (runs.counts[1] == 1 ? runs.steps[1] : blocks.pixels);
+  }
+};
+
+/// The outputs of a phase whose q lie in a range: `count` of them from output `first` on, which
+/// belong to the pixels from `pixel` on.
+struct PhasePixels {
+  Index pixel = 0;
+  Index first = 0;
+  Index count = 0;
+};
+
+inline PhasePixels phase_pixels(const Phase& phase, const Range& q, Index out_stride) {
+  const Index first = std::max(q.first, phase.first);
+  return {first - q.first, first * out_stride + phase.offset,
+          std::max<Index>(std::min(q.end, phase.end()) - first, 0)};
+}
+
+/// Phases of the innermost axis that follow one another in the sums and in the output.
+struct StoredPhase {
+  const Pixels* pixels = nullptr;
+  Index member = 0;
+  PhasePixels outputs;
+  Index width = 1;
+
+  /// Whether `next` can be stored together with this one.
+  bool continues_with(const StoredPhase& next) const {
+    return pixels == next.pixels && pixels->row_step == 1 && next.member == member + width &&
+           next.outputs.pixel == outputs.pixel && next.outputs.count == outputs.count &&
+           next.outputs.first == outputs.first + width;
+  }
+};
+
+/// `count` things from `first`.
+template <class T>
+struct Sequence {
+  T* first = nullptr;
+  Index count = 0;
+
+  T* begin() const { return first; }
+  T* end() const { return first + count; }
+  T& operator[](Index i) const { return first[i]; }
+  void push_back(const T& value) { first[count++] = value; }
+};
+
+class TileLine {
+ public:
+  TileLine(const Schedule& schedule, Arena& arena)
+      : c_(schedule.correlation()),
+        layout_(schedule.layout()),
+        packing_(schedule.plan().packing),
+        lanes_(schedule.lane_count()) {
+    Index taps = 1;
+    const auto products = static_cast<Index>(layout_.line_size());
+    for (const Product& product : layout_.products()) taps = std::max(taps, product.taps());
+    for (const PhaseSet& set : layout_.x_sets()) max_phases_ += set.size();
+    pixels_.first = arena.take<Pixels>(products);
+    windows_.first = arena.take<Window>(schedule.footprint().most_windows);
+    phases_.first = arena.take<StoredPhase>(max_phases_);
+    offsets_ = arena.take<std::int32_t>(products * taps * layout_.channel_blocks().largest());
+  }
+
+  /// Lists the products of a line that have pixels on the tile `q` of `batch` entries, and where
+  /// those lie.
+  void place(Index line, Index batch, const std::array<Range, 3>& q) {
+    batch_ = batch;
+    q_ = q;
+    pixels_.count = windows_.count = phases_.count = 0;
+    sums_ = packed_ = 0;
+    std::int32_t* offsets = offsets_;
+    const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
+    for (std::size_t p = begin; p < begin + layout_.line_size(); ++p)
+      offsets = place_product(p, offsets);
+    plane_ = channel_plane(packed_, lanes_);
+    for (const Pixels& pixels : pixels_) {
+      const Index steps = layout_.product(pixels.product).steps();
+      for (Index i = steps; i < steps * layout_.channel_blocks().largest(); ++i)
+        pixels.offsets[i] = pixels.offsets[i - steps] + static_cast<std::int32_t>(plane_);
+    }
+    join_phases();
+  }
+
+  const Sequence<Pixels>& pixels() const { return pixels_; }
+  /// What is copied for each channel, one after another.
+  const Sequence<Window>& windows() const { return windows_; }
+  /// The phases of an output row in the order of their outputs.
+  const Sequence<StoredPhase>& phases() const { return phases_; }
+  /// Of any tile.
+  Index max_phases() const { return max_phases_; }
+  /// From channel to channel of the packed pixels.
+  Index plane() const { return plane_; }
+  /// Elements of sums.
+  Index sums() const { return sums_; }
+
+ private:
+  /// Returns where the next product's offsets may begin.
+  std::int32_t* place_product(std::size_t p, std::int32_t* offsets) {
+    const Product& product = layout_.product(p);
+    Pixels pixels;
+    pixels.product = p;
+    pixels.offsets = offsets;
+    std::array<Index, 3> count{};
+    for (std::size_t a = 0; a < 3; ++a) {
+      const PhaseSet& set = product.set(a);
+      const Index first = std::max(q_[a].first, set.first);
+      pixels.q[a] = {first, std::max(first, std::min(q_[a].end, set.end()))};
+      count[a] = pixels.q[a].size();
+    }
+    if (count[0] * count[1] * count[2] == 0) return offsets;
+    place_windows(pixels, count);
+    pixels.blocks =
+        PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes_);
+    pixels.sums = sums_;
+    pixels.row_step = packing_.weights_in_lanes() ? 1 : pixels.count();
+    const bool one_block = layout_.channel_blocks().parts == 1;
+    sums_ += (one_block ? layout_.chunk_rows(p) : layout_.total_rows(p)) * pixels.count();
+    pixels_.push_back(pixels);
+    list_phases(pixels_[pixels_.count - 1]);
+    return offsets + product.taps() * layout_.channel_blocks().largest();
+  }
+
+  /// Adds the windows that a product reads, and says where its taps begin in those of the first
+  /// channel.
+  void place_windows(Pixels& pixels, const std::array<Index, 3>& count) {
+    const Product& product = layout_.product(pixels.product);
+    Window window;
+    for (std::size_t a = 0; a < 3; ++a) {
+      const PhasedAxis& axis = c_.axes[a];
+      const bool copied = packing_.copies(a);
+      window.first[a] = q_[a].first * axis.in_stride + shift_range(axis).first;
+      window.extents[a] = copied ? count[a] : halo_extent(axis, q_[a].size());
+      window.steps[a] = copied ? axis.in_stride : 1;
+    }
+    pixels.runs = PixelRuns(batch_, count, window.extents);
+    std::int32_t* offset = pixels.offsets;
+    for (const Tap& z : product.z->taps)
+      for (const Tap& y : product.y->taps)
+        for (const Tap& x : product.x->taps) {
+          const std::array<Index, 3> shifts{z.shift, y.shift, x.shift};
+          Index within = 0;
+          for (std::size_t a = 0; a < 3; ++a) {
+            const Index first = pixels.q[a].first * c_.axes[a].in_stride + shifts[a];
+            if (packing_.copies(a))
+              window.first[a] = first;
+            else
+              within += (first - window.first[a]) * (a == 2 ? 1 : pixels.runs.steps[a + 1]);
+          }
+          *offset++ = static_cast<std::int32_t>(find_window(window) + within);
+        }
+  }
+
+  /// Where a window begins, which is added if it is new.
+  Index find_window(const Window& window) {
+    Index at = 0;
+    for (const Window& other : windows_) {
+      if (other == window) return at;
+      at += size(other);
+    }
+    windows_.push_back(window);
+    packed_ = at + size(window);
+    return at;
+  }
+
+  Index size(const Window& window) const {
+    return batch_ * window.extents[0] * window.extents[1] * window.extents[2];
+  }
+
+  /// Appends the phases of the innermost axis that have outputs in the tile.
+  void list_phases(const Pixels& pixels) {
+    const PhaseSet& set = *layout_.product(pixels.product).x;
+    for (Index member = 0; member < set.size(); ++member) {
+      const Phase& phase = *set.members[static_cast<std::size_t>(member)];
+      const PhasePixels outputs = phase_pixels(phase, pixels.q[2], c_.axes[2].out_stride);
+      if (outputs.count > 0) phases_.push_back({&pixels, member, outputs});
+    }
+  }
+
+  /// Sorts the phases by output, and joins those that are stored together.
+  void join_phases() {
+    std::sort(phases_.begin(), phases_.end(), [](const StoredPhase& a, const StoredPhase& b) {
+      return a.outputs.first < b.outputs.first;
+    });
+    Index joined = 0;
+    for (Index i = 1; i < phases_.count; ++i) {
+      if (phases_[joined].continues_with(phases_[i]))
+        ++phases_[joined].width;
+      else
+        phases_[++joined] = phases_[i];
+    }
+    phases_.count = std::min(phases_.count, joined + 1);
+  }
+
+  const Correlation& c_;
+  const WeightLayout& layout_;
+  const Packing& packing_;
+  Index lanes_;
+  Index max_phases_ = 0;
+  Index batch_ = 1;
+  std::array<Range, 3> q_{};
+  Sequence<Pixels> pixels_;
+  Sequence<Window> windows_;
+  Sequence<StoredPhase> phases_;
+  std::int32_t* offsets_ = nullptr;
+  Index sums_ = 0, packed_ = 0, plane_ = 0;
+};
+
+}  // namespace tconv::engine
