@@ -1,3 +1,4 @@
+#include <Eigen/Cholesky>
 #include <Eigen/IterativeLinearSolvers>
 #include <complex>
 #include <limits>
