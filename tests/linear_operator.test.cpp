@@ -165,11 +165,13 @@ TEST_CASE("Eigen's least-squares solver finds the normal equations' solution") {
 
   Eigen::LeastSquaresConjugateGradient<ConvOperator<double, 2>, Eigen::IdentityPreconditioner>
       plain(a);
+  plain.setTolerance(1e-12);
   const Vector<double> x = plain.solve(b);
   CHECK(plain.info() == Eigen::Success);
   CHECK((x - expected).norm() <= 1e-9 * expected.norm());
 
   Eigen::LeastSquaresConjugateGradient<ConvOperator<double, 2>> preconditioned(a);
+  preconditioned.setTolerance(1e-12);
   const Vector<double> z = preconditioned.solve(b);
   CHECK(preconditioned.info() == Eigen::Success);
   CHECK((z - expected).norm() <= 1e-9 * expected.norm());
