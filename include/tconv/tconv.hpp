@@ -17,4 +17,5 @@
 #include "tconv/layer.hpp"
 #include "tconv/linear_operator.hpp"
 #include "tconv/upsample.hpp"
+#include "tconv/upsample_conv.hpp"
 // clang-format on

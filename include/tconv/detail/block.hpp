@@ -43,6 +43,22 @@ struct Block {
 #endif
   }
 
+  static EIGEN_ALWAYS_INLINE Type load(const Scalar* from) {
+    Type value;
+    std::memcpy(&value, from, sizeof(value));
+    return value;
+  }
+
+  /// `a_weight * a + b_weight * b`.
+  static EIGEN_ALWAYS_INLINE Type blend(Type a, Scalar a_weight, Type b, Scalar b_weight) {
+#ifdef TCONV_HAS_SHUFFLEVECTOR
+    return a_weight * a + b_weight * b;
+#else
+    for (std::size_t i = 0; i < size; ++i) a[i] = a_weight * a[i] + b_weight * b[i];
+    return a;
+#endif
+  }
+
   /// Writes `from[0][0], from[1][0], ..., from[0][1], from[1][1], ...`.
   template <std::size_t count>
   static EIGEN_ALWAYS_INLINE void interleave(const Type (&from)[count], Scalar* to) {

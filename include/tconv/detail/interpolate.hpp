@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
+#include "tconv/detail/block.hpp"
 #include "tconv/detail/grid.hpp"
+#include "tconv/detail/packet.hpp"
 
 namespace tconv::detail {
 
@@ -26,6 +29,8 @@ struct LinearPhase {
         fraction(Real(static_cast<double>(2 * phase + 1 - scale - 2 * base * scale)) /
                  Real(static_cast<double>(2 * scale))),
         exact(2 * phase + 1 == scale) {}
+
+  Real near() const { return Real(Real(1) - fraction); }
 };
 
 /// Pixels `[begin, end)` of an axis.
@@ -34,8 +39,24 @@ struct Range {
   constexpr Index size() const { return end - begin; }
 };
 
-/// Enlarges the pixels in `ranges` of an image, along each axis, between all of its pixels, and
-/// writes them as a grid of their own. Beyond the border the image repeats its last pixel.
+/// `to[i] = near * a[i] + far * b[i]`.
+template <class Real, class Sum, class Scalar>
+void blend_rows(const Sum* a, const Real& near, const Sum* b, const Real& far, Index count,
+                Scalar* to) {
+  Index i = 0;
+  if constexpr (EngineScalar<Scalar> && std::same_as<Sum, Scalar>) {
+    constexpr Index lanes = Packet<Scalar>::size;
+    using Lanes = Block<Scalar, static_cast<std::size_t>(lanes)>;
+    for (; i + lanes <= count; i += lanes)
+      Lanes::store(to + i, Lanes::blend(Lanes::load(a + i), near, Lanes::load(b + i), far));
+  }
+  for (; i < count; ++i)
+    to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
+                               far * static_cast<Blend<Scalar>>(b[i]));
+}
+
+/// Enlarges images along each axis. An input row is first enlarged by itself, then output rows are
+/// made between two such rows: the shuffling of pixels is paid once for each input row.
 template <class Scalar>
 class Interpolation {
  public:
@@ -45,131 +66,147 @@ class Interpolation {
       for (Index p = 0; p < scale[a]; ++p) phases_[a].emplace_back(scale[a], p);
   }
 
+  /// Enlarges the pixels in `ranges`, interpolating between all of the image, and writes them as a
+  /// grid of their own.
   void operator()(const std::array<Range, 3>& ranges, Scalar* y) const {
-    // The rows of a chunk stay in the first-level cache.
-    const Index inner = grid_.inner, width = ranges[2].size();
-    const Index chunk = std::clamp<Index>(chunk_elements / (inner * (scale_[2] + 1)), 1, width);
-    Rows rows(static_cast<std::size_t>((chunk + 2) * inner), scale_[2],
-              static_cast<std::size_t>(chunk * inner));
-    const Index row_size = width * scale_[2] * inner;
+    const Index pixel = scale_[2] * grid_.inner, width = ranges[2].size();
+    const Index chunk = std::clamp<Index>(chunk_elements / pixel, 1, width);
+    Rows rows((chunk + 2) * grid_.inner, chunk * pixel);
     for (Index plane = 0; plane < grid_.outer; ++plane)
       for (Index i0 = ranges[0].begin; i0 < ranges[0].end; ++i0)
-        for (const Phase& phase0 : phases_[0])
-          for (Index i1 = ranges[1].begin; i1 < ranges[1].end; ++i1)
-            for (const Phase& phase1 : phases_[1]) {
-              const Sources sources(*this, plane, {i0, phase0}, {i1, phase1});
-              for (Index q = ranges[2].begin; q < ranges[2].end; q += chunk) {
-                const Range part{q, std::min(q + chunk, ranges[2].end)};
-                make_row(sources, part, rows, y + (q - ranges[2].begin) * scale_[2] * inner);
-              }
-              y += row_size;
-            }
+        for (const Phase& phase0 : phases_[0]) {
+          for (Index q = ranges[2].begin; q < ranges[2].end; q += chunk)
+            make_strip({plane, i0, phase0}, ranges[1], {q, std::min(q + chunk, ranges[2].end)},
+                       width * pixel, rows, y + (q - ranges[2].begin) * pixel);
+          y += ranges[1].size() * scale_[1] * width * pixel;
+        }
   }
 
  private:
   using Sum = Blend<Scalar>;
   using Real = typename Eigen::NumTraits<Sum>::Real;
   using Phase = LinearPhase<Real>;
+  using Lanes = Block<Sum, static_cast<std::size_t>(Packet<Sum>::size)>;
 
-  static constexpr Index chunk_elements = 4096;
+  /// Elements of an enlarged row that are made at once: three such rows fit the second-level cache.
+  static constexpr Index chunk_elements = 8192;
+  /// Elements that are computed at once, and may be computed beyond the end of a row.
+  static constexpr Index lanes = EngineScalar<Scalar> ? Packet<Sum>::size : 1;
 
+  /// A row before it is enlarged, with a pixel on each side, and three after, that of input `i1` in
+  /// place `i1 % 3`.
   struct Rows {
-    std::vector<Sum> blended, phases;
-    std::vector<const Sum*> interleaved;
-    Index phase_size;
+    std::vector<Sum> source;
+    std::array<std::vector<Sum>, 3> enlarged;
 
-    Rows(std::size_t blended_size, Index scale, std::size_t phase_size_)
-        : blended(blended_size),
-          phases(static_cast<std::size_t>(scale) * phase_size_),
-          interleaved(static_cast<std::size_t>(scale)),
-          phase_size(static_cast<Index>(phase_size_)) {}
+    Rows(Index source_size, Index enlarged_size)
+        : source(static_cast<std::size_t>(source_size + lanes)) {
+      for (auto& row : enlarged) row.resize(static_cast<std::size_t>(enlarged_size + 4 * lanes));
+    }
+    Sum* of(Index i1) { return enlarged[static_cast<std::size_t>(i1 % 3)].data(); }
   };
 
-  struct Position {
-    Index input;
+  /// An output plane: its place between two input planes.
+  struct Plane {
+    Index outer, i0;
     const Phase& phase;
   };
 
-  /// The input rows between which an output row lies, and their weights.
-  struct Sources {
-    std::array<const Scalar*, 4> rows;
-    std::array<Real, 4> weights;
-    std::size_t count = 0;
-
-    Sources(const Interpolation& of, Index plane, const Position& at0, const Position& at1) {
-      for (Index a = 0; a < (at0.phase.exact ? 1 : 2); ++a)
-        for (Index b = 0; b < (at1.phase.exact ? 1 : 2); ++b) {
-          rows[count] = of.row(plane, of.neighbour(0, at0, a), of.neighbour(1, at1, b));
-          weights[count++] = weight(at0.phase, a) * weight(at1.phase, b);
-        }
+  /// The columns `part` of the output rows from `range`, of which each begins `y_step` after the
+  /// one before.
+  void make_strip(const Plane& plane, const Range& range, const Range& part, Index y_step,
+                  Rows& rows, Scalar* y) const {
+    const Index count = part.size() * scale_[2] * grid_.inner, last = grid_.extents[1] - 1;
+    const bool neighbours = scale_[1] > 1;
+    Index made = neighbours ? std::max<Index>(range.begin - 1, 0) : range.begin;
+    for (Index i1 = range.begin; i1 < range.end; ++i1) {
+      for (const Index needed = neighbours ? std::min(i1 + 1, last) : i1; made <= needed; ++made)
+        enlarge_row(plane, made, part, rows.source.data() + grid_.inner, rows.of(made));
+      for (const Phase& phase : phases_[1]) {
+        const Sum* const a = rows.of(phase.exact ? i1 : std::max<Index>(i1 + phase.base, 0));
+        const Sum* const b = rows.of(std::min(i1 + phase.base + 1, last));
+        if (phase.exact)
+          std::transform(a, a + count, y, from_blend<Scalar, Sum>);
+        else
+          blend_rows(a, phase.near(), b, phase.fraction, count, y);
+        y += y_step;
+      }
     }
-
-    static Real weight(const Phase& phase, Index side) {
-      return side == 0 ? Real(Real(1) - phase.fraction) : phase.fraction;
-    }
-  };
-
-  Index neighbour(std::size_t axis, const Position& at, Index side) const {
-    const Index i = at.phase.exact ? at.input : at.input + at.phase.base + side;
-    return std::clamp<Index>(i, 0, grid_.extents[axis] - 1);
   }
 
-  const Scalar* row(Index plane, Index i0, Index i1) const {
+  const Scalar* row(Index outer, Index i0, Index i1) const {
     const auto& e = grid_.extents;
-    return x_ + ((plane * e[0] + i0) * e[1] + i1) * e[2] * grid_.inner;
+    return x_ + ((outer * e[0] + i0) * e[1] + i1) * e[2] * grid_.inner;
   }
 
-  template <std::size_t count>
-  static void blend(const Sources& sources, Index begin, Index end, Sum* to) {
-    std::array<const Scalar*, count> rows;
-    std::array<Real, count> weights;
-    std::copy_n(sources.rows.begin(), count, rows.begin());
-    std::copy_n(sources.weights.begin(), count, weights.begin());
-    for (Index i = begin; i < end; ++i) {
-      Sum sum = weights[0] * static_cast<Sum>(rows[0][i]);
-      for (std::size_t r = 1; r < count; ++r) sum += weights[r] * static_cast<Sum>(rows[r][i]);
-      *to++ = sum;
-    }
-  }
-
-  /// The output of the pixels in `part` of one row: blends the source rows, one more pixel on each
-  /// side, then neighbours along the row.
-  void make_row(const Sources& sources, const Range& part, Rows& rows, Scalar* y) const {
+  /// Enlarges the pixels `part` of an input row, which itself may lie between two planes. `source`
+  /// is scratch with room for a pixel on each side.
+  void enlarge_row(const Plane& plane, Index i1, const Range& part, Sum* source, Sum* to) const {
     const Index inner = grid_.inner, count = part.size() * inner;
     const Index first = std::max<Index>(part.begin - 1, 0);
     const Index last = std::min(part.end + 1, grid_.extents[2]);
-    Sum* const centre = rows.blended.data() + inner;
-    Sum* const to = centre + (first - part.begin) * inner;
-    switch (sources.count) {
-      case 1:
-        std::transform(sources.rows[0] + first * inner, sources.rows[0] + last * inner, to,
-                       [](const Scalar& value) { return static_cast<Sum>(value); });
-        break;
-      case 2:
-        blend<2>(sources, first * inner, last * inner, to);
-        break;
-      default:
-        blend<4>(sources, first * inner, last * inner, to);
-        break;
-    }
-    if (first == part.begin) std::copy_n(centre, inner, centre - inner);
-    if (last == part.end) std::copy_n(centre + count - inner, inner, centre + count);
+    const auto begin = [&](Index i0) { return row(plane.outer, i0, i1) + first * inner; };
+    const auto& [base, fraction, exact] = plane.phase;
+    Sum* const at_first = source + (first - part.begin) * inner;
+    const Index size = (last - first) * inner;
+    if (exact)
+      std::transform(begin(plane.i0), begin(plane.i0) + size, at_first,
+                     [](const Scalar& value) { return static_cast<Sum>(value); });
+    else
+      blend_rows(begin(std::max<Index>(plane.i0 + base, 0)), plane.phase.near(),
+                 begin(std::min(plane.i0 + base + 1, grid_.extents[0] - 1)), fraction, size,
+                 at_first);
+    if (first == part.begin) std::copy_n(source, inner, source - inner);
+    if (last == part.end) std::copy_n(source + count - inner, inner, source + count);
 
-    Sum* next = rows.phases.data();
-    for (std::size_t p = 0; p < phases_[2].size(); ++p) {
-      const Phase& phase = phases_[2][p];
-      if (phase.exact) {
-        rows.interleaved[p] = centre;
-        continue;
+    if constexpr (EngineScalar<Scalar>)
+      if (inner == 1) switch (scale_[2]) {
+          case 2:
+            return enlarge_pixels<2>(source, count, to);
+          case 3:
+            return enlarge_pixels<3>(source, count, to);
+          case 4:
+            return enlarge_pixels<4>(source, count, to);
+          default:
+            break;
+        }
+    for (const Sum* at = source; at < source + count; at += inner)
+      for (const Phase& phase : phases_[2]) {
+        if (phase.exact)
+          std::copy_n(at, inner, to);
+        else
+          blend_rows(at + phase.base * inner, phase.near(), at + (phase.base + 1) * inner,
+                     phase.fraction, inner, to);
+        to += inner;
       }
-      const Sum* const left = centre + phase.base * inner;
-      const Sum* const right = left + inner;
-      const Real near = Real(1) - phase.fraction, far = phase.fraction;
-      for (Index i = 0; i < count; ++i) next[i] = near * left[i] + far * right[i];
-      rows.interleaved[p] = next;
-      next += rows.phase_size;
+  }
+
+  /// Pixels of one element, many at once.
+  template <std::size_t scale>
+  void enlarge_pixels(const Sum* source, Index count, Sum* to) const {
+    std::array<Sum, scale> near, far;
+    for (std::size_t p = 0; p < scale; ++p)
+      near[p] = phases_[2][p].near(), far[p] = phases_[2][p].fraction;
+    [&]<std::size_t... p>(std::index_sequence<p...>) {
+      for (Index i = 0; i < count; i += lanes) {
+        const typename Lanes::Type phases[] = {
+            blend_neighbours<2 * static_cast<int>(p) + 1 - static_cast<int>(scale)>(
+                source + i, near[p], far[p])...};
+        Lanes::interleave(phases, to + i * static_cast<Index>(scale));
+      }
     }
-    interleave(rows.interleaved, part.size(), inner, y);
+    (std::make_index_sequence<scale>{});
+  }
+
+  /// The outputs of one phase, `side` of the centres of their inputs.
+  template <int side>
+  static EIGEN_ALWAYS_INLINE auto blend_neighbours(const Sum* at, Sum near, Sum far) {
+    if constexpr (side == 0)
+      return Lanes::load(at);
+    else if constexpr (side < 0)
+      return Lanes::blend(Lanes::load(at - 1), near, Lanes::load(at), far);
+    else
+      return Lanes::blend(Lanes::load(at), near, Lanes::load(at + 1), far);
   }
 
   const Scalar* x_;
