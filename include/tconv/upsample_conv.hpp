@@ -5,6 +5,9 @@
 /// checkerboard.
 
 #include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
 
 #include "tconv/detail/interpolate.hpp"
 #include "tconv/detail/production.hpp"
@@ -71,8 +74,8 @@ class BandedConv {
       Extents<R + 2> band_shape = geometry.fine_shape();
       band_shape[0] = x.extents[0];
       band_shape[band_axis + 2] = made.size() * factor;
-      auto* const band = reinterpret_cast<Scalar*>(
-          workspace.image_scratch(static_cast<std::size_t>(size_of(band_shape)) * sizeof(Scalar)));
+      std::vector<Scalar> owned;
+      Scalar* const band = memory_of_size(size_of(band_shape), workspace, owned);
       interpolation(ranges, band);
 
       ConvOptions<R> options = options_;
@@ -83,6 +86,17 @@ class BandedConv {
       Production<Direction::gather, layout>{workspace}(
           Geometry<R>::of_conv(band_shape, weight_.extents, options, "upsample_conv"),
           band_view(band, band_shape), weight_, bias_, part);
+    }
+  }
+
+  /// Scalars that own memory of their own must be constructed.
+  static Scalar* memory_of_size(Index size, Workspace& workspace, std::vector<Scalar>& owned) {
+    if constexpr (std::is_trivially_copyable_v<Scalar>) {
+      const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(Scalar);
+      return reinterpret_cast<Scalar*>(workspace.image_scratch(bytes));
+    } else {
+      owned.resize(static_cast<std::size_t>(size));
+      return owned.data();
     }
   }
 

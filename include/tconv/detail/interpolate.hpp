@@ -126,7 +126,7 @@ class Interpolation {
         const Sum* const a = rows.of(phase.exact ? i1 : std::max<Index>(i1 + phase.base, 0));
         const Sum* const b = rows.of(std::min(i1 + phase.base + 1, last));
         if (phase.exact)
-          std::transform(a, a + count, y, from_blend<Scalar, Sum>);
+          std::transform(a, a + count, y, [](const Sum& sum) { return from_blend<Scalar>(sum); });
         else
           blend_rows(a, phase.near(), b, phase.fraction, count, y);
         y += y_step;
