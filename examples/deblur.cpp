@@ -47,17 +47,22 @@ Picture enlarge(const Picture& picture, Index factor) {
   return tconv::upsample_nearest(picture.reshape(batch), factor).chip(0, 0);
 }
 
-/// The picture whose image under the operator is nearest to `degraded`. More steps would fit the
-/// noise too. Eigen's solver says nothing while it works, so it is stopped and taken up again.
-Picture restore(const Operator& a, const Picture& degraded, Picture start) {
+/// A picture whose image under the operator is `degraded` up to the noise: to come nearer would be
+/// to restore the noise. Eigen's solver says nothing while it works, so it is stopped every few
+/// iterations and taken up again.
+Picture restore(const Operator& a, const Picture& degraded, const Picture& start, float noise) {
   Eigen::LeastSquaresConjugateGradient<Operator> solver(a);
-  solver.setMaxIterations(10);
+  solver.setMaxIterations(2);
   const Eigen::VectorXf y = tconv::vec(degraded);
   Eigen::VectorXf x = tconv::vec(start);
-  for (int step = 1; step <= 6; ++step) {
+  const float target = noise * std::sqrt(static_cast<float>(y.size()));
+  float residual = (a * x - y).norm();
+  for (int iteration = 0; residual > target && iteration < 200;) {
     x = solver.solveWithGuess(y, x);
-    std::cout << "iteration " << std::setw(3) << 10 * step
-              << ": |A x - y| / |y| = " << (a * x - y).norm() / y.norm() << std::endl;
+    iteration += 2;
+    residual = (a * x - y).norm();
+    std::cout << "iteration " << std::setw(3) << iteration << ": |A x - y| = " << residual
+              << ", of which noise " << target << std::endl;
   }
   return tconv::unvec(x, {3, start.dimension(1), start.dimension(2)});
 }
@@ -75,7 +80,8 @@ int run(int argc, char** argv) {
   const tconv::ConvOptions<2> options{.stride = 2, .padding = 3, .groups = 3};
 
   Picture degraded = tconv::conv(photo, weight, options);
-  add_noise(degraded, 0.002f);
+  const float noise = 0.002f;
+  add_noise(degraded, noise);
   const auto back =
       tconv::with_output_extents(options, {degraded.dimension(1), degraded.dimension(2)}, {7, 7},
                                  {photo.dimension(1), photo.dimension(2)});
@@ -84,7 +90,7 @@ int run(int argc, char** argv) {
 
   const Operator a(weight, {photo.dimension(1), photo.dimension(2)}, options);
   std::cout << a.rows() << " samples of " << a.cols() << " unknowns\n";
-  const Picture restored = restore(a, degraded, transposed);
+  const Picture restored = restore(a, degraded, transposed, noise);
   std::cout << "distance from the photograph: transposed convolution "
             << difference(transposed, photo) << ", restored " << difference(restored, photo)
             << '\n';
