@@ -35,6 +35,4 @@ void wrong_types(const T<float, 4>& x, const T<float, 4>& w, const T<float, 1>& 
   tconv::kernel2matrix(bias, {1});
   // tconv: x must have rank 3, 4 or 5: batch, channels and 1, 2 or 3 spatial axes
   tconv::upsample_linear(matrix, 2);
-  // tconv: x and weight must have the same scalar type
-  tconv::upsample_conv(T<double, 4>(), w, 2);
 }
