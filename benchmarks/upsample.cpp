@@ -4,12 +4,15 @@
 //   upsample [Google Benchmark's options]
 
 #include <benchmark/benchmark.h>
-#include <malloc.h>
 
-#include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <tconv/tconv.hpp>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -76,9 +79,11 @@ void add_image(const Image& image, Index scale) {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+#ifdef __GLIBC__
   // Results come from memory that is in use already, not from new pages of the system.
   mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
   for (const Index scale : {2, 3, 4}) {
     add_image({"photo", 3, 720, 1280}, scale);
     add_image({"features", 64, 128, 128}, scale);
