@@ -265,6 +265,20 @@ TEST_CASE("rows of any length are interpolated to their end") {
   }
 }
 
+TEST_CASE("results larger than the caches are right too, wherever their rows begin") {
+  Random random(59);
+  const Extents<4> shape{1, 1, 1201, 451}, y_shape{1, 1, 2402, 1353};
+  const auto x = random_tensor<float, 2, Eigen::RowMajor>(random, shape, {});
+  const auto y = upsample_linear(x, {2, 3});
+  const auto x_view = detail::image_view<2>(x, {});
+  bool right = true;
+  for_each_position(y_shape, [&](Index, Index, const Extents<2>& o) {
+    right = right && std::abs(static_cast<double>(y(0, 0, o[0], o[1])) -
+                              interpolated<2>(x_view, {2, 3}, 0, 0, o)) <= 4e-6;
+  });
+  CHECK(right);
+}
+
 TEST_CASE("away from the border, linear upsampling is the bilinear transposed convolution") {
   Random random(41);
   const auto x = random_tensor<double, 2, Eigen::RowMajor>(random, {1, 2, 7, 6}, {});

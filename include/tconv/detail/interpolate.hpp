@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -39,20 +40,33 @@ struct Range {
   constexpr Index size() const { return end - begin; }
 };
 
-/// `to[i] = near * a[i] + far * b[i]`.
-template <class Real, class Sum, class Scalar>
+/// `to[i] = near * a[i] + far * b[i]`; `streams` to memory that will not be read soon.
+template <bool streams = false, class Real, class Sum, class Scalar>
 void blend_rows(const Sum* a, const Real& near, const Sum* b, const Real& far, Index count,
                 Scalar* to) {
   Index i = 0;
+  const auto blend_until = [&](Index end) {
+    for (; i < end; ++i)
+      to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
+                                 far * static_cast<Blend<Scalar>>(b[i]));
+  };
   if constexpr (EngineScalar<Scalar> && std::same_as<Sum, Scalar>) {
-    constexpr Index lanes = Packet<Scalar>::size;
-    using Lanes = Block<Scalar, static_cast<std::size_t>(lanes)>;
-    for (; i + lanes <= count; i += lanes)
-      Lanes::store(to + i, Lanes::blend(Lanes::load(a + i), near, Lanes::load(b + i), far));
+    using Lanes = Packet<Scalar>;
+    if constexpr (streams) {
+      const auto address = reinterpret_cast<std::uintptr_t>(to) / sizeof(Scalar);
+      blend_until(std::min(count, -static_cast<Index>(address) & (Lanes::size - 1)));
+    }
+    const auto near_lanes = Lanes::broadcast(near), far_lanes = Lanes::broadcast(far);
+    for (; i + Lanes::size <= count; i += Lanes::size) {
+      const auto value = Lanes::multiply_add(Lanes::load(a + i), near_lanes,
+                                             Lanes::multiply(Lanes::load(b + i), far_lanes));
+      if constexpr (streams)
+        stream(to + i, value);
+      else
+        Lanes::store(to + i, value);
+    }
   }
-  for (; i < count; ++i)
-    to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
-                               far * static_cast<Blend<Scalar>>(b[i]));
+  blend_until(count);
 }
 
 /// Enlarges images along each axis. An input row is first enlarged by itself, then output rows are
@@ -72,14 +86,23 @@ class Interpolation {
     const Index pixel = scale_[2] * grid_.inner, width = ranges[2].size();
     const Index chunk = std::clamp<Index>(chunk_elements / pixel, 1, width);
     Rows rows((chunk + 2) * grid_.inner, chunk * pixel);
-    for (Index plane = 0; plane < grid_.outer; ++plane)
+    const Index plane_size = ranges[1].size() * scale_[1] * width * pixel;
+    const Index size = grid_.outer * ranges[0].size() * scale_[0] * plane_size;
+    const bool streams = size > streamed_bytes / static_cast<Index>(sizeof(Scalar));
+    for (Index outer = 0; outer < grid_.outer; ++outer)
       for (Index i0 = ranges[0].begin; i0 < ranges[0].end; ++i0)
         for (const Phase& phase0 : phases_[0]) {
-          for (Index q = ranges[2].begin; q < ranges[2].end; q += chunk)
-            make_strip({plane, i0, phase0}, ranges[1], {q, std::min(q + chunk, ranges[2].end)},
-                       width * pixel, rows, y + (q - ranges[2].begin) * pixel);
-          y += ranges[1].size() * scale_[1] * width * pixel;
+          for (Index q = ranges[2].begin; q < ranges[2].end; q += chunk) {
+            const Range part{q, std::min(q + chunk, ranges[2].end)};
+            Scalar* const strip = y + (q - ranges[2].begin) * pixel;
+            if (streams)
+              make_strip<true>({outer, i0, phase0}, ranges[1], part, width * pixel, rows, strip);
+            else
+              make_strip<false>({outer, i0, phase0}, ranges[1], part, width * pixel, rows, strip);
+          }
+          y += plane_size;
         }
+    if (streams) finish_streaming();
   }
 
  private:
@@ -90,6 +113,8 @@ class Interpolation {
 
   /// Elements of an enlarged row that are made at once: three such rows fit the second-level cache.
   static constexpr Index chunk_elements = 8192;
+  /// Results larger than this are no use in the caches, and displace what is.
+  static constexpr Index streamed_bytes = Index{8} << 20;
   /// Elements that are computed at once, and may be computed beyond the end of a row.
   static constexpr Index lanes = EngineScalar<Scalar> ? Packet<Sum>::size : 1;
 
@@ -114,6 +139,7 @@ class Interpolation {
 
   /// The columns `part` of the output rows from `range`, of which each begins `y_step` after the
   /// one before.
+  template <bool streams>
   void make_strip(const Plane& plane, const Range& range, const Range& part, Index y_step,
                   Rows& rows, Scalar* y) const {
     const Index count = part.size() * scale_[2] * grid_.inner, last = grid_.extents[1] - 1;
@@ -128,7 +154,7 @@ class Interpolation {
         if (phase.exact)
           std::transform(a, a + count, y, [](const Sum& sum) { return from_blend<Scalar>(sum); });
         else
-          blend_rows(a, phase.near(), b, phase.fraction, count, y);
+          blend_rows<streams>(a, phase.near(), b, phase.fraction, count, y);
         y += y_step;
       }
     }
