@@ -28,21 +28,6 @@ struct Block {
   using Type = std::array<Scalar, size>;
 #endif
 
-  static EIGEN_ALWAYS_INLINE void store(Scalar* to, const Type& value) {
-    std::memcpy(to, &value, sizeof(value));
-  }
-
-  static EIGEN_ALWAYS_INLINE Type load_and_add(const Scalar* from, Scalar addend) {
-    Type value;
-    std::memcpy(&value, from, sizeof(value));
-#ifdef TCONV_HAS_SHUFFLEVECTOR
-    return value + addend;
-#else
-    for (Scalar& element : value) element += addend;
-    return value;
-#endif
-  }
-
   static EIGEN_ALWAYS_INLINE Type load(const Scalar* from) {
     Type value;
     std::memcpy(&value, from, sizeof(value));
@@ -56,6 +41,21 @@ struct Block {
 #else
     for (std::size_t i = 0; i < size; ++i) a[i] = a_weight * a[i] + b_weight * b[i];
     return a;
+#endif
+  }
+
+  static EIGEN_ALWAYS_INLINE void store(Scalar* to, const Type& value) {
+    std::memcpy(to, &value, sizeof(value));
+  }
+
+  static EIGEN_ALWAYS_INLINE Type load_and_add(const Scalar* from, Scalar addend) {
+    Type value;
+    std::memcpy(&value, from, sizeof(value));
+#ifdef TCONV_HAS_SHUFFLEVECTOR
+    return value + addend;
+#else
+    for (Scalar& element : value) element += addend;
+    return value;
 #endif
   }
 

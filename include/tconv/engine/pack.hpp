@@ -53,8 +53,7 @@ void pack_weights(const WeightLayout& layout, std::size_t p, Index chunk,
   const Index taps = product.taps(), rows = layout.rows(p, chunk);
   const Split panels = layout.panels(p, chunk);
   const Split& blocks = layout.channel_blocks();
-  // A phase without taps has rows all the same.
-  std::vector<Index> offsets(static_cast<std::size_t>(std::max<Index>(taps, 1) * layout.panel()));
+  std::vector<Index> offsets(static_cast<std::size_t>(taps * layout.panel()));
   for (Index panel = 0; panel < panels.parts; ++panel) {
     const Index first = panels.begin(panel) * layout.lane_multiple();
     const Index width = panels.end(panel) * layout.lane_multiple() - first;
