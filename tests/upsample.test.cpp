@@ -1,10 +1,159 @@
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <random>
 #include <tconv/conv_transpose.hpp>
 #include <tconv/upsample.hpp>
+#include <unsupported/Eigen/AutoDiff>
 
 #include "support/catch.hpp"
 
 using namespace tconv;
 using T4 = Eigen::Tensor<double, 4, Eigen::RowMajor>;
+
+namespace {
+
+using Random = std::mt19937;
+
+Index draw(Random& random, Index low, Index high) {
+  return std::uniform_int_distribution<Index>(low, high)(random);
+}
+
+template <int R>
+struct Case {
+  Extents<R + 2> shape;  // (n, c, spatial...)
+  PerAxis<R, Index> scale;
+  DataFormat format;
+};
+
+template <int R>
+Case<R> random_case(Random& random, Index largest_scale) {
+  Case<R> c{{draw(random, 1, 3), draw(random, 1, 4)},
+            {},
+            draw(random, 0, 1) ? DataFormat::channels_last : DataFormat::channels_first};
+  for (std::size_t a = 0; a < R; ++a) {
+    // Rows longer than a few SIMD registers, and the smallest there are.
+    c.shape[a + 2] = draw(random, 0, 3) == 0 ? 1 : draw(random, 1, R == 1 ? 90 : R == 2 ? 40 : 9);
+    c.scale[a] = draw(random, 1, largest_scale);
+  }
+  return c;
+}
+
+/// A tensor of the given canonical shape with small integers.
+template <class Scalar, int R, int layout>
+Eigen::Tensor<Scalar, R + 2, layout> random_tensor(Random& random, const Extents<R + 2>& shape,
+                                                   DataFormat format) {
+  Eigen::Tensor<Scalar, R + 2, layout> x(
+      detail::own_order<static_cast<std::size_t>(R) + 2>(shape, format));
+  for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<Scalar>(draw(random, -4, 4));
+  return x;
+}
+
+/// Calls `f(n, c, o)` for every position of a canonical shape.
+template <std::size_t rank, class F>
+void for_each_position(const std::array<Index, rank>& shape, const F& f) {
+  std::array<Index, rank - 2> o{};
+  const auto visit = [&](const auto& self, Index n, Index c, std::size_t a) -> void {
+    if (a == o.size()) return f(n, c, o);
+    for (o[a] = 0; o[a] < shape[a + 2]; ++o[a]) self(self, n, c, a + 1);
+  };
+  for (Index n = 0; n < shape[0]; ++n)
+    for (Index c = 0; c < shape[1]; ++c) visit(visit, n, c, 0);
+}
+
+/// Linear interpolation at output position `o`, from its definition with half-pixel centres.
+template <int R, class View>
+double interpolated(const View& x, const PerAxis<R, Index>& scale, Index n, Index c,
+                    const Extents<R>& o) {
+  double sum = 0;
+  for (int corner = 0; corner < 1 << R; ++corner) {
+    Extents<R> i{};
+    double weight = 1;
+    for (std::size_t a = 0; a < R; ++a) {
+      // At (o + 1/2) / scale - 1/2, in halves of a scaled pixel: exact.
+      const Index unit = 2 * scale[a], at = 2 * o[a] + 1 - scale[a];
+      const Index floor = (at + unit) / unit - 1;
+      const double fraction = static_cast<double>(at - floor * unit) / static_cast<double>(unit);
+      const int side = corner >> a & 1;
+      weight *= side ? fraction : 1 - fraction;
+      i[a] = std::clamp<Index>(floor + side, 0, x.extents[a + 2] - 1);
+    }
+    sum += weight * static_cast<double>(x(n, c, i));
+  }
+  return sum;
+}
+
+template <class Scalar, int R, int layout>
+void check_upsampling(Random& random) {
+  const auto c = random_case<R>(random, 5);
+  const auto x = random_tensor<Scalar, R, layout>(random, c.shape, c.format);
+  const auto x_view = detail::image_view<R>(x, c.format);
+  Extents<R + 2> y_shape = c.shape;
+  for (std::size_t a = 0; a < R; ++a) y_shape[a + 2] *= c.scale[a];
+
+  const auto nearest = upsample_nearest(x, c.scale, c.format);
+  const auto nearest_view = detail::image_view<R>(nearest, c.format);
+  const auto linear = upsample_linear(x, c.scale, c.format);
+  const auto linear_view = detail::image_view<R>(linear, c.format);
+  REQUIRE(nearest_view.extents == y_shape);
+  REQUIRE(linear_view.extents == y_shape);
+  // Weights add up to one and the integers are below 5.
+  const double epsilon = std::max(static_cast<double>(std::numeric_limits<Scalar>::epsilon()),
+                                  std::numeric_limits<double>::epsilon());
+  const double bound = 4 * 4 * R * epsilon;
+  bool repeats = true, interpolates = true;
+  for_each_position(y_shape, [&](Index n, Index m, const Extents<R>& o) {
+    Extents<R> i = o;
+    for (std::size_t a = 0; a < R; ++a) i[a] /= c.scale[a];
+    repeats = repeats && nearest_view(n, m, o) == x_view(n, m, i);
+    interpolates = interpolates && std::abs(static_cast<double>(linear_view(n, m, o)) -
+                                            interpolated<R>(x_view, c.scale, n, m, o)) <= bound;
+  });
+  CHECK(repeats);
+  CHECK(interpolates);
+}
+
+template <int R, int layout>
+void check_shuffle(Random& random) {
+  auto c = random_case<R>(random, 3);
+  const Extents<R + 2> y_shape = [&] {
+    auto shape = c.shape;
+    for (std::size_t a = 0; a < R; ++a) {
+      shape[a + 2] *= c.scale[a];
+      c.shape[1] *= c.scale[a];
+    }
+    return shape;
+  }();
+  const auto x = random_tensor<float, R, layout>(random, c.shape, c.format);
+  const auto x_view = detail::image_view<R>(x, c.format);
+  const auto y = pixel_shuffle(x, c.scale, c.format);
+  const auto y_view = detail::image_view<R>(y, c.format);
+  REQUIRE(y_view.extents == y_shape);
+  bool shuffles = true;
+  for_each_position(y_shape, [&](Index n, Index m, const Extents<R>& o) {
+    Index channel = m;
+    Extents<R> i{};
+    for (std::size_t a = 0; a < R; ++a) {
+      channel = channel * c.scale[a] + o[a] % c.scale[a];
+      i[a] = o[a] / c.scale[a];
+    }
+    shuffles = shuffles && y_view(n, m, o) == x_view(n, channel, i);
+  });
+  CHECK(shuffles);
+}
+
+T4 two_by_two() {
+  T4 x(1, 1, 2, 2);
+  x.setValues({{{{1, 2}, {3, 4}}}});
+  return x;
+}
+
+bool equals(const T4& y, const std::vector<double>& expected) {
+  return static_cast<std::size_t>(y.size()) == expected.size() &&
+         std::equal(expected.begin(), expected.end(), y.data());
+}
+
+}  // namespace
 
 TEST_CASE("the bilinear kernel is the outer product of two triangles") {
   // The filters of FCN's surgery for factors 2 (k = 4, k = 3) and 3 (k = 5), one axis.
@@ -57,4 +206,160 @@ TEST_CASE("bilinear_kernel rejects extents below one") {
   CHECK_THROWS_WITH(bilinear_kernel<float>(1, 1, 0),
                     support::contains("tconv::bilinear_kernel: k is 0"));
   CHECK_THROWS_AS(bilinear_kernel<float>(1, 1, Index{1} << 32), std::length_error);
+}
+
+TEST_CASE("upsampling gives the values of PyTorch's documentation") {
+  CHECK(equals(upsample_nearest(two_by_two(), 2), {1, 1, 2, 2,  //
+                                                   1, 1, 2, 2,  //
+                                                   3, 3, 4, 4,  //
+                                                   3, 3, 4, 4}));
+  CHECK(equals(upsample_linear(two_by_two(), 2), {1.00, 1.25, 1.75, 2.00,  //
+                                                  1.50, 1.75, 2.25, 2.50,  //
+                                                  2.50, 2.75, 3.25, 3.50,  //
+                                                  3.00, 3.25, 3.75, 4.00}));
+}
+
+TEST_CASE("pixel_shuffle takes phase (i, j) from channel c r^2 + i r + j") {
+  T4 x(1, 4, 1, 2);
+  x.setValues({{{{0, 1}}, {{10, 11}}, {{20, 21}}, {{30, 31}}}});
+  CHECK(equals(pixel_shuffle(x, 2), {0, 10, 1, 11, 20, 30, 21, 31}));
+}
+
+TEST_CASE("upsampling is what its definition says, for all ranks, layouts and scales") {
+  Random random(29);
+  for (int i = 0; i < 60; ++i) {
+    check_upsampling<float, 1, Eigen::RowMajor>(random);
+    check_upsampling<float, 2, Eigen::RowMajor>(random);
+    check_upsampling<float, 2, Eigen::ColMajor>(random);
+    check_upsampling<double, 2, Eigen::RowMajor>(random);
+    check_upsampling<double, 3, Eigen::ColMajor>(random);
+    check_upsampling<long double, 3, Eigen::RowMajor>(random);
+  }
+}
+
+TEST_CASE("pixel_shuffle is what its definition says, for all ranks, layouts and factors") {
+  Random random(31);
+  for (int i = 0; i < 60; ++i) {
+    check_shuffle<1, Eigen::RowMajor>(random);
+    check_shuffle<1, Eigen::ColMajor>(random);
+    check_shuffle<2, Eigen::RowMajor>(random);
+    check_shuffle<2, Eigen::ColMajor>(random);
+    check_shuffle<3, Eigen::RowMajor>(random);
+    check_shuffle<3, Eigen::ColMajor>(random);
+  }
+}
+
+TEST_CASE("rows of any length are interpolated to their end") {
+  Random random(37);
+  for (const Index width : {4100, 9000}) {
+    const Extents<4> shape{1, 1, 2, width};
+    const auto x = random_tensor<float, 2, Eigen::RowMajor>(random, shape, {});
+    const auto y = upsample_linear(x, {1, 3});
+    bool right = true;
+    for_each_position(Extents<4>{1, 1, 2, 3 * width}, [&](Index, Index, const Extents<2>& o) {
+      right =
+          right && std::abs(static_cast<double>(y(0, 0, o[0], o[1])) -
+                            interpolated<2>(detail::image_view<2>(x, {}), {1, 3}, 0, 0, o)) <= 4e-6;
+    });
+    CHECK(right);
+  }
+}
+
+TEST_CASE("results larger than the caches are right too, wherever their rows begin") {
+  Random random(59);
+  const Extents<4> shape{1, 1, 1201, 451}, y_shape{1, 1, 2402, 1353};
+  const auto x = random_tensor<float, 2, Eigen::RowMajor>(random, shape, {});
+  const auto y = upsample_linear(x, {2, 3});
+  const auto x_view = detail::image_view<2>(x, {});
+  bool right = true;
+  for_each_position(y_shape, [&](Index, Index, const Extents<2>& o) {
+    right = right && std::abs(static_cast<double>(y(0, 0, o[0], o[1])) -
+                              interpolated<2>(x_view, {2, 3}, 0, 0, o)) <= 4e-6;
+  });
+  CHECK(right);
+}
+
+TEST_CASE("away from the border, linear upsampling is the bilinear transposed convolution") {
+  Random random(41);
+  const auto x = random_tensor<double, 2, Eigen::RowMajor>(random, {1, 2, 7, 6}, {});
+  const auto y = upsample_linear(x, 4);
+  const auto z = conv_transpose(x, bilinear_kernel<double>(2, 2, 8), {.stride = 4, .padding = 2});
+  REQUIRE(y.dimensions() == z.dimensions());
+  for (Index c = 0; c < 2; ++c)
+    for (Index o = 2; o < 26; ++o)
+      for (Index p = 2; p < 22; ++p) CHECK(y(0, c, o, p) == z(0, c, o, p));
+}
+
+TEST_CASE("upsampling takes every scalar; integers are rounded") {
+  const auto line = [](auto a, auto b) {
+    Eigen::Tensor<decltype(a), 3> x(1, 1, 2);
+    x.setValues({{{a, b}}});
+    return x;
+  };
+  using C = std::complex<double>;
+  CHECK(upsample_linear(line(C(0, 4), C(8, 0)), 2)(0, 0, 1) == C(2, 3));
+  CHECK(static_cast<float>(upsample_linear(line(Eigen::half(1), Eigen::half(2)), 2)(0, 0, 1)) ==
+        1.25f);
+  const auto integers = upsample_linear(line(-5, 1), 2);
+  CHECK(integers(0, 0, 1) == -4);  // -3.5
+  CHECK(integers(0, 0, 2) == -1);  // -0.5
+  constexpr auto largest = std::numeric_limits<std::int32_t>::max();
+  CHECK(upsample_linear(line(largest, largest), 3)(0, 0, 2) == largest);
+  CHECK(upsample_nearest(line(largest, 0), 2)(0, 0, 1) == largest);
+
+  using Derivative = Eigen::AutoDiffScalar<Eigen::Vector2d>;
+  const auto y = upsample_linear(line(Derivative(1, 2, 0), Derivative(3, 2, 1)), 2);
+  CHECK(y(0, 0, 1).value() == 1.5);
+  CHECK(y(0, 0, 1).derivatives() == Eigen::Vector2d(0.75, 0.25));
+}
+
+TEST_CASE("upsampling takes expressions, maps and an empty batch") {
+  const T4 x = two_by_two();
+  const Eigen::TensorMap<const T4> map(x.data(), x.dimensions());
+  CHECK(equals(upsample_linear(x * 2.0, {1, 2}), {2, 2.5, 3.5, 4, 6, 6.5, 7.5, 8}));
+  CHECK(equals(upsample_nearest(map, {2, 1}), {1, 2, 1, 2, 3, 4, 3, 4}));
+  const T4 none(0, 4, 3, 2);
+  CHECK(upsample_linear(none, 3).dimensions() == Eigen::DSizes<Index, 4>(0, 4, 9, 6));
+  CHECK(upsample_nearest(none, 3).dimensions() == Eigen::DSizes<Index, 4>(0, 4, 9, 6));
+  CHECK(pixel_shuffle(none, 2).dimensions() == Eigen::DSizes<Index, 4>(0, 1, 6, 4));
+}
+
+TEST_CASE("NaN reaches the outputs that lie beside it and no other") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  Eigen::Tensor<double, 3> x(1, 1, 4);
+  x.setValues({{{1, nan, 2, 3}}});
+  const auto check = [&](Index scale, const std::vector<bool>& expected) {
+    const auto y = upsample_linear(x, scale);
+    for (Index o = 0; o < y.dimension(2); ++o)
+      CHECK(std::isnan(y(0, 0, o)) == expected[static_cast<std::size_t>(o)]);
+  };
+  check(2, {false, true, true, true, true, false, false, false});
+  // The middle of each three is the input itself.
+  check(3, {false, false, true, true, true, true, true, false, false, false, false, false});
+}
+
+TEST_CASE("upsampling rejects extents and scales that make no image") {
+  T4 x(1, 6, 2, 3);
+  x.setZero();
+  CHECK_THROWS_WITH(
+      upsample_nearest(x, {2, 0}),
+      "tconv::upsample_nearest: scale is 0 on spatial axis 1, but must be at least 1");
+  CHECK_THROWS_WITH(
+      upsample_linear(x, -3),
+      "tconv::upsample_linear: scale is -3 on spatial axis 0, but must be at least 1");
+  CHECK_THROWS_WITH(pixel_shuffle(x, 0),
+                    "tconv::pixel_shuffle: r is 0 on spatial axis 0, but must be at least 1");
+  CHECK_THROWS_WITH(pixel_shuffle(x, {2, 2}),
+                    "tconv::pixel_shuffle: x has 6 channels (axis 1), but it must be a multiple of "
+                    "4, the product of r over the axes");
+  CHECK_THROWS_WITH(pixel_shuffle(x, 2, DataFormat::channels_last),
+                    support::contains("x has 3 channels (axis 3)"));
+  CHECK_THROWS_WITH(upsample_linear(T4(1, 1, 0, 3), 2),
+                    support::contains("tconv::upsample_linear: x has extent 0 on spatial axis 0"));
+  CHECK_THROWS_WITH(upsample_nearest(T4(1, 0, 2, 3), 2),
+                    support::contains("tconv::upsample_nearest: x has 0 channels"));
+  constexpr Index huge = Index{1} << 31;
+  CHECK_THROWS_AS(upsample_nearest(x, huge), std::length_error);
+  CHECK_THROWS_AS(upsample_linear(x, {huge << 31, 1}), std::length_error);
+  CHECK_THROWS_AS(pixel_shuffle(x, huge << 1), std::length_error);
 }

@@ -23,6 +23,21 @@ TensorView<T, rank> channels_to_front(TensorView<T, rank> view, DataFormat forma
   return view;
 }
 
+/// The geometry of one sample of `conv`, rejecting options with which the transposed convolution
+/// reaches beyond the matrix.
+template <int R>
+Geometry<R> matrix_geometry(const Extents<R + 2>& weight, const Extents<R>& in,
+                            const ConvOptions<R>& options, const char* function) {
+  Extents<R + 2> x{1, CheckedIndex(weight[1], function) * options.groups};
+  std::copy(in.begin(), in.end(), x.begin() + 2);
+  const auto geometry = Geometry<R>::of_conv(x, weight, options, function);
+  for (int a = 0; a < R; ++a)
+    require(options.output_padding[a] < options.stride[a], function, "output_padding is ",
+            options.output_padding[a], " on spatial axis ", a,
+            ", but must be less than the stride, which is ", options.stride[a]);
+  return geometry;
+}
+
 /// The matrix of one sample of `conv`: rows are coarse, columns fine, both in row-major order of
 /// (channel, spatial...).
 template <class Element, int R, class Scalar>
@@ -185,13 +200,7 @@ auto kernel2matrix(const K& kernel, const Extents<detail::kernel_axes<K>>& in,
     const auto& stored_kernel = detail::stored(kernel);
     detail::checked_size<Scalar>(detail::extents_of(stored_kernel), function);
     const auto weight = detail::weight_view(stored_kernel);
-    Extents<R + 2> x{1, detail::CheckedIndex(weight.extents[1], function) * options.groups};
-    std::copy(in.begin(), in.end(), x.begin() + 2);
-    const auto geometry = Geometry<R>::of_conv(x, weight.extents, options, function);
-    for (int a = 0; a < R; ++a)
-      detail::require(options.output_padding[a] < options.stride[a], function, "output_padding is ",
-                      options.output_padding[a], " on spatial axis ", a,
-                      ", but must be less than the stride, which is ", options.stride[a]);
+    const auto geometry = detail::matrix_geometry<R>(weight.extents, in, options, function);
     return detail::convolution_matrix<Scalar>(geometry, weight, function);
   }
 }

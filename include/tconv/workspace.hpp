@@ -48,6 +48,9 @@ class Workspace {
   /// A second block, for weights packed on behalf of one call.
   std::byte* weight_scratch(std::size_t bytes) { return weights_.at_least(bytes); }
 
+  /// A third, for images made on behalf of one call.
+  std::byte* image_scratch(std::size_t bytes) { return image_.at_least(bytes); }
+
   /// Calls `f(task, worker)` for every task, `worker` in `[0, workers)`.
   template <class F>
   void parallel_for(Index tasks, int workers, const F& f) {
@@ -75,7 +78,7 @@ class Workspace {
   };
 
   engine::ThreadSource threads_;
-  engine::Memory scratch_, weights_;
+  engine::Memory scratch_, weights_, image_;
   std::vector<Entry> plans_;
 };
 

@@ -33,4 +33,6 @@ void wrong_types(const T<float, 4>& x, const T<float, 4>& w, const T<float, 1>& 
   tconv::trans_conv(matrix, x);
   // tconv: kernel must be an Eigen tensor of rank 2 (one channel), 3, 4 or 5
   tconv::kernel2matrix(bias, {1});
+  // tconv: x must have rank 3, 4 or 5: batch, channels and 1, 2 or 3 spatial axes
+  tconv::upsample_linear(matrix, 2);
 }

@@ -28,6 +28,22 @@ struct Block {
   using Type = std::array<Scalar, size>;
 #endif
 
+  static EIGEN_ALWAYS_INLINE Type load(const Scalar* from) {
+    Type value;
+    std::memcpy(&value, from, sizeof(value));
+    return value;
+  }
+
+  /// `a_weight * a + b_weight * b`.
+  static EIGEN_ALWAYS_INLINE Type blend(Type a, Scalar a_weight, Type b, Scalar b_weight) {
+#ifdef TCONV_HAS_SHUFFLEVECTOR
+    return a_weight * a + b_weight * b;
+#else
+    for (std::size_t i = 0; i < size; ++i) a[i] = a_weight * a[i] + b_weight * b[i];
+    return a;
+#endif
+  }
+
   static EIGEN_ALWAYS_INLINE void store(Scalar* to, const Type& value) {
     std::memcpy(to, &value, sizeof(value));
   }

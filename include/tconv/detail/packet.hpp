@@ -22,11 +22,38 @@ struct Packet {
   static EIGEN_ALWAYS_INLINE Type broadcast(const Scalar& value) {
     return Eigen::internal::pset1<Type>(value);
   }
+  static EIGEN_ALWAYS_INLINE Type multiply(const Type& a, const Type& b) {
+    return Eigen::internal::pmul(a, b);
+  }
   /// a * b + c, fused where the hardware can.
   static EIGEN_ALWAYS_INLINE Type multiply_add(const Type& a, const Type& b, const Type& c) {
     return Eigen::internal::pmadd(a, b, c);
   }
 };
+
+/// Writes past the caches what will not be read soon: `to` is aligned to the packet. Other threads
+/// see it after `finish_streaming`.
+template <class Scalar, class Type>
+EIGEN_ALWAYS_INLINE void stream(Scalar* to, const Type& value) {
+  Eigen::internal::pstore(to, value);
+}
+inline void finish_streaming() {
+#ifdef EIGEN_VECTORIZE_SSE
+  _mm_sfence();
+#endif
+}
+#ifdef EIGEN_VECTORIZE_SSE
+EIGEN_ALWAYS_INLINE void stream(float* to, const __m128& value) { _mm_stream_ps(to, value); }
+EIGEN_ALWAYS_INLINE void stream(double* to, const __m128d& value) { _mm_stream_pd(to, value); }
+#endif
+#ifdef EIGEN_VECTORIZE_AVX
+EIGEN_ALWAYS_INLINE void stream(float* to, const __m256& value) { _mm256_stream_ps(to, value); }
+EIGEN_ALWAYS_INLINE void stream(double* to, const __m256d& value) { _mm256_stream_pd(to, value); }
+#endif
+#ifdef EIGEN_VECTORIZE_AVX512
+EIGEN_ALWAYS_INLINE void stream(float* to, const __m512& value) { _mm512_stream_ps(to, value); }
+EIGEN_ALWAYS_INLINE void stream(double* to, const __m512d& value) { _mm512_stream_pd(to, value); }
+#endif
 
 /// Asks for the cache line of an address, which need not be valid.
 template <class Scalar>

@@ -1,0 +1,101 @@
+#pragma once
+
+/// \file
+/// Images as their memory holds them, and rows of pixels that are made of others side by side.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <vector>
+
+#include "tconv/detail/accumulator.hpp"
+#include "tconv/detail/production.hpp"
+
+namespace tconv::detail {
+
+/// Every layout of a dense image is an array `[outer][axis 0][axis 1][axis 2][inner]`, the axes in
+/// the order of their strides: the batch and channel axes lie outside or inside them.
+///
+///     RowMajor channels first   [n c][d][h][w]         ColMajor channels first   [w][h][d][c n]
+///     RowMajor channels last    [n][d][h][w][c]        ColMajor channels last    [c][w][h][d][n]
+struct Grid {
+  Index outer = 1;
+  std::array<Index, 3> extents{1, 1, 1};
+  Index inner = 1;
+};
+
+constexpr bool channels_inside(DataFormat format, int layout) {
+  return (format == DataFormat::channels_last) == (layout == Eigen::RowMajor);
+}
+
+template <int R, class T>
+Grid grid_of(const TensorView<T, R + 2>& image, DataFormat format, int layout) {
+  Grid grid;
+  Extents<R> own{};
+  std::copy(image.extents.begin() + 2, image.extents.end(), own.begin());
+  grid.extents = engine_order<R>(own, layout, Index{1});
+  (layout == Eigen::RowMajor ? grid.outer : grid.inner) *= image.extents[0];
+  (channels_inside(format, layout) ? grid.inner : grid.outer) *= image.extents[1];
+  return grid;
+}
+
+template <int R>
+std::array<Index, 3> grid_scale(const PerAxis<R, Index>& scale, int layout) {
+  Extents<R> own{};
+  std::copy(scale.begin(), scale.end(), own.begin());
+  return engine_order<R>(own, layout, Index{1});
+}
+
+/// The type in which a scalar is interpolated: a floating-point one for integers too.
+template <class Scalar>
+struct BlendOf {
+  using type = Accumulator<Scalar>;
+};
+template <std::integral Scalar>
+struct BlendOf<Scalar> {
+  using type = std::conditional_t<(sizeof(Scalar) > 4), long double, double>;
+};
+template <class Scalar>
+using Blend = typename BlendOf<Scalar>::type;
+
+/// A blend as the scalar it came from; integers are rounded to the nearest.
+template <class Scalar, class From>
+EIGEN_ALWAYS_INLINE Scalar from_blend(const From& value) {
+  if constexpr (std::integral<Scalar> && std::floating_point<From>)
+    return static_cast<Scalar>(std::round(value));
+  else
+    return static_cast<Scalar>(value);
+}
+
+template <std::size_t phases, class From, class Scalar>
+void interleave_rows(const From* const* rows, Index count, Scalar* to) {
+  std::array<const From*, phases> from;
+  std::copy_n(rows, phases, from.begin());
+  for (Index i = 0; i < count; ++i)
+    for (std::size_t p = 0; p < phases; ++p)
+      to[i * static_cast<Index>(phases) + static_cast<Index>(p)] = from_blend<Scalar>(from[p][i]);
+}
+
+/// Writes pixel 0 of each of the rows, then pixel 1 of each, and so on; a pixel is `inner`
+/// elements.
+template <class From, class Scalar>
+void interleave(const std::vector<const From*>& rows, Index count, Index inner, Scalar* to) {
+  if (rows.size() == 1) return interleave_rows<1>(rows.data(), count * inner, to);
+  if (inner == 1) switch (rows.size()) {
+      case 2:
+        return interleave_rows<2>(rows.data(), count, to);
+      case 3:
+        return interleave_rows<3>(rows.data(), count, to);
+      case 4:
+        return interleave_rows<4>(rows.data(), count, to);
+      default:
+        break;
+    }
+  for (Index i = 0; i < count; ++i)
+    for (const From* row : rows)
+      for (Index j = i * inner; j < (i + 1) * inner; ++j) *to++ = from_blend<Scalar>(row[j]);
+}
+
+}  // namespace tconv::detail

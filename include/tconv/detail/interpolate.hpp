@@ -1,0 +1,244 @@
+#pragma once
+
+/// \file
+/// Linear interpolation between the pixels of an image.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "tconv/detail/block.hpp"
+#include "tconv/detail/grid.hpp"
+#include "tconv/detail/packet.hpp"
+
+namespace tconv::detail {
+
+/// Output `q * scale + phase` of an axis lies between inputs `q + base` and `q + base + 1`, at
+/// `fraction` of the way: with half-pixel centres, at `(q * scale + phase + 1/2) / scale - 1/2`.
+template <class Real>
+struct LinearPhase {
+  Index base;
+  Real fraction;
+  /// The output is the input at `q`.
+  bool exact;
+
+  LinearPhase(Index scale, Index phase)
+      : base(2 * phase + 1 < scale ? -1 : 0),
+        fraction(Real(static_cast<double>(2 * phase + 1 - scale - 2 * base * scale)) /
+                 Real(static_cast<double>(2 * scale))),
+        exact(2 * phase + 1 == scale) {}
+
+  Real near() const { return Real(Real(1) - fraction); }
+};
+
+/// Pixels `[begin, end)` of an axis.
+struct Range {
+  Index begin, end;
+  constexpr Index size() const { return end - begin; }
+};
+
+/// `to[i] = near * a[i] + far * b[i]`; `streams` to memory that will not be read soon.
+template <bool streams = false, class Real, class Sum, class Scalar>
+void blend_rows(const Sum* a, const Real& near, const Sum* b, const Real& far, Index count,
+                Scalar* to) {
+  Index i = 0;
+  const auto blend_until = [&](Index end) {
+    for (; i < end; ++i)
+      to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
+                                 far * static_cast<Blend<Scalar>>(b[i]));
+  };
+  if constexpr (EngineScalar<Scalar> && std::same_as<Sum, Scalar>) {
+    using Lanes = Packet<Scalar>;
+    if constexpr (streams) {
+      const auto address = reinterpret_cast<std::uintptr_t>(to) / sizeof(Scalar);
+      blend_until(std::min(count, -static_cast<Index>(address) & (Lanes::size - 1)));
+    }
+    const auto near_lanes = Lanes::broadcast(near), far_lanes = Lanes::broadcast(far);
+    for (; i + Lanes::size <= count; i += Lanes::size) {
+      const auto value = Lanes::multiply_add(Lanes::load(a + i), near_lanes,
+                                             Lanes::multiply(Lanes::load(b + i), far_lanes));
+      if constexpr (streams)
+        stream(to + i, value);
+      else
+        Lanes::store(to + i, value);
+    }
+  }
+  blend_until(count);
+}
+
+/// Enlarges images along each axis. An input row is first enlarged by itself, then output rows are
+/// made between two such rows: the shuffling of pixels is paid once for each input row.
+template <class Scalar>
+class Interpolation {
+ public:
+  Interpolation(const Scalar* x, const Grid& grid, const std::array<Index, 3>& scale)
+      : x_(x), grid_(grid), scale_(scale) {
+    for (std::size_t a = 0; a < 3; ++a)
+      for (Index p = 0; p < scale[a]; ++p) phases_[a].emplace_back(scale[a], p);
+  }
+
+  /// Enlarges the pixels in `ranges`, interpolating between all of the image, and writes them as a
+  /// grid of their own.
+  void operator()(const std::array<Range, 3>& ranges, Scalar* y) const {
+    const Index pixel = scale_[2] * grid_.inner, width = ranges[2].size();
+    const Index chunk = std::clamp<Index>(chunk_elements / pixel, 1, width);
+    Rows rows((chunk + 2) * grid_.inner, chunk * pixel);
+    const Index plane_size = ranges[1].size() * scale_[1] * width * pixel;
+    const Index size = grid_.outer * ranges[0].size() * scale_[0] * plane_size;
+    const bool streams = size > streamed_bytes / static_cast<Index>(sizeof(Scalar));
+    for (Index outer = 0; outer < grid_.outer; ++outer)
+      for (Index i0 = ranges[0].begin; i0 < ranges[0].end; ++i0)
+        for (const Phase& phase0 : phases_[0]) {
+          for (Index q = ranges[2].begin; q < ranges[2].end; q += chunk) {
+            const Range part{q, std::min(q + chunk, ranges[2].end)};
+            Scalar* const strip = y + (q - ranges[2].begin) * pixel;
+            if (streams)
+              make_strip<true>({outer, i0, phase0}, ranges[1], part, width * pixel, rows, strip);
+            else
+              make_strip<false>({outer, i0, phase0}, ranges[1], part, width * pixel, rows, strip);
+          }
+          y += plane_size;
+        }
+    if (streams) finish_streaming();
+  }
+
+ private:
+  using Sum = Blend<Scalar>;
+  using Real = typename Eigen::NumTraits<Sum>::Real;
+  using Phase = LinearPhase<Real>;
+  using Lanes = Block<Sum, static_cast<std::size_t>(Packet<Sum>::size)>;
+
+  /// Elements of an enlarged row that are made at once: three such rows fit the second-level cache.
+  static constexpr Index chunk_elements = 8192;
+  /// Results larger than this are no use in the caches, and displace what is.
+  static constexpr Index streamed_bytes = Index{8} << 20;
+  /// Elements that are computed at once, and may be computed beyond the end of a row.
+  static constexpr Index lanes = EngineScalar<Scalar> ? Packet<Sum>::size : 1;
+
+  /// A row before it is enlarged, with a pixel on each side, and three after, that of input `i1` in
+  /// place `i1 % 3`.
+  struct Rows {
+    std::vector<Sum> source;
+    std::array<std::vector<Sum>, 3> enlarged;
+
+    Rows(Index source_size, Index enlarged_size)
+        : source(static_cast<std::size_t>(source_size + lanes)) {
+      for (auto& row : enlarged) row.resize(static_cast<std::size_t>(enlarged_size + 4 * lanes));
+    }
+    Sum* of(Index i1) { return enlarged[static_cast<std::size_t>(i1 % 3)].data(); }
+  };
+
+  /// An output plane: its place between two input planes.
+  struct Plane {
+    Index outer, i0;
+    const Phase& phase;
+  };
+
+  /// The columns `part` of the output rows from `range`, of which each begins `y_step` after the
+  /// one before.
+  template <bool streams>
+  void make_strip(const Plane& plane, const Range& range, const Range& part, Index y_step,
+                  Rows& rows, Scalar* y) const {
+    const Index count = part.size() * scale_[2] * grid_.inner, last = grid_.extents[1] - 1;
+    const bool neighbours = scale_[1] > 1;
+    Index made = neighbours ? std::max<Index>(range.begin - 1, 0) : range.begin;
+    for (Index i1 = range.begin; i1 < range.end; ++i1) {
+      for (const Index needed = neighbours ? std::min(i1 + 1, last) : i1; made <= needed; ++made)
+        enlarge_row(plane, made, part, rows.source.data() + grid_.inner, rows.of(made));
+      for (const Phase& phase : phases_[1]) {
+        const Sum* const a = rows.of(phase.exact ? i1 : std::max<Index>(i1 + phase.base, 0));
+        const Sum* const b = rows.of(std::min(i1 + phase.base + 1, last));
+        if (phase.exact)
+          std::transform(a, a + count, y, [](const Sum& sum) { return from_blend<Scalar>(sum); });
+        else
+          blend_rows<streams>(a, phase.near(), b, phase.fraction, count, y);
+        y += y_step;
+      }
+    }
+  }
+
+  const Scalar* row(Index outer, Index i0, Index i1) const {
+    const auto& e = grid_.extents;
+    return x_ + ((outer * e[0] + i0) * e[1] + i1) * e[2] * grid_.inner;
+  }
+
+  /// Enlarges the pixels `part` of an input row, which itself may lie between two planes. `source`
+  /// is scratch with room for a pixel on each side.
+  void enlarge_row(const Plane& plane, Index i1, const Range& part, Sum* source, Sum* to) const {
+    const Index inner = grid_.inner, count = part.size() * inner;
+    const Index first = std::max<Index>(part.begin - 1, 0);
+    const Index last = std::min(part.end + 1, grid_.extents[2]);
+    const auto begin = [&](Index i0) { return row(plane.outer, i0, i1) + first * inner; };
+    const auto& [base, fraction, exact] = plane.phase;
+    Sum* const at_first = source + (first - part.begin) * inner;
+    const Index size = (last - first) * inner;
+    if (exact)
+      std::transform(begin(plane.i0), begin(plane.i0) + size, at_first,
+                     [](const Scalar& value) { return static_cast<Sum>(value); });
+    else
+      blend_rows(begin(std::max<Index>(plane.i0 + base, 0)), plane.phase.near(),
+                 begin(std::min(plane.i0 + base + 1, grid_.extents[0] - 1)), fraction, size,
+                 at_first);
+    if (first == part.begin) std::copy_n(source, inner, source - inner);
+    if (last == part.end) std::copy_n(source + count - inner, inner, source + count);
+
+    if constexpr (EngineScalar<Scalar>)
+      if (inner == 1) switch (scale_[2]) {
+          case 2:
+            return enlarge_pixels<2>(source, count, to);
+          case 3:
+            return enlarge_pixels<3>(source, count, to);
+          case 4:
+            return enlarge_pixels<4>(source, count, to);
+          default:
+            break;
+        }
+    for (const Sum* at = source; at < source + count; at += inner)
+      for (const Phase& phase : phases_[2]) {
+        if (phase.exact)
+          std::copy_n(at, inner, to);
+        else
+          blend_rows(at + phase.base * inner, phase.near(), at + (phase.base + 1) * inner,
+                     phase.fraction, inner, to);
+        to += inner;
+      }
+  }
+
+  /// Pixels of one element, many at once.
+  template <std::size_t scale>
+  void enlarge_pixels(const Sum* source, Index count, Sum* to) const {
+    std::array<Sum, scale> near, far;
+    for (std::size_t p = 0; p < scale; ++p)
+      near[p] = phases_[2][p].near(), far[p] = phases_[2][p].fraction;
+    [&]<std::size_t... p>(std::index_sequence<p...>) {
+      for (Index i = 0; i < count; i += lanes) {
+        const typename Lanes::Type phases[] = {
+            blend_neighbours<2 * static_cast<int>(p) + 1 - static_cast<int>(scale)>(
+                source + i, near[p], far[p])...};
+        Lanes::interleave(phases, to + i * static_cast<Index>(scale));
+      }
+    }
+    (std::make_index_sequence<scale>{});
+  }
+
+  /// The outputs of one phase, `side` of the centres of their inputs.
+  template <int side>
+  static EIGEN_ALWAYS_INLINE auto blend_neighbours(const Sum* at, Sum near, Sum far) {
+    if constexpr (side == 0)
+      return Lanes::load(at);
+    else if constexpr (side < 0)
+      return Lanes::blend(Lanes::load(at - 1), near, Lanes::load(at), far);
+    else
+      return Lanes::blend(Lanes::load(at), near, Lanes::load(at + 1), far);
+  }
+
+  const Scalar* x_;
+  Grid grid_;
+  std::array<Index, 3> scale_;
+  std::array<std::vector<Phase>, 3> phases_;
+};
+
+}  // namespace tconv::detail

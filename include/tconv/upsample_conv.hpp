@@ -1,0 +1,194 @@
+#pragma once
+
+/// \file
+/// Upsampling and a convolution in one: the alternative to a transposed convolution that leaves no
+/// checkerboard.
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+#include "tconv/detail/interpolate.hpp"
+#include "tconv/detail/production.hpp"
+#include "tconv/upsample.hpp"
+
+namespace tconv {
+namespace detail {
+
+/// Bytes of upsampled image at a time: they, and the outputs made of them, stay in the caches.
+inline constexpr Index band_bytes = Index{1} << 19;
+
+/// `conv` of the enlarged image, band by band along the slowest axis. A band is enlarged into
+/// scratch and convolved into its part of the output; neighbouring bands overlap by the kernel.
+template <int R, class Scalar, int layout>
+class BandedConv {
+ public:
+  using View = TensorView<const Scalar, R + 2>;
+
+  BandedConv(const View& x, const View& weight, const Scalar* bias, const PerAxis<R, Index>& scale,
+             const ConvOptions<R>& options)
+      : x_(x), weight_(weight), bias_(bias), scale_(grid_scale(scale, layout)), options_(options) {}
+
+  void operator()(const Geometry<R>& geometry, const TensorView<Scalar, R + 2>& y,
+                  Workspace& workspace) const {
+    // Samples lie one after the other where the batch is the slowest axis.
+    const Index samples = layout == Eigen::RowMajor ? y.extents[0] : 1;
+    for (Index n = 0; n < samples; ++n) {
+      View x = x_;
+      TensorView<Scalar, R + 2> sample = y;
+      x.data += n * x.strides[0], sample.data += n * y.strides[0];
+      x.extents[0] = sample.extents[0] = y.extents[0] / samples;
+      convolve(geometry, x, sample, workspace);
+    }
+  }
+
+ private:
+  /// The slowest spatial axis, in the caller's order and in that of a grid.
+  static constexpr std::size_t band_axis = layout == Eigen::RowMajor ? 0 : R - 1;
+  static constexpr std::size_t grid_axis = 3 - R;
+
+  void convolve(const Geometry<R>& geometry, const View& x, const TensorView<Scalar, R + 2>& y,
+                Workspace& workspace) const {
+    const Grid grid = grid_of<R>(x, options_.data_format, layout);
+    const Interpolation interpolation(x.data, grid, scale_);
+    const Axis& axis = geometry.axes()[band_axis];
+    const Index reach = axis.fine_position(0, axis.kernel - 1) - axis.fine_position(0, 0) + 1;
+    const Index factor = scale_[grid_axis];
+    const Index row_bytes = size_of(geometry.fine_shape()) / geometry.batch() * x.extents[0] /
+                            axis.fine * static_cast<Index>(sizeof(Scalar));
+    const Index step = std::max((band_bytes / row_bytes - reach) / axis.stride, reach);
+    for (Index i = 0, count = 0; i < axis.coarse; i += count) {
+      count = std::min(step, axis.coarse - i);
+      // The rows that the outputs read, and the input rows they are made of.
+      const Range read{axis.fine_position(i, 0),
+                       axis.fine_position(i + count - 1, axis.kernel - 1) + 1};
+      const Index input = axis.fine / factor;
+      const Index first = std::clamp<Index>(read.begin / factor, 0, input - 1);
+      const Range made{first,
+                       std::clamp<Index>((read.end + factor - 1) / factor, first + 1, input)};
+
+      std::array<Range, 3> ranges{
+          {{0, grid.extents[0]}, {0, grid.extents[1]}, {0, grid.extents[2]}}};
+      ranges[grid_axis] = made;
+      Extents<R + 2> band_shape = geometry.fine_shape();
+      band_shape[0] = x.extents[0];
+      band_shape[band_axis + 2] = made.size() * factor;
+      std::vector<Scalar> owned;
+      Scalar* const band = memory_of_size(size_of(band_shape), workspace, owned);
+      interpolation(ranges, band);
+
+      ConvOptions<R> options = options_;
+      options.padding[band_axis] = {made.begin * factor - read.begin, read.end - made.end * factor};
+      TensorView<Scalar, R + 2> part = y;
+      part.data += i * y.strides[band_axis + 2];
+      part.extents[band_axis + 2] = count;
+      Production<Direction::gather, layout>{workspace}(
+          Geometry<R>::of_conv(band_shape, weight_.extents, options, "upsample_conv"),
+          band_view(band, band_shape), weight_, bias_, part);
+    }
+  }
+
+  /// Scalars that own memory of their own must be constructed.
+  static Scalar* memory_of_size(Index size, Workspace& workspace, std::vector<Scalar>& owned) {
+    if constexpr (std::is_trivially_copyable_v<Scalar>) {
+      const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(Scalar);
+      return reinterpret_cast<Scalar*>(workspace.image_scratch(bytes));
+    } else {
+      owned.resize(static_cast<std::size_t>(size));
+      return owned.data();
+    }
+  }
+
+  static Index size_of(const Extents<R + 2>& shape) {
+    Index size = 1;
+    for (const Index extent : shape) size *= extent;
+    return size;
+  }
+
+  /// A dense image of the layout of `x`.
+  View band_view(const Scalar* data, const Extents<R + 2>& shape) const {
+    const auto own = own_order<static_cast<std::size_t>(R) + 2>(shape, options_.data_format);
+    return {data, shape, canonical<R>(dense_strides(own, layout), options_.data_format, 0)};
+  }
+
+  View x_, weight_;
+  const Scalar* bias_;
+  std::array<Index, 3> scale_;
+  ConvOptions<R> options_;
+};
+
+template <class X, class W, class Bias>
+auto upsample_conv_on(Workspace& workspace, const X& x, const W& weight, const Bias& bias,
+                      const PerAxis<spatial_axes<W>, Index>& scale, const OptionsOf<W>& options) {
+  if constexpr (check_argument_types<X, W, Bias>()) {
+    using Scalar = tensor_scalar<X>;
+    constexpr int R = spatial_axes<W>, rank = tensor_rank<X>;
+    constexpr auto function = "upsample_conv";
+    const auto& stored_x = stored(x);
+    const auto& stored_weight = stored(weight);
+    const auto& stored_b = stored_bias(bias);
+    checked_size<Scalar>(extents_of(stored_x), function);
+    checked_size<Scalar>(extents_of(stored_weight), function);
+    const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
+    const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
+
+    const auto image = enlarged_shape<R>(x_view.extents, scale, "scale", function);
+    checked_size<Scalar>(image, function);
+    const auto geometry = Geometry<R>::of_conv(image, weight_view.extents, options, function,
+                                               channel_axis<R, rank>(options.data_format));
+    const auto y_shape = geometry.coarse_shape();
+    const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
+    checked_size<Scalar, tensor_index<X>>(y_shape, function);
+    auto y = make_tensor<Result<X>>(
+        own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
+    if (geometry.batch() > 0)
+      BandedConv<R, Scalar, tensor_layout<X>>(x_view, weight_view, bias_elements, scale, options)(
+          geometry, image_view<R>(y, options.data_format), workspace);
+    return y;
+  }
+}
+
+}  // namespace detail
+
+/// The same on a workspace's threads and memory.
+template <detail::AnyWorkspace Space, class X, class W>
+auto upsample_conv(Space&& workspace, const X& x, const W& weight,
+                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
+                   const detail::OptionsOf<W>& options = {}) {
+  return detail::upsample_conv_on(workspace, x, weight, detail::NoBias{}, scale, options);
+}
+template <detail::AnyWorkspace Space, class X, class W, detail::TensorExpression Bias>
+auto upsample_conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
+                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
+                   const detail::OptionsOf<W>& options = {}) {
+  return detail::upsample_conv_on(workspace, x, weight, bias, scale, options);
+}
+
+/// `conv(upsample_linear(x, scale), weight, bias, options)` without the upsampled image, of which
+/// only bands are made. What to use in place of a transposed convolution whose kernel is no
+/// multiple of its stride (Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts",
+/// 2016).
+///
+/// \param x        as for `conv`
+/// \param weight   `(C_out, C_in / groups, kernel...)`
+/// \param bias     `(C_out)`
+/// \param scale    one integer of at least 1, or one for each spatial axis
+/// \param options  those of `conv`, which count in pixels of the upsampled image
+/// \returns a tensor like `x` with `C_out` channels
+/// \throws std::invalid_argument if shapes or options do not fit together, or `scale` is below 1
+/// \throws std::length_error if a size overflows
+template <detail::NoWorkspace X, class W>
+auto upsample_conv(const X& x, const W& weight,
+                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
+                   const detail::OptionsOf<W>& options = {}) {
+  return upsample_conv(detail::thread_workspace(), x, weight, scale, options);
+}
+template <detail::NoWorkspace X, class W, detail::TensorExpression Bias>
+auto upsample_conv(const X& x, const W& weight, const Bias& bias,
+                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
+                   const detail::OptionsOf<W>& options = {}) {
+  return upsample_conv(detail::thread_workspace(), x, weight, bias, scale, options);
+}
+
+}  // namespace tconv
