@@ -15,5 +15,6 @@
 #include "tconv/conv_transpose.hpp"
 #include "tconv/workspace.hpp"
 #include "tconv/layer.hpp"
+#include "tconv/gradients.hpp"
 #include "tconv/upsample.hpp"
 // clang-format on
