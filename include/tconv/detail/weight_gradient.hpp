@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tconv/detail/production.hpp"
+#include "tconv/engine/weight_gradient.hpp"
 
 namespace tconv::detail {
 
@@ -46,13 +47,41 @@ void weight_gradient_loops(const Geometry<R>& geometry,
     }
 }
 
+/// Whether the zeros around the fine side are multiplied with numbers only.
+template <class Scalar, int R>
+bool padding_is_harmless(const std::array<Axis, static_cast<std::size_t>(R)>& axes,
+                         const TensorView<const Scalar, R + 2>& coarse) {
+  if (std::none_of(axes.begin(), axes.end(), engine::reaches_padding)) return true;
+  Index size = 1;
+  for (const Index extent : coarse.extents) size *= extent;
+  return all_finite(coarse.data, size);
+}
+
 /// The gradient of the weight, whichever side is the operator's input.
 template <int layout, int R, class Scalar>
 void weight_gradient(Workspace& workspace, const Geometry<R>& geometry,
                      const TensorView<const Scalar, R + 2>& coarse,
                      const TensorView<const Scalar, R + 2>& fine,
                      const TensorView<Scalar, R + 2>& grad_weight) {
-  static_cast<void>(workspace);
+  if constexpr (EngineScalar<Scalar>) {
+    if (geometry.batch() > 0 && engine_counts(geometry) &&
+        padding_is_harmless<Scalar, R>(geometry.axes(), coarse)) {
+      const Index groups = geometry.groups();
+      const engine::GradientPlan plan(
+          {geometry.batch(), groups, geometry.coarse_channels() / groups,
+           geometry.fine_channels() / groups, engine_order<R>(geometry.axes(), layout, Axis{})},
+          Packet<Scalar>::size, engine::scratch_budget<Scalar>());
+      if (!plan.all_taps())
+        for_each_row_major(grad_weight, [](Scalar& value) { value = Scalar(0); });
+      engine::weight_gradient(plan, engine_image<R>(coarse, layout), engine_image<R>(fine, layout),
+                              engine::GradientTarget<Scalar>{
+                                  grad_weight.data, grad_weight.strides[0], grad_weight.strides[1],
+                                  engine_strides<R>(grad_weight, layout),
+                                  geometry.coarse_channels() / groups * grad_weight.strides[0]},
+                              workspace);
+      return;
+    }
+  }
   weight_gradient_loops(geometry, coarse, fine, grad_weight);
 }
 
