@@ -101,8 +101,10 @@ class GradientPlan {
   /// coarse panel to stay in the first-level cache while all taps pass.
   static constexpr Index wanted_pixels = 256;
 
+  /// Of many channels the positions would lie far apart.
   bool can_fold() const {
-    return std::all_of(windows_[2].begin(), windows_[2].end(), is_contiguous);
+    return shape_.fine_channels <= 24 &&
+           std::all_of(windows_[2].begin(), windows_[2].end(), is_contiguous);
   }
 
   /// Cycles of one step of a micro-tile: two fused multiply-adds or two loads each, and no sum more
@@ -195,6 +197,34 @@ class GradientPlan {
     return Split::into_at_most(std::max<Index>(size, 1), std::max<Index>(largest, 1)).largest();
   }
 
+  /// Cycles of copying `rows` rows of `length` positions into panels of `width` channels.
+  double copy_cycles(Index channels, Index width, Index rows, Index length) const {
+    const auto number = [](Index n) { return static_cast<double>(n); };
+    // Each channel of a row is in a page of its own.
+    const double leaps = number(channels * rows) * 10;
+    if (width <= lane_count_ / 4) return leaps + number(channels * rows * length);
+    const Index squares = ceil_div(channels, width) * ceil_div(width, lane_count_) * rows *
+                          ceil_div(length, lane_count_);
+    return leaps + number(squares * lane_count_) * 9;
+  }
+
+  /// Cycles that a tile costs besides its fused multiply-adds.
+  double tile_cycles(const Tile& tile) const {
+    const Index calls = count_taps(windows_[0]) * count_taps(windows_[1]);
+    const Index rows = tile.batch * tile.q[0];
+    const bool joined = tile.q[2] == shape_.axes[2].coarse;
+    double cycles = cut_cycles(cut_) * static_cast<double>(calls * 12);
+    cycles += copy_cycles(shape_.coarse_channels, coarse_width_, joined ? rows : rows * tile.q[1],
+                          joined ? tile.q[1] * tile.q[2] : tile.q[2]);
+    for (const TapWindow& z : windows_[0])
+      for (const TapWindow& y : windows_[1])
+        for (const TapWindow& x : windows_[2])
+          cycles += copy_cycles(shape_.fine_channels, fine_width_,
+                                tile.batch * z.extent(tile.q[0]) * y.extent(tile.q[1]),
+                                x.extent(tile.q[2]));
+    return cycles;
+  }
+
   /// Of the tiles of about `wanted_pixels` whose windows fit, the one that copies least.
   void choose_tile(Index budget) {
     const auto& axes = shape_.axes;
@@ -208,17 +238,7 @@ class GradientPlan {
         tile.batch = even(shape_.batch, pixels / (tile.q[0] * tile.q[1] * tile.q[2]));
         const Index elements = elements_of(tile);
         const bool fits = fine_width_ * elements <= budget / 2;
-        double copied = 0;
-        for (const TapWindow& z : windows_[0])
-          for (const TapWindow& y : windows_[1])
-            for (const TapWindow& x : windows_[2])
-              copied += static_cast<double>(tile.batch * z.extent(tile.q[0]) * y.extent(tile.q[1]) *
-                                            x.extent(tile.q[2]));
-        // A call of the micro-kernel costs about as much as a few steps.
-        const double cost = (copied * static_cast<double>(shape_.fine_channels) * 0.5 +
-                             cut_cycles(cut_) * static_cast<double>(count_taps(windows_[0]) *
-                                                                    count_taps(windows_[1]) * 12)) /
-                                static_cast<double>(tile.pixels()) +
+        const double cost = tile_cycles(tile) / static_cast<double>(tile.pixels()) +
                             (fits ? 0 : static_cast<double>(elements) * 1e6);
         if (cost < best) {
           best = cost;

@@ -36,7 +36,16 @@ class GradientTask {
 
   GradientTask(const GradientPlan& plan, const Image<const Scalar>& coarse,
                const Image<const Scalar>& fine, std::byte* scratch)
-      : plan_(plan), coarse_(coarse), fine_(fine), scratch_(carve(plan, Arena(scratch))) {}
+      : plan_(plan), coarse_(coarse), fine_(fine), scratch_(carve(plan, Arena(scratch))) {
+    const GradientShape& shape = plan.shape();
+    std::array<Index, 3> coarse_extents{}, fine_extents{};
+    for (std::size_t a = 0; a < 3; ++a) {
+      coarse_extents[a] = shape.axes[a].coarse;
+      fine_extents[a] = shape.axes[a].fine;
+    }
+    coarse_end_ = end_of(coarse, shape.batch, shape.groups * shape.coarse_channels, coarse_extents);
+    fine_end_ = end_of(fine, shape.batch, shape.groups * shape.fine_channels, fine_extents);
+  }
 
   static std::size_t scratch_bytes(const GradientPlan& plan) {
     return carve(plan, Arena(nullptr)).bytes;
@@ -116,8 +125,8 @@ class GradientTask {
     Scalar* to = scratch_.coarse;
     for (Index p = coarse_panels_.first; p < coarse_panels_.end; ++p) {
       const Index first = plan_.coarse_panels().begin(p);
-      const RowSource source{coarse_.channel_stride, coarse_.strides[2],
-                             plan_.coarse_panels().end(p) - first};
+      const RowSource<Scalar> source{coarse_.channel_stride, coarse_.strides[2],
+                                     plan_.coarse_panels().end(p) - first, coarse_end_};
       const Scalar* channel =
           coarse_.data + (group_ * plan_.shape().coarse_channels + first) * coarse_.channel_stride;
       for (Index n = n_.first; n < n_.end; ++n)
@@ -149,8 +158,8 @@ class GradientTask {
     Scalar* to = scratch_.fine;
     for (Index p = fine_panels_.first; p < fine_panels_.end; ++p) {
       const Index channel = plan_.fine_panels().begin(p);
-      const RowSource source{fine_.channel_stride, step * fine_.strides[2],
-                             plan_.fine_panels().end(p) - channel};
+      const RowSource<Scalar> source{fine_.channel_stride, step * fine_.strides[2],
+                                     plan_.fine_panels().end(p) - channel, fine_end_};
       const Scalar* from =
           fine_.data + (group_ * plan_.shape().fine_channels + channel) * fine_.channel_stride;
       for (Index n = n_.first; n < n_.end; ++n)
@@ -252,6 +261,7 @@ class GradientTask {
   const GradientPlan& plan_;
   const Image<const Scalar>& coarse_;
   const Image<const Scalar>& fine_;
+  const Scalar *coarse_end_, *fine_end_;
   Scratch scratch_;
   Index group_ = 0;
   Range coarse_panels_, fine_panels_;

@@ -4,71 +4,81 @@
 /// Copies images, whose rows are usually dense, into panels whose channels are dense.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstring>
 
+#include "tconv/detail/transpose.hpp"
 #include "tconv/engine/pack.hpp"
 
 namespace tconv::engine {
 
-/// A square of packets, as many as a packet has lanes, in registers.
+/// A square of elements in registers, as many rows as a packet has lanes.
 template <class Scalar>
 class Square {
  public:
-  using P = detail::Packet<Scalar>;
-  static constexpr int size = P::size;
+  static constexpr int size = detail::Packet<Scalar>::size;
 
-  /// Row `i` from `from + i * step`, zeros from row `count` on.
-  void load(const Scalar* from, Index step, Index count) {
-    if (count >= size) {
-      unrolled<size>([&](auto i) { rows_.packet[i] = P::load(from + i * step); });
-    } else {
-      for (Index i = 0; i < size; ++i)
-        rows_.packet[i] = i < count ? P::load(from + i * step) : P::broadcast(Scalar(0));
-    }
-  }
-  /// Row `i` from `from + offset(i)`.
+  /// Row `i` from `from + offset(i)`, zeros from row `count` on.
   template <class Offset>
-  void gather(const Scalar* from, const Offset& offset) {
-    unrolled<size>([&](auto i) { rows_.packet[i] = P::load(from + offset(i)); });
+  EIGEN_ALWAYS_INLINE void load(const Scalar* from, const Offset& offset, Index count) {
+    unrolled<size>([&](auto i) {
+      if (i < count)
+        std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
+      else
+        rows_[i] = Row{};
+    });
   }
-  void transpose() { Eigen::internal::ptranspose(rows_); }
+  EIGEN_ALWAYS_INLINE void transpose() { detail::transpose<Scalar, size>(rows_); }
   /// Row `i` to `to + i * step`, one after the other, of `count` rows.
-  void store(Scalar* to, Index step, Index count) const {
-    if (count >= size)
-      unrolled<size>([&](auto i) { P::store(to + i * step, rows_.packet[i]); });
-    else
-      for (Index i = 0; i < count; ++i) P::store(to + i * step, rows_.packet[i]);
+  EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, Index count) const {
+    unrolled<size>([&](auto i) {
+      if (i < count) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
+    });
   }
 
  private:
-  Eigen::internal::PacketBlock<typename P::Type, size> rows_;
+  using Row = typename detail::Block<Scalar, static_cast<std::size_t>(size)>::Type;
+  Row rows_[size];
 };
 
-/// Where the elements of a row of positions lie.
+/// Where the elements of a row of positions lie, in a tensor that ends at `end`.
+template <class Scalar>
 struct RowSource {
   Index channel_stride = 0;
   Index position_stride = 0;
   Index channels = 0;
+  const Scalar* end = nullptr;
 };
+
+/// The end of a dense tensor.
+template <class Scalar>
+const Scalar* end_of(const Image<const Scalar>& image, Index batch, Index channels,
+                     const std::array<Index, 3>& extents) {
+  Index last = (batch - 1) * image.batch_stride + (channels - 1) * image.channel_stride;
+  for (std::size_t a = 0; a < 3; ++a) last += (extents[a] - 1) * image.strides[a];
+  return image.data + last + 1;
+}
 
 /// Up to a packet of positions of up to a packet of channels, `[channel][position]`, to
 /// `[position][channel]`. Writes whole packets.
 template <class Scalar>
-void transpose_square(const Scalar* from, const RowSource& source, Index channels, Index count,
-                      Scalar* to, Index pitch) {
+void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
+                      Index count, Scalar* to, Index pitch) {
   constexpr Index size = Square<Scalar>::size;
   Square<Scalar> square;
-  if (count == size) {
-    square.load(from, source.channel_stride, channels);
+  if (from + (channels - 1) * source.channel_stride + size <= source.end) {
+    square.load(
+        from, [&](auto i) { return i * source.channel_stride; }, channels);
   } else {
-    // What lies behind the row may lie behind the tensor.
     alignas(64) std::array<Scalar, static_cast<std::size_t>(size * size)> rows;
     for (Index c = 0; c < channels; ++c)
       for (Index j = 0; j < count; ++j)
         rows[static_cast<std::size_t>(c * size + j)] = from[c * source.channel_stride + j];
     for (Index c = 0; c < channels; ++c)
       for (Index j = count; j < size; ++j) rows[static_cast<std::size_t>(c * size + j)] = Scalar(0);
-    square.load(rows.data(), size, channels);
+    square.load(
+        rows.data(), [](auto i) { return i * size; }, channels);
   }
   square.transpose();
   square.store(to, pitch, count);
@@ -78,7 +88,7 @@ void transpose_square(const Scalar* from, const RowSource& source, Index channel
 /// behind each position, which the position after it overwrites: rows and panels are written in the
 /// order of memory, and a packet is to spare at the end.
 template <class Scalar>
-void transpose_row(const Scalar* from, const RowSource& source, Index count, Scalar* to,
+void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index count, Scalar* to,
                    Index pitch) {
   constexpr Index size = Square<Scalar>::size;
   const Index channels = source.channels;
