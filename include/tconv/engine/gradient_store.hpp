@@ -63,9 +63,8 @@ void store_gradient(const GradientPlan& plan, const std::vector<StoredTap>& taps
                                           taps[static_cast<std::size_t>(t)].target + size - 1;
            t += size) {
         Square<Scalar> square;
-        square.load(
+        square.load_transposed(
             from, [&](auto i) { return taps[static_cast<std::size_t>(t + i)].sum; }, size);
-        square.transpose();
         square.store(to + taps[static_cast<std::size_t>(t)].target, lane_target, count);
       }
       for (; t < tap_count; ++t) {

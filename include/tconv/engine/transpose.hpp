@@ -19,22 +19,23 @@ class Square {
  public:
   static constexpr int size = detail::Packet<Scalar>::size;
 
-  /// Row `i` from `from + offset(i)`, zeros from row `count` on.
+  /// Column `i` from `from + offset(i)`, zeros from column `count` on.
   template <class Offset>
-  EIGEN_ALWAYS_INLINE void load(const Scalar* from, const Offset& offset, Index count) {
-    unrolled<size>([&](auto i) {
-      if (i < count)
-        std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
-      else
-        rows_[i] = Row{};
-    });
+  EIGEN_ALWAYS_INLINE void load_transposed(const Scalar* from, const Offset& offset, Index count) {
+    if (count == size) {
+      for (int i = 0; i < size; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
+    } else {
+      for (int i = 0; i < size; ++i) rows_[i] = Row{};
+      for (int i = 0; i < count; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
+    }
+    detail::transpose<Scalar, size>(rows_);
   }
-  EIGEN_ALWAYS_INLINE void transpose() { detail::transpose<Scalar, size>(rows_); }
   /// Row `i` to `to + i * step`, one after the other, of `count` rows.
   EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, Index count) const {
-    unrolled<size>([&](auto i) {
-      if (i < count) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
-    });
+    if (count == size)
+      for (int i = 0; i < size; ++i) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
+    else
+      for (int i = 0; i < count; ++i) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
   }
 
  private:
@@ -66,9 +67,12 @@ template <class Scalar>
 void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
                       Index count, Scalar* to, Index pitch) {
   constexpr Index size = Square<Scalar>::size;
+  // The hardware does not foresee the leap to the next panel's channels.
+  for (Index c = 0; c < channels; ++c)
+    detail::prefetch(from + (c + source.channels) * source.channel_stride);
   Square<Scalar> square;
   if (from + (channels - 1) * source.channel_stride + size <= source.end) {
-    square.load(
+    square.load_transposed(
         from, [&](auto i) { return i * source.channel_stride; }, channels);
   } else {
     alignas(64) std::array<Scalar, static_cast<std::size_t>(size * size)> rows;
@@ -77,10 +81,9 @@ void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index
         rows[static_cast<std::size_t>(c * size + j)] = from[c * source.channel_stride + j];
     for (Index c = 0; c < channels; ++c)
       for (Index j = count; j < size; ++j) rows[static_cast<std::size_t>(c * size + j)] = Scalar(0);
-    square.load(
+    square.load_transposed(
         rows.data(), [](auto i) { return i * size; }, channels);
   }
-  square.transpose();
   square.store(to, pitch, count);
 }
 
