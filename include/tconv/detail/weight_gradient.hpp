@@ -57,6 +57,29 @@ bool padding_is_harmless(const std::array<Axis, static_cast<std::size_t>(R)>& ax
   return all_finite(coarse.data, size);
 }
 
+/// The plan of a geometry, made once for each workspace.
+template <class Scalar, int R>
+const engine::GradientPlan& find_gradient_plan(Workspace& workspace, const Geometry<R>& geometry,
+                                               int layout) {
+  const engine::GradientShape shape{geometry.batch(), geometry.groups(),
+                                    geometry.coarse_channels() / geometry.groups(),
+                                    geometry.fine_channels() / geometry.groups(),
+                                    engine_order<R>(geometry.axes(), layout, Axis{})};
+  // A length that no other key has.
+  std::array<Index, 25> key{Packet<Scalar>::size, sizeof(Scalar), workspace.threads(),
+                            shape.batch,          shape.groups,   shape.coarse_channels,
+                            shape.fine_channels};
+  std::size_t next = 7;
+  for (const Axis& axis : shape.axes)
+    for (const Index value :
+         {axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.before})
+      key[next++] = value;
+  return workspace.plan<engine::GradientPlan>(key, [&] {
+    return std::make_shared<engine::GradientPlan>(
+        shape, Packet<Scalar>::size, engine::scratch_budget<Scalar>(), workspace.threads());
+  });
+}
+
 /// The gradient of the weight, whichever side is the operator's input.
 template <int layout, int R, class Scalar>
 void weight_gradient(Workspace& workspace, const Geometry<R>& geometry,
@@ -67,10 +90,7 @@ void weight_gradient(Workspace& workspace, const Geometry<R>& geometry,
     if (geometry.batch() > 0 && engine_counts(geometry) &&
         padding_is_harmless<Scalar, R>(geometry.axes(), coarse)) {
       const Index groups = geometry.groups();
-      const engine::GradientPlan plan(
-          {geometry.batch(), groups, geometry.coarse_channels() / groups,
-           geometry.fine_channels() / groups, engine_order<R>(geometry.axes(), layout, Axis{})},
-          Packet<Scalar>::size, engine::scratch_budget<Scalar>());
+      const engine::GradientPlan& plan = find_gradient_plan<Scalar>(workspace, geometry, layout);
       if (!plan.all_taps())
         for_each_row_major(grad_weight, [](Scalar& value) { value = Scalar(0); });
       engine::weight_gradient(plan, engine_image<R>(coarse, layout), engine_image<R>(fine, layout),

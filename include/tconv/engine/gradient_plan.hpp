@@ -35,7 +35,7 @@ struct GradientCut {
 
 class GradientPlan {
  public:
-  GradientPlan(const GradientShape& shape, Index lane_count, Index scratch_elements)
+  GradientPlan(const GradientShape& shape, Index lane_count, Index scratch_elements, int threads)
       : shape_(shape), lane_count_(lane_count) {
     for (std::size_t a = 0; a < 3; ++a) {
       const Axis& axis = shape.axes[a];
@@ -48,6 +48,7 @@ class GradientPlan {
     lay_out();
     choose_tile(scratch_elements);
     choose_blocks(scratch_elements);
+    share(threads);
   }
 
   const GradientShape& shape() const { return shape_; }
@@ -82,19 +83,6 @@ class GradientPlan {
 
   /// Elements of the windows of a tile of one panel, the largest.
   Index window_elements() const { return window_elements_; }
-
-  /// Splits the blocks further, until there are two tasks a thread.
-  void share(int threads) {
-    if (threads <= 1) return;
-    const auto few = [&] {
-      return shape_.groups * coarse_blocks_.parts * fine_blocks_.parts * tile_parts_.parts <
-             2 * threads;
-    };
-    while (few() && coarse_blocks_.parts < coarse_panels_.parts)
-      coarse_blocks_.parts = std::min(coarse_panels_.parts, 2 * coarse_blocks_.parts);
-    while (few() && fine_blocks_.parts < fine_panels_.parts)
-      fine_blocks_.parts = std::min(fine_panels_.parts, 2 * fine_blocks_.parts);
-  }
 
  private:
   /// Pixels of a tile: many, so that a slot is loaded and stored seldom, and few enough for a
@@ -265,6 +253,19 @@ class GradientPlan {
     const Index parts =
         std::min(tiles_ / 8, std::min<Index>(8, (Index{1} << 18) / std::max<Index>(sums, 1)));
     tile_parts_ = {tiles_, pairs < 8 ? std::max<Index>(1, parts) : 1};
+  }
+
+  /// Splits the blocks further, until there are two tasks a thread.
+  void share(int threads) {
+    if (threads <= 1) return;
+    const auto few = [&] {
+      return shape_.groups * coarse_blocks_.parts * fine_blocks_.parts * tile_parts_.parts <
+             2 * threads;
+    };
+    while (few() && coarse_blocks_.parts < coarse_panels_.parts)
+      coarse_blocks_.parts = std::min(coarse_panels_.parts, 2 * coarse_blocks_.parts);
+    while (few() && fine_blocks_.parts < fine_panels_.parts)
+      fine_blocks_.parts = std::min(fine_panels_.parts, 2 * fine_blocks_.parts);
   }
 
   GradientShape shape_;

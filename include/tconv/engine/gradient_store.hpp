@@ -42,36 +42,80 @@ inline std::vector<StoredTap> list_stored_taps(const GradientPlan& plan,
   return taps;
 }
 
-/// Writes the sums of one pair of panels, of `channels` coarse and `items` fine channels.
+/// Writes the sums of one pair of panels.
 template <class Scalar>
-void store_gradient(const GradientPlan& plan, const std::vector<StoredTap>& taps, Index channels,
-                    Index items, const Scalar* sums, const GradientTarget<Scalar>& target) {
-  constexpr Index size = Square<Scalar>::size;
-  const auto tap_count = static_cast<Index>(taps.size());
-  const bool coarse_lanes = plan.coarse_in_lanes();
-  const Index lane_count = coarse_lanes ? channels : items, rows = coarse_lanes ? items : channels;
-  const Index lane_target = coarse_lanes ? target.coarse_stride : target.fine_stride;
-  const Index row_target = coarse_lanes ? target.fine_stride : target.coarse_stride;
-  for (Index row = 0; row < rows; ++row)
-    for (Index lane = 0; lane < lane_count; lane += size) {
-      const Index count = std::min(size, lane_count - lane);
-      const Scalar* from = sums + row * plan.row_step() + lane;
-      Scalar* to = target.data + row * row_target + lane * lane_target;
-      Index t = 0;
-      // Taps that are dense in the gradient, a packet of them at a time.
-      for (; t + size <= tap_count && taps[static_cast<std::size_t>(t + size - 1)].target ==
-                                          taps[static_cast<std::size_t>(t)].target + size - 1;
-           t += size) {
+class GradientStore {
+ public:
+  GradientStore(const GradientPlan& plan, const std::vector<StoredTap>& taps,
+                const GradientTarget<Scalar>& target)
+      : plan_(plan), taps_(taps), target_(target) {
+    for (std::size_t t = 1; t < taps.size(); ++t)
+      dense_ = dense_ && taps[t].target == taps[t - 1].target + 1;
+  }
+
+  /// `channels` coarse and `items` fine channels, the first ones at `to`.
+  void store(Index channels, Index items, const Scalar* sums, Scalar* to) const {
+    const bool coarse_lanes = plan_.coarse_in_lanes();
+    const Index lanes = coarse_lanes ? channels : items, rows = coarse_lanes ? items : channels;
+    const Index lane_step = coarse_lanes ? target_.coarse_stride : target_.fine_stride;
+    const Index row_step = coarse_lanes ? target_.fine_stride : target_.coarse_stride;
+    const auto count = static_cast<Index>(taps_.size());
+    for (Index lane = 0; lane < lanes; lane += size) {
+      const Index width = std::min(size, lanes - lane);
+      Scalar* const first = to + lane * lane_step;
+      // Rows that are dense in the gradient are joined first: lanes may be a power of two apart,
+      // and would meet in one set of the cache as often as there are rows.
+      constexpr Index most = 256;
+      if (dense_ && row_step == count && count <= most / 2) {
+        alignas(64) std::array<Scalar, static_cast<std::size_t>(size * (most + size))> joined;
+        const Index at_once = most / count;
+        for (Index row = 0; row < rows; row += at_once) {
+          const Index end = std::min(row + at_once, rows);
+          for (Index r = row; r < end; ++r)
+            store_taps(sums + r * plan_.row_step() + lane, width, joined.data() + (r - row) * count,
+                       most + size, 0);
+          for (Index j = 0; j < width; ++j)
+            copy_row(joined.data() + j * (most + size), 1, (end - row) * count,
+                     first + j * lane_step + row * row_step + taps_.front().target);
+        }
+        continue;
+      }
+      for (Index row = 0; row < rows; ++row)
+        store_taps(sums + row * plan_.row_step() + lane, width, first + row * row_step, lane_step,
+                   taps_.front().target);
+    }
+  }
+
+ private:
+  static constexpr Index size = Square<Scalar>::size;
+
+  /// All taps of `width` lanes, the first tap at `to + front`.
+  void store_taps(const Scalar* sums, Index width, Scalar* to, Index lane_step, Index front) const {
+    const auto count = static_cast<Index>(taps_.size());
+    to += front - taps_.front().target;
+    for (Index t = 0; t < count;) {
+      const StoredTap* const tap = taps_.data() + t;
+      Index dense = 1;
+      while (dense < size && t + dense < count && tap[dense].target == tap->target + dense) ++dense;
+      if (dense > 1) {
         Square<Scalar> square;
         square.load_transposed(
-            from, [&](auto i) { return taps[static_cast<std::size_t>(t + i)].sum; }, size);
-        square.store(to + taps[static_cast<std::size_t>(t)].target, lane_target, count);
+            sums, [tap](Index i) { return tap[i].sum; }, dense);
+        if (dense == size)
+          square.store(to + tap->target, lane_step, width);
+        else
+          square.store_part(to + tap->target, lane_step, width, dense);
+      } else {
+        for (Index j = 0; j < width; ++j) to[tap->target + j * lane_step] = sums[tap->sum + j];
       }
-      for (; t < tap_count; ++t) {
-        const StoredTap& tap = taps[static_cast<std::size_t>(t)];
-        for (Index j = 0; j < count; ++j) to[tap.target + j * lane_target] = from[tap.sum + j];
-      }
+      t += dense;
     }
-}
+  }
+
+  const GradientPlan& plan_;
+  const std::vector<StoredTap>& taps_;
+  const GradientTarget<Scalar>& target_;
+  bool dense_ = true;
+};
 
 }  // namespace tconv::engine

@@ -13,6 +13,20 @@
 
 namespace tconv::engine {
 
+/// Exactly `count` elements, fewer than a packet. A call or a loop for each would cost more than
+/// the copy.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE void copy_part(const Scalar* from, Index count, Scalar* to) {
+  if (count >= 8)
+    copy_overlapping<8>(from, count, to);
+  else if (count >= 4)
+    copy_overlapping<4>(from, count, to);
+  else if (count >= 2)
+    copy_overlapping<2>(from, count, to);
+  else
+    copy_overlapping<1>(from, count, to);
+}
+
 /// A square of elements in registers, as many rows as a packet has lanes.
 template <class Scalar>
 class Square {
@@ -29,6 +43,14 @@ class Square {
       for (int i = 0; i < count; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
     }
     detail::transpose<Scalar, size>(rows_);
+  }
+  /// The first `width` elements, fewer than a row, of `count` rows.
+  EIGEN_ALWAYS_INLINE void store_part(Scalar* to, Index step, Index count, Index width) const {
+    std::array<Scalar, static_cast<std::size_t>(size)> row;
+    for (int i = 0; i < count; ++i, to += step) {
+      std::memcpy(row.data(), &rows_[i], sizeof(Row));
+      copy_part(row.data(), width, to);
+    }
   }
   /// Row `i` to `to + i * step`, one after the other, of `count` rows.
   EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, Index count) const {
@@ -87,6 +109,24 @@ void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index
   square.store(to, pitch, count);
 }
 
+/// Dense positions of a few channels, to positions of just as many.
+template <std::size_t channels, class Scalar>
+void interleave_row(const Scalar* from, const RowSource<Scalar>& source, Index count, Scalar* to) {
+  constexpr Index size = detail::Packet<Scalar>::size;
+  using Row = detail::Block<Scalar, static_cast<std::size_t>(size)>;
+  Index j = 0;
+  for (; j + size <= count; j += size, to += size * static_cast<Index>(channels)) {
+    typename Row::Type rows[channels];
+    for (std::size_t c = 0; c < channels; ++c)
+      std::memcpy(&rows[c], from + static_cast<Index>(c) * source.channel_stride + j,
+                  sizeof(rows[c]));
+    Row::interleave(rows, to);
+  }
+  for (; j < count; ++j)
+    for (std::size_t c = 0; c < channels; ++c)
+      *to++ = from[static_cast<Index>(c) * source.channel_stride + j];
+}
+
 /// `count` positions of all channels to `to + position * pitch + channel`. Writes up to a packet
 /// behind each position, which the position after it overwrites: rows and panels are written in the
 /// order of memory, and a packet is to spare at the end.
@@ -104,6 +144,12 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
       std::copy_n(from, channels, to);
       std::fill(to + channels, to + pitch, Scalar(0));
     }
+    return;
+  }
+  if (source.position_stride == 1 && channels == pitch && channels <= 4) {
+    if (channels == 2) interleave_row<2>(from, source, count, to);
+    if (channels == 3) interleave_row<3>(from, source, count, to);
+    if (channels == 4) interleave_row<4>(from, source, count, to);
     return;
   }
   // Squares of few channels are mostly zeros.

@@ -16,10 +16,9 @@ namespace tconv::engine {
 /// Computes the gradient on the threads of `workspace`. The order of every sum depends on the shape
 /// alone.
 template <class Scalar>
-void weight_gradient(GradientPlan plan, const Image<const Scalar>& coarse,
+void weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse,
                      const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
                      Workspace& workspace) {
-  plan.share(workspace.threads());
   const GradientShape& shape = plan.shape();
   const std::vector<StoredTap> taps = list_stored_taps(plan, target.tap_strides);
   if (taps.empty()) return;
@@ -52,15 +51,14 @@ void weight_gradient(GradientPlan plan, const Image<const Scalar>& coarse,
                  {plan.coarse_blocks().begin(c), plan.coarse_blocks().end(c)},
                  {plan.fine_blocks().begin(f), plan.fine_blocks().end(f)}};
   };
+  const GradientStore<Scalar> stored(plan, taps, target);
   const auto store = [&](const Block& block, const Scalar* sums) {
     for (Index c = block.coarse.first; c < block.coarse.end; ++c)
       for (Index m = block.fine.first; m < block.fine.end; ++m) {
         const Index channel = plan.coarse_panels().begin(c), item = plan.fine_panels().begin(m);
-        GradientTarget<Scalar> panel = target;
-        panel.data += block.group * target.group_stride + channel * target.coarse_stride +
-                      item * target.fine_stride;
-        store_gradient(plan, taps, plan.coarse_panels().end(c) - channel,
-                       plan.fine_panels().end(m) - item, sums, panel);
+        stored.store(plan.coarse_panels().end(c) - channel, plan.fine_panels().end(m) - item, sums,
+                     target.data + block.group * target.group_stride +
+                         channel * target.coarse_stride + item * target.fine_stride);
         sums += plan.slots() * plan.slot_size();
       }
   };
