@@ -89,9 +89,6 @@ template <class Scalar>
 void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
                       Index count, Scalar* to, Index pitch) {
   constexpr Index size = Square<Scalar>::size;
-  // The hardware does not foresee the leap to the next panel's channels.
-  for (Index c = 0; c < channels; ++c)
-    detail::prefetch(from + (c + source.channels) * source.channel_stride);
   Square<Scalar> square;
   if (from + (channels - 1) * source.channel_stride + size <= source.end) {
     square.load_transposed(
@@ -160,23 +157,26 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
     }
     return;
   }
+  for (Index padding = round_up(channels, size); padding < pitch; padding += size)
+    for (Index j = 0; j < count; ++j)
+      detail::Packet<Scalar>::store(to + j * pitch + padding,
+                                    detail::Packet<Scalar>::broadcast(Scalar(0)));
+  // Rows are read to their end, as the hardware expects it: channels may be a power of two apart,
+  // where few of them find room in the caches at once. The packets of the last channels spill over
+  // the first ones of the next position, and so come first.
   const Index last_group = (channels - 1) / size * size;
-  const auto block = [&](Index j, Index positions) {
-    // The packets of the last channels spill over the first ones of the next position.
-    for (Index padding = round_up(channels, size); padding < pitch; padding += size)
-      for (Index p = j; p < j + positions; ++p)
-        detail::Packet<Scalar>::store(to + p * pitch + padding,
-                                      detail::Packet<Scalar>::broadcast(Scalar(0)));
-    for (Index c = last_group, next = 0; next <= last_group; c = next, next += size)
+  for (Index c = last_group, next = 0; next <= last_group; c = next, next += size) {
+    const auto square = [&](Index j, Index positions) {
       transpose_square(from + c * source.channel_stride + j, source, std::min(size, channels - c),
                        positions, to + j * pitch + c, pitch);
-  };
-  Index j = 0;
-  for (; j + size <= count; j += size) block(j, size);
-  if (j < count && j > 0)
-    block(count - size, size);
-  else if (j < count)
-    block(j, count - j);
+    };
+    Index j = 0;
+    for (; j + size <= count; j += size) square(j, size);
+    if (j < count && j > 0)
+      square(count - size, size);
+    else if (j < count)
+      square(j, count - j);
+  }
 }
 
 }  // namespace tconv::engine
