@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -74,15 +75,15 @@ double probe_peak() {
   using namespace tconv::engine;
   constexpr Index depth = 256, lanes = tconv::detail::Packet<float>::size;
   constexpr int rows = max_rows(2);
-  alignas(64) static std::array<float, 2 * lanes> pixels{};
-  alignas(64) static std::array<float, rows> weights{};
+  alignas(64) static std::array<float, 2 * lanes> weights{};
+  alignas(64) static std::array<float, rows> pixels{};
+  static std::array<std::int32_t, depth> offsets{};
   static std::array<float, rows * 2 * lanes> sums{};
-  const Index tap = 0;
-  const auto kernel = find_micro_kernel<float>(rows, 2);
+  const auto kernel = find_micro_kernel<float, Lanes::weights>(rows, 2);
   // Operands that stay in registers or the nearest cache leave the arithmetic as the only limit.
   const auto run = [&] {
     for (int i = 0; i < 200; ++i)
-      kernel(1, depth, {pixels.data(), &tap, 0}, {weights.data(), &tap, 0}, sums.data(), 2 * lanes,
+      kernel(depth, offsets.data(), pixels.data(), weights.data(), 0, sums.data(), 2 * lanes,
              false);
   };
   double best = 0;
