@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tconv/detail/production.hpp"
+#include "tconv/engine/dot_gradient.hpp"
 #include "tconv/engine/weight_gradient.hpp"
 
 namespace tconv::detail {
@@ -47,20 +48,29 @@ void weight_gradient_loops(const Geometry<R>& geometry,
     }
 }
 
-/// Whether the zeros around the fine side are multiplied with numbers only.
-template <class Scalar, int R>
-bool padding_is_harmless(const std::array<Axis, static_cast<std::size_t>(R)>& axes,
-                         const TensorView<const Scalar, R + 2>& coarse) {
-  if (std::none_of(axes.begin(), axes.end(), engine::reaches_padding)) return true;
+template <class T, int rank>
+bool all_finite(const TensorView<T, rank>& dense) {
   Index size = 1;
-  for (const Index extent : coarse.extents) size *= extent;
-  return all_finite(coarse.data, size);
+  for (const Index extent : dense.extents) size *= extent;
+  return all_finite<std::remove_const_t<T>>(dense.data, size);
 }
 
-/// The plan of a geometry, made once for each workspace.
+/// Both ways to compute a weight gradient, and which one is faster.
+struct GradientPlans {
+  engine::GradientPlan panels;
+  engine::DotPlan rows;
+  bool by_rows;
+
+  GradientPlans(const engine::GradientShape& shape, Index lanes, Index budget, int threads)
+      : panels(shape, lanes, budget, threads),
+        rows(shape, lanes),
+        by_rows(rows.is_small() && 1.3 * rows.cycles() < panels.cycles()) {}
+};
+
+/// The plans of a geometry, made once for each workspace.
 template <class Scalar, int R>
-const engine::GradientPlan& find_gradient_plan(Workspace& workspace, const Geometry<R>& geometry,
-                                               int layout) {
+const GradientPlans& find_gradient_plans(Workspace& workspace, const Geometry<R>& geometry,
+                                         int layout) {
   const engine::GradientShape shape{geometry.batch(), geometry.groups(),
                                     geometry.coarse_channels() / geometry.groups(),
                                     geometry.fine_channels() / geometry.groups(),
@@ -74,32 +84,36 @@ const engine::GradientPlan& find_gradient_plan(Workspace& workspace, const Geome
     for (const Index value :
          {axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.before})
       key[next++] = value;
-  return workspace.plan<engine::GradientPlan>(key, [&] {
-    return std::make_shared<engine::GradientPlan>(
-        shape, Packet<Scalar>::size, engine::scratch_budget<Scalar>(), workspace.threads());
+  return workspace.plan<GradientPlans>(key, [&] {
+    return std::make_shared<GradientPlans>(shape, Packet<Scalar>::size,
+                                           engine::scratch_budget<Scalar>(), workspace.threads());
   });
 }
 
-/// The gradient of the weight, whichever side is the operator's input.
+/// The gradient of the weight, whichever side is the operator's input. The engine multiplies some
+/// elements with zeros that are no term of the sum. What is not finite then makes a NaN, so that a
+/// finite result is right, and any other is computed again by the definition.
 template <int layout, int R, class Scalar>
 void weight_gradient(Workspace& workspace, const Geometry<R>& geometry,
                      const TensorView<const Scalar, R + 2>& coarse,
                      const TensorView<const Scalar, R + 2>& fine,
                      const TensorView<Scalar, R + 2>& grad_weight) {
   if constexpr (EngineScalar<Scalar>) {
-    if (geometry.batch() > 0 && engine_counts(geometry) &&
-        padding_is_harmless<Scalar, R>(geometry.axes(), coarse)) {
-      const Index groups = geometry.groups();
-      const engine::GradientPlan& plan = find_gradient_plan<Scalar>(workspace, geometry, layout);
-      if (!plan.all_taps())
+    if (geometry.batch() > 0 && engine_counts(geometry)) {
+      const GradientPlans& plans = find_gradient_plans<Scalar>(workspace, geometry, layout);
+      const engine::Image<const Scalar> coarse_image = engine_image<R>(coarse, layout);
+      const engine::Image<const Scalar> fine_image = engine_image<R>(fine, layout);
+      const engine::GradientTarget<Scalar> target{
+          grad_weight.data, grad_weight.strides[0], grad_weight.strides[1],
+          engine_strides<R>(grad_weight, layout),
+          geometry.coarse_channels() / geometry.groups() * grad_weight.strides[0]};
+      if (!plans.panels.all_taps())
         for_each_row_major(grad_weight, [](Scalar& value) { value = Scalar(0); });
-      engine::weight_gradient(plan, engine_image<R>(coarse, layout), engine_image<R>(fine, layout),
-                              engine::GradientTarget<Scalar>{
-                                  grad_weight.data, grad_weight.strides[0], grad_weight.strides[1],
-                                  engine_strides<R>(grad_weight, layout),
-                                  geometry.coarse_channels() / groups * grad_weight.strides[0]},
-                              workspace);
-      return;
+      if (plans.by_rows)
+        engine::dot_gradient(plans.rows, coarse_image, fine_image, target, workspace);
+      else
+        engine::weight_gradient(plans.panels, coarse_image, fine_image, target, workspace);
+      if (all_finite(grad_weight)) return;
     }
   }
   weight_gradient_loops(geometry, coarse, fine, grad_weight);

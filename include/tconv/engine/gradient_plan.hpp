@@ -15,16 +15,11 @@
 #include <limits>
 #include <vector>
 
+#include "tconv/engine/gradient_target.hpp"
 #include "tconv/engine/tap_windows.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::engine {
-
-/// Batch, groups, channels of a group and the relation of three axes.
-struct GradientShape {
-  Index batch = 1, groups = 1, coarse_channels = 1, fine_channels = 1;
-  std::array<Axis, 3> axes;
-};
 
 /// The choices that decide how fast a plan is.
 struct GradientCut {
@@ -66,6 +61,12 @@ class GradientPlan {
   /// Panels that a task computes.
   const Split& coarse_blocks() const { return coarse_blocks_; }
   const Split& fine_blocks() const { return fine_blocks_; }
+
+  /// Cycles of a pixel, and of copying it.
+  double cycles() const {
+    return cut_cycles(cut_) *
+           static_cast<double>(count_taps(windows_[0]) * count_taps(windows_[1]));
+  }
 
   const Tile& tile() const { return tile_; }
   Index tiles() const { return tiles_; }

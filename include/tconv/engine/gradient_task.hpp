@@ -16,18 +16,10 @@
 
 #include "tconv/engine/arena.hpp"
 #include "tconv/engine/gradient_plan.hpp"
+#include "tconv/engine/gradient_target.hpp"
 #include "tconv/engine/transpose.hpp"
 
 namespace tconv::engine {
-
-/// The gradient, as (coarse channel, fine channel of the group, taps of three axes).
-template <class Scalar>
-struct GradientTarget {
-  Scalar* data = nullptr;
-  Index coarse_stride = 0, fine_stride = 0;
-  std::array<Index, 3> tap_strides{};
-  Index group_stride = 0;
-};
 
 template <class Scalar>
 class GradientTask {

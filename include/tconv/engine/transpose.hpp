@@ -74,15 +74,6 @@ struct RowSource {
   const Scalar* end = nullptr;
 };
 
-/// The end of a dense tensor.
-template <class Scalar>
-const Scalar* end_of(const Image<const Scalar>& image, Index batch, Index channels,
-                     const std::array<Index, 3>& extents) {
-  Index last = (batch - 1) * image.batch_stride + (channels - 1) * image.channel_stride;
-  for (std::size_t a = 0; a < 3; ++a) last += (extents[a] - 1) * image.strides[a];
-  return image.data + last + 1;
-}
-
 /// Up to a packet of positions of up to a packet of channels, `[channel][position]`, to
 /// `[position][channel]`. Writes whole packets.
 template <class Scalar>
