@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tconv/detail/huge_pages.hpp"
 #include "tconv/detail/require.hpp"
 #include "tconv/geometry.hpp"
 
@@ -53,7 +54,10 @@ Tensor make_tensor(const std::array<Index, rank>& extents) {
   typename Tensor::Dimensions dimensions;
   for (std::size_t a = 0; a < rank; ++a)
     dimensions[a] = static_cast<typename Tensor::Index>(extents[a]);
-  return Tensor(dimensions);
+  Tensor tensor(dimensions);
+  advise_huge_pages(tensor.data(),
+                    static_cast<std::size_t>(tensor.size()) * sizeof(typename Tensor::Scalar));
+  return tensor;
 }
 
 /// Spatial axes of a weight `T`; 2 where `T` is no tensor, so that overloads resolve and the
