@@ -135,6 +135,25 @@ class GradientPlan {
     return cycles;
   }
 
+  /// Cycles of copying a pixel, of all its windows.
+  double copy_cycles(const GradientCut& cut) const {
+    const Index lanes = cut.vectors * lane_count_, rows = max_rows(cut.vectors);
+    const bool coarse_lanes = cut.lanes == Lanes::weights;
+    const auto panels = [&](Index channels, Index width) {
+      const Split split = Split::into_at_most(channels, width);
+      return static_cast<double>(split.parts * round_up(split.largest(), lane_count_));
+    };
+    double positions = 0;
+    for (const TapWindow& z : windows_[0])
+      for (const TapWindow& y : windows_[1])
+        for (const TapWindow& x : windows_[2])
+          positions += static_cast<double>(z.pixel_step * y.pixel_step * x.pixel_step);
+    return 0.5 * (panels(shape_.coarse_channels, coarse_lanes ? lanes : rows) +
+                  positions * panels(shape_.fine_channels, cut.folds      ? shape_.fine_channels
+                                                           : coarse_lanes ? rows
+                                                                          : lanes));
+  }
+
   void choose_cut() {
     double best = std::numeric_limits<double>::max();
     for (const Lanes lanes : {Lanes::weights, Lanes::pixels})
@@ -142,7 +161,8 @@ class GradientPlan {
         for (const bool folds : {false, true}) {
           const GradientCut cut{lanes, vectors, folds};
           if (max_rows(vectors) < 1 || (folds && !can_fold())) continue;
-          const double cycles = cut_cycles(cut);
+          const auto calls = static_cast<double>(count_taps(windows_[0]) * count_taps(windows_[1]));
+          const double cycles = cut_cycles(cut) * calls + copy_cycles(cut);
           if (cycles < best) {
             best = cycles;
             cut_ = cut;
@@ -190,7 +210,7 @@ class GradientPlan {
   double copy_cycles(Index channels, Index width, Index rows, Index length) const {
     const auto number = [](Index n) { return static_cast<double>(n); };
     // Each channel of a row is in a page of its own.
-    const double leaps = number(channels * rows) * 10;
+    const double leaps = number(channels * rows) * 30;
     if (width <= lane_count_ / 4) return leaps + number(channels * rows * length);
     const Index squares = ceil_div(channels, width) * ceil_div(width, lane_count_) * rows *
                           ceil_div(length, lane_count_);
@@ -240,19 +260,49 @@ class GradientPlan {
     for (std::size_t a = 0; a < 3; ++a) tiles_ *= ceil_div(axes[a].coarse, tile_.q[a]);
   }
 
+  /// Cycles of reading or writing an element of sums that are so many.
+  static double sum_cycles(double sums) {
+    return sums <= 0x1p17 ? 0.1 : sums <= 0x1p21 ? 0.35 : 1.2;
+  }
+
+  /// Blocks whose copies fit: with large ones panels are copied seldom, with small ones the sums
+  /// stay in a near cache.
   void choose_blocks(Index budget) {
-    const auto panels = [&](Index elements, const Split& all) {
-      return Split::into_at_most(all.parts,
-                                 std::max<Index>(1, budget / 2 / std::max<Index>(elements, 1)));
+    const auto number = [](Index n) { return static_cast<double>(n); };
+    const double copy_coarse = number(shape_.coarse_channels * tile_.pixels()) * 0.6;
+    double copy_fine = 0;
+    for (const TapWindow& z : windows_[0])
+      for (const TapWindow& y : windows_[1])
+        for (const TapWindow& x : windows_[2])
+          copy_fine += number(shape_.fine_channels * tile_.batch * z.extent(tile_.q[0]) *
+                              y.extent(tile_.q[1]) * x.extent(tile_.q[2])) *
+                       0.6;
+    const double sums = number(coarse_panels_.parts * fine_panels_.parts * slots_ * slot_size_);
+    double best = std::numeric_limits<double>::max();
+    const auto next = [](Index parts, Index all) {
+      return parts == all ? all + 1 : std::min(all, parts + ceil_div(parts, 4));
     };
-    coarse_blocks_ = panels(coarse_width_ * tile_.pixels(), coarse_panels_);
-    fine_blocks_ = panels(fine_width_ * window_elements_, fine_panels_);
+    for (Index c = 1; c <= coarse_panels_.parts; c = next(c, coarse_panels_.parts))
+      for (Index m = 1; m <= fine_panels_.parts; m = next(m, fine_panels_.parts)) {
+        const Split coarse{coarse_panels_.parts, c}, fine{fine_panels_.parts, m};
+        const bool fits = coarse.largest() * coarse_width_ * tile_.pixels() <= budget / 2 &&
+                          fine.largest() * fine_width_ * window_elements_ <= budget / 2;
+        if (!fits && (c < coarse_panels_.parts || m < fine_panels_.parts)) continue;
+        const double block = sums / number(c) / number(m);
+        const double cost = number(tiles_) * (number(m) * copy_coarse + number(c) * copy_fine +
+                                              2 * sums * sum_cycles(block));
+        if (cost < best) {
+          best = cost;
+          coarse_blocks_ = coarse;
+          fine_blocks_ = fine;
+        }
+      }
     // Few sums of many pixels leave threads nothing else to share. The parts do not depend on the
     // number of threads, so that the order of the sums does not.
     const Index pairs = shape_.groups * coarse_panels_.parts * fine_panels_.parts;
-    const Index sums = pairs * slots_ * slot_size_;
+    const Index kept = pairs * slots_ * slot_size_;
     const Index parts =
-        std::min(tiles_ / 8, std::min<Index>(8, (Index{1} << 18) / std::max<Index>(sums, 1)));
+        std::min(tiles_ / 8, std::min<Index>(8, (Index{1} << 18) / std::max<Index>(kept, 1)));
     tile_parts_ = {tiles_, pairs < 8 ? std::max<Index>(1, parts) : 1};
   }
 
