@@ -87,6 +87,19 @@ constexpr Index conv_transpose_extent(Index in, Index kernel, const AxisOptions&
   return out;
 }
 
+/// The extent of the input from which `conv_transpose` makes `out`: the inverse of
+/// `conv_transpose_extent`.
+constexpr Index conv_transpose_input_extent(Index out, Index kernel, const AxisOptions& o, int axis,
+                                            const char* function) {
+  const CheckedIndex reach = CheckedIndex(out, function) + o.padding.before + o.padding.after -
+                             o.output_padding - effective_kernel(kernel, o.dilation, function);
+  require(out >= 1 && reach >= 0 && reach % o.stride == 0, function, "grad_y has extent ", out,
+          " on spatial axis ", axis, ", which is the output of no input (kernel ", kernel,
+          ", stride ", o.stride, ", padding ", o.padding.before, " and ", o.padding.after,
+          ", output padding ", o.output_padding, ")");
+  return reach / o.stride + 1;
+}
+
 template <int R>
 constexpr void check_options(const ConvOptions<R>& options, const char* function) {
   require(options.groups >= 1, function, "groups is ", options.groups, ", but must be at least 1");

@@ -15,6 +15,7 @@
 #include "tconv/conv_transpose.hpp"
 #include "tconv/workspace.hpp"
 #include "tconv/layer.hpp"
+#include "tconv/gradients.hpp"
 #include "tconv/linear_operator.hpp"
 #include "tconv/upsample.hpp"
 #include "tconv/upsample_conv.hpp"

@@ -1,0 +1,125 @@
+#pragma once
+
+/// \file
+/// Writes the sums of a weight gradient where they belong.
+
+#include <algorithm>
+#include <vector>
+
+#include "tconv/engine/gradient_task.hpp"
+
+namespace tconv::engine {
+
+/// A tap among the sums of a pair of panels, and in the gradient.
+struct StoredTap {
+  Index sum = 0;
+  Index target = 0;
+};
+
+/// All taps in windows, in the order of the gradient's memory.
+inline std::vector<StoredTap> list_stored_taps(const GradientPlan& plan,
+                                               const std::array<Index, 3>& tap_strides) {
+  std::vector<StoredTap> taps;
+  Index slot = 0;
+  for (const TapWindow& wz : plan.windows(0))
+    for (const TapWindow& wy : plan.windows(1))
+      for (const TapWindow& wx : plan.windows(2))
+        for (const WindowTap& z : wz.taps)
+          for (const WindowTap& y : wy.taps) {
+            for (const WindowTap& x : wx.taps) {
+              // Folded taps lie in one slot, like further fine channels.
+              const Index folded =
+                  plan.cut().folds ? x.element * plan.fine_width() * plan.fine_step() : 0;
+              taps.push_back({slot * plan.slot_size() + folded, z.kernel * tap_strides[0] +
+                                                                    y.kernel * tap_strides[1] +
+                                                                    x.kernel * tap_strides[2]});
+              if (!plan.cut().folds) ++slot;
+            }
+            if (plan.cut().folds) ++slot;
+          }
+  std::sort(taps.begin(), taps.end(),
+            [](const StoredTap& a, const StoredTap& b) { return a.target < b.target; });
+  return taps;
+}
+
+/// Writes the sums of one pair of panels.
+template <class Scalar>
+class GradientStore {
+ public:
+  GradientStore(const GradientPlan& plan, const std::vector<StoredTap>& taps,
+                const GradientTarget<Scalar>& target)
+      : plan_(plan), taps_(taps), target_(target) {
+    for (std::size_t t = 1; t < taps.size(); ++t)
+      dense_ = dense_ && taps[t].target == taps[t - 1].target + 1;
+  }
+
+  /// `channels` coarse and `items` fine channels, the first ones at `to`.
+  void store(Index channels, Index items, const Scalar* sums, Scalar* to) const {
+    const bool coarse_lanes = plan_.coarse_in_lanes();
+    const Index lanes = coarse_lanes ? channels : items, rows = coarse_lanes ? items : channels;
+    const Index lane_step = coarse_lanes ? target_.coarse_stride : target_.fine_stride;
+    const Index row_step = coarse_lanes ? target_.fine_stride : target_.coarse_stride;
+    const auto count = static_cast<Index>(taps_.size());
+    for (Index lane = 0; lane < lanes; lane += size) {
+      const Index width = std::min(size, lanes - lane);
+      Scalar* const first = to + lane * lane_step;
+      // Rows that are dense in the gradient are joined first: lanes may be a power of two apart,
+      // and would meet in one set of the cache as often as there are rows.
+      constexpr Index most = 256;
+      if (dense_ && row_step == count && count <= most / 2) {
+        alignas(64) std::array<Scalar, static_cast<std::size_t>(size * (most + size))> joined;
+        const Index at_once = most / count;
+        for (Index row = 0; row < rows; row += at_once) {
+          const Index end = std::min(row + at_once, rows);
+          for (Index r = row; r < end; ++r)
+            store_taps(sums + r * plan_.row_step() + lane, width, joined.data() + (r - row) * count,
+                       most + size, 0);
+          for (Index j = 0; j < width; ++j)
+            copy_row(joined.data() + j * (most + size), 1, (end - row) * count,
+                     first + j * lane_step + row * row_step + taps_.front().target);
+        }
+        continue;
+      }
+      for (Index row = 0; row < rows; ++row) {
+        // Rows are far apart in memory.
+        Scalar* const next = first + (row + 1) * row_step + taps_.front().target;
+        for (Index j = 0; j < width; ++j) detail::prefetch(next + j * lane_step);
+        store_taps(sums + row * plan_.row_step() + lane, width, first + row * row_step, lane_step,
+                   taps_.front().target);
+      }
+    }
+  }
+
+ private:
+  static constexpr Index size = Square<Scalar>::size;
+
+  /// All taps of `width` lanes, the first tap at `to + front`.
+  void store_taps(const Scalar* sums, Index width, Scalar* to, Index lane_step, Index front) const {
+    const auto count = static_cast<Index>(taps_.size());
+    to += front - taps_.front().target;
+    for (Index t = 0; t < count;) {
+      const StoredTap* const tap = taps_.data() + t;
+      Index dense = 1;
+      while (dense < size && t + dense < count && tap[dense].target == tap->target + dense) ++dense;
+      if (dense > 1) {
+        Square<Scalar> square;
+        square.load_transposed(
+            sums, [tap](Index i) { return tap[i].sum; }, dense);
+        if (dense == size)
+          square.store(to + tap->target, lane_step, width);
+        else
+          square.store_part(to + tap->target, lane_step, width, dense);
+      } else {
+        for (Index j = 0; j < width; ++j) to[tap->target + j * lane_step] = sums[tap->sum + j];
+      }
+      t += dense;
+    }
+  }
+
+  const GradientPlan& plan_;
+  const std::vector<StoredTap>& taps_;
+  const GradientTarget<Scalar>& target_;
+  bool dense_ = true;
+};
+
+}  // namespace tconv::engine

@@ -1,0 +1,173 @@
+#pragma once
+
+/// \file
+/// Copies images, whose rows are usually dense, into panels whose channels are dense.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#include "tconv/detail/transpose.hpp"
+#include "tconv/engine/pack.hpp"
+
+namespace tconv::engine {
+
+/// Exactly `count` elements, fewer than a packet. A call or a loop for each would cost more than
+/// the copy.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE void copy_part(const Scalar* from, Index count, Scalar* to) {
+  if (count >= 8)
+    copy_overlapping<8>(from, count, to);
+  else if (count >= 4)
+    copy_overlapping<4>(from, count, to);
+  else if (count >= 2)
+    copy_overlapping<2>(from, count, to);
+  else
+    copy_overlapping<1>(from, count, to);
+}
+
+/// A square of elements in registers, as many rows as a packet has lanes.
+template <class Scalar>
+class Square {
+ public:
+  static constexpr int size = detail::Packet<Scalar>::size;
+
+  /// Column `i` from `from + offset(i)`, zeros from column `count` on.
+  template <class Offset>
+  EIGEN_ALWAYS_INLINE void load_transposed(const Scalar* from, const Offset& offset, Index count) {
+    if (count == size) {
+      for (int i = 0; i < size; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
+    } else {
+      for (int i = 0; i < size; ++i) rows_[i] = Row{};
+      for (int i = 0; i < count; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
+    }
+    detail::transpose<Scalar, size>(rows_);
+  }
+  /// The first `width` elements, fewer than a row, of `count` rows.
+  EIGEN_ALWAYS_INLINE void store_part(Scalar* to, Index step, Index count, Index width) const {
+    std::array<Scalar, static_cast<std::size_t>(size)> row;
+    for (int i = 0; i < count; ++i, to += step) {
+      std::memcpy(row.data(), &rows_[i], sizeof(Row));
+      copy_part(row.data(), width, to);
+    }
+  }
+  /// Row `i` to `to + i * step`, one after the other, of `count` rows.
+  EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, Index count) const {
+    if (count == size)
+      for (int i = 0; i < size; ++i) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
+    else
+      for (int i = 0; i < count; ++i) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
+  }
+
+ private:
+  using Row = typename detail::Block<Scalar, static_cast<std::size_t>(size)>::Type;
+  Row rows_[size];
+};
+
+/// Where the elements of a row of positions lie, in a tensor that ends at `end`.
+template <class Scalar>
+struct RowSource {
+  Index channel_stride = 0;
+  Index position_stride = 0;
+  Index channels = 0;
+  const Scalar* end = nullptr;
+};
+
+/// Up to a packet of positions of up to a packet of channels, `[channel][position]`, to
+/// `[position][channel]`. Writes whole packets.
+template <class Scalar>
+void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
+                      Index count, Scalar* to, Index pitch) {
+  constexpr Index size = Square<Scalar>::size;
+  Square<Scalar> square;
+  if (from + (channels - 1) * source.channel_stride + size <= source.end) {
+    square.load_transposed(
+        from, [&](auto i) { return i * source.channel_stride; }, channels);
+  } else {
+    alignas(64) std::array<Scalar, static_cast<std::size_t>(size * size)> rows;
+    for (Index c = 0; c < channels; ++c)
+      for (Index j = 0; j < count; ++j)
+        rows[static_cast<std::size_t>(c * size + j)] = from[c * source.channel_stride + j];
+    for (Index c = 0; c < channels; ++c)
+      for (Index j = count; j < size; ++j) rows[static_cast<std::size_t>(c * size + j)] = Scalar(0);
+    square.load_transposed(
+        rows.data(), [](auto i) { return i * size; }, channels);
+  }
+  square.store(to, pitch, count);
+}
+
+/// Dense positions of a few channels, to positions of just as many.
+template <std::size_t channels, class Scalar>
+void interleave_row(const Scalar* from, const RowSource<Scalar>& source, Index count, Scalar* to) {
+  constexpr Index size = detail::Packet<Scalar>::size;
+  using Row = detail::Block<Scalar, static_cast<std::size_t>(size)>;
+  Index j = 0;
+  for (; j + size <= count; j += size, to += size * static_cast<Index>(channels)) {
+    typename Row::Type rows[channels];
+    for (std::size_t c = 0; c < channels; ++c)
+      std::memcpy(&rows[c], from + static_cast<Index>(c) * source.channel_stride + j,
+                  sizeof(rows[c]));
+    Row::interleave(rows, to);
+  }
+  for (; j < count; ++j)
+    for (std::size_t c = 0; c < channels; ++c)
+      *to++ = from[static_cast<Index>(c) * source.channel_stride + j];
+}
+
+/// `count` positions of all channels to `to + position * pitch + channel`. Writes up to a packet
+/// behind each position, which the position after it overwrites: rows and panels are written in the
+/// order of memory, and a packet is to spare at the end.
+template <class Scalar>
+void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index count, Scalar* to,
+                   Index pitch) {
+  constexpr Index size = Square<Scalar>::size;
+  const Index channels = source.channels;
+  if (pitch == 1) {
+    copy_row(from, source.position_stride, count, to);
+    return;
+  }
+  if (source.channel_stride == 1) {
+    for (Index j = 0; j < count; ++j, to += pitch, from += source.position_stride) {
+      std::copy_n(from, channels, to);
+      std::fill(to + channels, to + pitch, Scalar(0));
+    }
+    return;
+  }
+  if (source.position_stride == 1 && channels == pitch && channels <= 4) {
+    if (channels == 2) interleave_row<2>(from, source, count, to);
+    if (channels == 3) interleave_row<3>(from, source, count, to);
+    if (channels == 4) interleave_row<4>(from, source, count, to);
+    return;
+  }
+  // Squares of few channels are mostly zeros.
+  if (source.position_stride != 1 || channels <= size / 4) {
+    for (Index j = 0; j < count; ++j, to += pitch, from += source.position_stride) {
+      for (Index c = 0; c < channels; ++c) to[c] = from[c * source.channel_stride];
+      std::fill(to + channels, to + pitch, Scalar(0));
+    }
+    return;
+  }
+  for (Index padding = round_up(channels, size); padding < pitch; padding += size)
+    for (Index j = 0; j < count; ++j)
+      detail::Packet<Scalar>::store(to + j * pitch + padding,
+                                    detail::Packet<Scalar>::broadcast(Scalar(0)));
+  // Rows are read to their end, as the hardware expects it: channels may be a power of two apart,
+  // where few of them find room in the caches at once. The packets of the last channels spill over
+  // the first ones of the next position, and so come first.
+  const Index last_group = (channels - 1) / size * size;
+  for (Index c = last_group, next = 0; next <= last_group; c = next, next += size) {
+    const auto square = [&](Index j, Index positions) {
+      transpose_square(from + c * source.channel_stride + j, source, std::min(size, channels - c),
+                       positions, to + j * pitch + c, pitch);
+    };
+    Index j = 0;
+    for (; j + size <= count; j += size) square(j, size);
+    if (j < count && j > 0)
+      square(count - size, size);
+    else if (j < count)
+      square(j, count - j);
+  }
+}
+
+}  // namespace tconv::engine

@@ -1,0 +1,88 @@
+#pragma once
+
+/// \file
+/// The entrance to the engine's weight gradient: tasks, threads, and the sum of their parts. Start
+/// reading at gradient_plan.hpp.
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "tconv/engine/gradient_store.hpp"
+#include "tconv/workspace.hpp"
+
+namespace tconv::engine {
+
+/// Computes the gradient on the threads of `workspace`. The order of every sum depends on the shape
+/// alone.
+template <class Scalar>
+void weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse,
+                     const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
+                     Workspace& workspace) {
+  const GradientShape& shape = plan.shape();
+  const std::vector<StoredTap> taps = list_stored_taps(plan, target.tap_strides);
+  if (taps.empty()) return;
+  const Index blocks = plan.coarse_blocks().parts * plan.fine_blocks().parts;
+  const Index parts = plan.tile_parts().parts;
+  const Index tasks = shape.groups * blocks * parts;
+  const int workers = static_cast<int>(std::min<Index>(workspace.threads(), tasks));
+  const std::size_t page = 4096;
+  const auto whole_pages = [&](std::size_t bytes) { return (bytes + page - 1) / page * page; };
+  const std::size_t own_bytes = whole_pages(GradientTask<Scalar>::scratch_bytes(plan));
+  const std::size_t sums_bytes =
+      whole_pages(static_cast<std::size_t>(GradientTask<Scalar>::sums_size(plan)) * sizeof(Scalar));
+  // Sums of one part are stored by the task that has made them, and need no place of their own.
+  const std::size_t kept = static_cast<std::size_t>(parts == 1 ? workers : tasks);
+  std::byte* const scratch =
+      workspace.scratch(own_bytes * static_cast<std::size_t>(workers) + sums_bytes * kept);
+  std::byte* const sums_scratch = scratch + own_bytes * static_cast<std::size_t>(workers);
+  const auto sums_of = [&](Index place) {
+    return reinterpret_cast<Scalar*>(sums_scratch + sums_bytes * static_cast<std::size_t>(place));
+  };
+
+  struct Block {
+    Index group;
+    Range coarse, fine;
+  };
+  const auto find_block = [&](Index task) {
+    const Index f = task % plan.fine_blocks().parts, rest = task / plan.fine_blocks().parts;
+    const Index c = rest % plan.coarse_blocks().parts;
+    return Block{rest / plan.coarse_blocks().parts,
+                 {plan.coarse_blocks().begin(c), plan.coarse_blocks().end(c)},
+                 {plan.fine_blocks().begin(f), plan.fine_blocks().end(f)}};
+  };
+  const GradientStore<Scalar> stored(plan, taps, target);
+  const auto store = [&](const Block& block, const Scalar* sums) {
+    for (Index c = block.coarse.first; c < block.coarse.end; ++c)
+      for (Index m = block.fine.first; m < block.fine.end; ++m) {
+        const Index channel = plan.coarse_panels().begin(c), item = plan.fine_panels().begin(m);
+        stored.store(plan.coarse_panels().end(c) - channel, plan.fine_panels().end(m) - item, sums,
+                     target.data + block.group * target.group_stride +
+                         channel * target.coarse_stride + item * target.fine_stride);
+        sums += plan.slots() * plan.slot_size();
+      }
+  };
+
+  workspace.parallel_for(tasks, workers, [&](Index task, int worker) {
+    const Index part = task % parts;
+    const Block block = find_block(task / parts);
+    Scalar* const sums = sums_of(parts == 1 ? worker : task);
+    GradientTask<Scalar>(plan, coarse, fine, scratch + own_bytes * static_cast<std::size_t>(worker))
+        .run(block.group, block.coarse, block.fine, plan.tile_parts().begin(part),
+             plan.tile_parts().end(part), sums);
+    if (parts == 1) store(block, sums);
+  });
+  if (parts == 1) return;
+  workspace.parallel_for(tasks / parts, static_cast<int>(std::min<Index>(workers, tasks / parts)),
+                         [&](Index task, int) {
+                           Scalar* const total = sums_of(task * parts);
+                           const Index size = GradientTask<Scalar>::sums_size(plan);
+                           for (Index part = 1; part < parts; ++part) {
+                             const Scalar* const more = sums_of(task * parts + part);
+                             for (Index i = 0; i < size; ++i) total[i] += more[i];
+                           }
+                           store(find_block(task), total);
+                         });
+}
+
+}  // namespace tconv::engine
