@@ -81,8 +81,8 @@ class TileLine {
         layout_(schedule.layout()),
         packing_(schedule.plan().packing),
         lanes_(schedule.lane_count()) {
-    Index taps = 1;
     const auto products = static_cast<Index>(layout_.line_size());
+    Index taps = 1;
     for (const Product& product : layout_.products()) taps = std::max(taps, product.taps());
     for (const PhaseSet& set : layout_.x_sets()) max_phases_ += set.size();
     pixels_.first = arena.take<Pixels>(products);
@@ -104,9 +104,9 @@ class TileLine {
       offsets = place_product(p, offsets);
     plane_ = channel_plane(packed_, lanes_);
     for (const Pixels& pixels : pixels_) {
-      const Index steps = layout_.product(pixels.product).steps();
-      for (Index i = steps; i < steps * layout_.channel_blocks().largest(); ++i)
-        pixels.offsets[i] = pixels.offsets[i - steps] + static_cast<std::int32_t>(plane_);
+      const Index taps = layout_.product(pixels.product).taps();
+      for (Index step = taps; step < taps * layout_.channel_blocks().largest(); ++step)
+        pixels.offsets[step] = pixels.offsets[step - taps] + static_cast<std::int32_t>(plane_);
     }
     join_phases();
   }
