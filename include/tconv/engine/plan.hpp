@@ -61,9 +61,9 @@ class CostModel {
     const auto extents = box_of(line).extents;
     const auto rows = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
                                           c_.in_channels * tile_.batch * extents[0] * extents[1]);
-    const double row = c_.axes[2].in_stride == 1 ? 1.5 * packets(extents[2])
-                                                 : 1.2 * static_cast<double>(extents[2]);
-    return rows * (6 + row);
+    const double row = c_.axes[2].in_stride == 1 ? 4 * packets(extents[2])
+                                                 : 2 * static_cast<double>(extents[2]);
+    return rows * (14 + row);
   }
 
   /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
