@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <type_traits>
 
 #include "tconv/detail/block.hpp"
@@ -175,6 +176,17 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& 
     else
       store_apart(rest, pattern, bias, y);
   }
+}
+
+/// Copies a row past the caches.
+template <class Scalar>
+void stream_row(const Scalar* row, Index count, Scalar* y) {
+  using P = detail::Packet<Scalar>;
+  constexpr std::uintptr_t alignment = P::size * sizeof(Scalar);
+  Index i = 0;
+  for (; i < count && reinterpret_cast<std::uintptr_t>(y + i) % alignment != 0; ++i) y[i] = row[i];
+  for (; i + P::size <= count; i += P::size) detail::stream(y + i, P::load(row + i));
+  for (; i < count; ++i) y[i] = row[i];
 }
 
 }  // namespace tconv::engine
