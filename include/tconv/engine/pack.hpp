@@ -90,8 +90,6 @@ struct Window {
   std::array<Index, 3> first{};    // input position of the first pixel
   std::array<Index, 3> extents{};  // pixels
   std::array<Index, 3> steps{};    // input positions from pixel to pixel
-
-  friend bool operator==(const Window&, const Window&) = default;
 };
 
 /// Writes whole packets of zeros from `begin` until `end` is passed. Mostly one: short of a loop,

@@ -87,6 +87,7 @@ class TileLine {
     for (const PhaseSet& set : layout_.x_sets()) max_phases_ += set.size();
     pixels_.first = arena.take<Pixels>(products);
     windows_.first = arena.take<Window>(schedule.footprint().most_windows);
+    groups_.first = arena.take<WindowGroup>(schedule.footprint().most_windows);
     phases_.first = arena.take<StoredPhase>(max_phases_);
     offsets_ = arena.take<std::int32_t>(products * taps * layout_.channel_blocks().largest());
   }
@@ -96,7 +97,7 @@ class TileLine {
   void place(Index line, Index batch, const std::array<Range, 3>& q) {
     batch_ = batch;
     q_ = q;
-    pixels_.count = windows_.count = phases_.count = 0;
+    pixels_.count = windows_.count = groups_.count = phases_.count = 0;
     sums_ = packed_ = 0;
     std::int32_t* offsets = offsets_;
     const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
@@ -124,6 +125,12 @@ class TileLine {
   Index sums() const { return sums_; }
 
  private:
+  /// Windows with the same pixels of the innermost axis, one after another.
+  struct WindowGroup {
+    Index first, extent;
+    Index at;
+  };
+
   /// Returns where the next product's offsets may begin.
   std::int32_t* place_product(std::size_t p, std::int32_t* offsets) {
     const Product& product = layout_.product(p);
@@ -163,37 +170,60 @@ class TileLine {
       window.steps[a] = copied ? axis.in_stride : 1;
     }
     pixels.runs = PixelRuns(batch_, count, window.extents);
-    std::int32_t* offset = pixels.offsets;
-    for (const Tap& z : product.z->taps)
-      for (const Tap& y : product.y->taps)
-        for (const Tap& x : product.x->taps) {
-          const std::array<Index, 3> shifts{z.shift, y.shift, x.shift};
-          Index within = 0;
-          for (std::size_t a = 0; a < 3; ++a) {
-            const Index first = pixels.q[a].first * c_.axes[a].in_stride + shifts[a];
-            if (packing_.copies(a))
-              window.first[a] = first;
-            else
-              within += (first - window.first[a]) * (a == 2 ? 1 : pixels.runs.steps[a + 1]);
-          }
-          *offset++ = static_cast<std::int32_t>(find_window(window) + within);
+    if (product.taps() == 0) return;
+    const Index size = pixels.runs.steps[0] * batch_;
+    const auto first = [&](std::size_t a, const Tap& tap) {
+      return pixels.q[a].first * c_.axes[a].in_stride + tap.shift;
+    };
+    const auto &z_taps = product.z->taps, &y_taps = product.y->taps, &x_taps = product.x->taps;
+    for (std::size_t x = 0; x < x_taps.size(); ++x) {
+      if (packing_.copies(2)) window.first[2] = first(2, x_taps[x]);
+      const Index at = find_windows(window, product, first);
+      std::int32_t* offset = pixels.offsets + x;
+      for (std::size_t z = 0; z < z_taps.size(); ++z)
+        for (std::size_t y = 0; y < y_taps.size(); ++y, offset += x_taps.size()) {
+          Index place = at + (first(2, x_taps[x]) - window.first[2]);
+          if (packing_.copies(1))
+            place += static_cast<Index>(y) * size;
+          else
+            place += (first(1, y_taps[y]) - window.first[1]) * pixels.runs.steps[2];
+          if (packing_.copies(0))
+            place += static_cast<Index>(z * y_taps.size()) * size;
+          else
+            place += (first(0, z_taps[z]) - window.first[0]) * pixels.runs.steps[1];
+          *offset = static_cast<std::int32_t>(place);
         }
-  }
-
-  /// Where a window begins, which is added if it is new.
-  Index find_window(const Window& window) {
-    Index at = 0;
-    for (const Window& other : windows_) {
-      if (other == window) return at;
-      at += size(other);
     }
-    windows_.push_back(window);
-    packed_ = at + size(window);
-    return at;
   }
 
-  Index size(const Window& window) const {
-    return batch_ * window.extents[0] * window.extents[1] * window.extents[2];
+  /// Where the windows that differ from `window` in the first positions of the copied outer axes
+  /// begin, which are added if they are new: the products of a line differ in the innermost axis
+  /// only.
+  template <class First>
+  Index find_windows(Window window, const Product& product, const First& first) {
+    for (const WindowGroup& group : groups_)
+      if (group.first == window.first[2] && group.extent == window.extents[2]) return group.at;
+    const Index at = packed_;
+    groups_.push_back({window.first[2], window.extents[2], at});
+    const auto add = [&] {
+      windows_.push_back(window);
+      packed_ += batch_ * window.extents[0] * window.extents[1] * window.extents[2];
+    };
+    const auto add_plane = [&] {
+      if (!packing_.copies(1)) return add();
+      for (const Tap& y : product.y->taps) {
+        window.first[1] = first(1, y);
+        add();
+      }
+    };
+    if (packing_.copies(0))
+      for (const Tap& z : product.z->taps) {
+        window.first[0] = first(0, z);
+        add_plane();
+      }
+    else
+      add_plane();
+    return at;
   }
 
   /// Appends the phases of the innermost axis that have outputs in the tile.
@@ -230,6 +260,7 @@ class TileLine {
   std::array<Range, 3> q_{};
   Sequence<Pixels> pixels_;
   Sequence<Window> windows_;
+  Sequence<WindowGroup> groups_;
   Sequence<StoredPhase> phases_;
   std::int32_t* offsets_ = nullptr;
   Index sums_ = 0, packed_ = 0, plane_ = 0;
