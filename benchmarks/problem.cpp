@@ -79,7 +79,9 @@ double probe_peak() {
   alignas(64) static std::array<float, rows> pixels{};
   static std::array<std::int32_t, depth> offsets{};
   static std::array<float, rows * 2 * lanes> sums{};
-  const auto kernel = find_micro_kernel<float, Lanes::weights>(rows, 2);
+  // Unknown to the compiler, which would inline the kernel and take its loads out of the loop.
+  static volatile Index vectors = 2;
+  const auto kernel = find_micro_kernel<float, Lanes::weights>(rows, vectors);
   // Operands that stay in registers or the nearest cache leave the arithmetic as the only limit.
   const auto run = [&] {
     for (int i = 0; i < 200; ++i)

@@ -21,6 +21,7 @@
 /// Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016,
 /// chapter 4.
 
+#include "tconv/detail/bias_gradient.hpp"
 #include "tconv/detail/gradient_arguments.hpp"
 #include "tconv/detail/weight_gradient.hpp"
 

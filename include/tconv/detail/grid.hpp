@@ -69,6 +69,7 @@ EIGEN_ALWAYS_INLINE Scalar from_blend(const From& value) {
     return static_cast<Scalar>(value);
 }
 
+/// Interleaves rows of pixels of one element.
 template <std::size_t phases, class From, class Scalar>
 void interleave_rows(const From* const* rows, Index count, Scalar* to) {
   std::array<const From*, phases> from;
@@ -76,6 +77,16 @@ void interleave_rows(const From* const* rows, Index count, Scalar* to) {
   for (Index i = 0; i < count; ++i)
     for (std::size_t p = 0; p < phases; ++p)
       to[i * static_cast<Index>(phases) + static_cast<Index>(p)] = from_blend<Scalar>(from[p][i]);
+}
+
+/// The same with pixels of a few elements, copied without a loop.
+template <Index inner, class From, class Scalar>
+void interleave_pixels(const std::vector<const From*>& rows, Index count, Scalar* to) {
+  for (Index i = 0; i < count; ++i)
+    for (const From* row : rows) {
+      for (Index j = 0; j < inner; ++j) to[j] = from_blend<Scalar>(row[i * inner + j]);
+      to += inner;
+    }
 }
 
 /// Writes pixel 0 of each of the rows, then pixel 1 of each, and so on; a pixel is `inner`
@@ -93,6 +104,16 @@ void interleave(const std::vector<const From*>& rows, Index count, Index inner, 
       default:
         break;
     }
+  switch (inner) {
+    case 2:
+      return interleave_pixels<2>(rows, count, to);
+    case 3:
+      return interleave_pixels<3>(rows, count, to);
+    case 4:
+      return interleave_pixels<4>(rows, count, to);
+    default:
+      break;
+  }
   for (Index i = 0; i < count; ++i)
     for (const From* row : rows)
       for (Index j = i * inner; j < (i + 1) * inner; ++j) *to++ = from_blend<Scalar>(row[j]);

@@ -85,7 +85,7 @@ class Interpolation {
   void operator()(const std::array<Range, 3>& ranges, Scalar* y) const {
     const Index pixel = scale_[2] * grid_.inner, width = ranges[2].size();
     const Index chunk = std::clamp<Index>(chunk_elements / pixel, 1, width);
-    Rows rows((chunk + 2) * grid_.inner, chunk * pixel);
+    Rows rows((chunk + 2) * grid_.inner, chunk * pixel, scale_[2]);
     const Index plane_size = ranges[1].size() * scale_[1] * width * pixel;
     const Index size = grid_.outer * ranges[0].size() * scale_[0] * plane_size;
     const bool streams = size > streamed_bytes / static_cast<Index>(sizeof(Scalar));
@@ -123,9 +123,14 @@ class Interpolation {
   struct Rows {
     std::vector<Sum> source;
     std::array<std::vector<Sum>, 3> enlarged;
+    /// The phases of a row one by one, where they are not interleaved in registers.
+    std::vector<Sum> phases;
+    std::vector<const Sum*> sides;
 
-    Rows(Index source_size, Index enlarged_size)
-        : source(static_cast<std::size_t>(source_size + lanes)) {
+    Rows(Index source_size, Index enlarged_size, Index scale)
+        : source(static_cast<std::size_t>(source_size + lanes)),
+          phases(static_cast<std::size_t>(enlarged_size)),
+          sides(static_cast<std::size_t>(scale)) {
       for (auto& row : enlarged) row.resize(static_cast<std::size_t>(enlarged_size + 4 * lanes));
     }
     Sum* of(Index i1) { return enlarged[static_cast<std::size_t>(i1 % 3)].data(); }
@@ -147,7 +152,7 @@ class Interpolation {
     Index made = neighbours ? std::max<Index>(range.begin - 1, 0) : range.begin;
     for (Index i1 = range.begin; i1 < range.end; ++i1) {
       for (const Index needed = neighbours ? std::min(i1 + 1, last) : i1; made <= needed; ++made)
-        enlarge_row(plane, made, part, rows.source.data() + grid_.inner, rows.of(made));
+        enlarge_row(plane, made, part, rows);
       for (const Phase& phase : phases_[1]) {
         const Sum* const a = rows.of(phase.exact ? i1 : std::max<Index>(i1 + phase.base, 0));
         const Sum* const b = rows.of(std::min(i1 + phase.base + 1, last));
@@ -165,9 +170,10 @@ class Interpolation {
     return x_ + ((outer * e[0] + i0) * e[1] + i1) * e[2] * grid_.inner;
   }
 
-  /// Enlarges the pixels `part` of an input row, which itself may lie between two planes. `source`
-  /// is scratch with room for a pixel on each side.
-  void enlarge_row(const Plane& plane, Index i1, const Range& part, Sum* source, Sum* to) const {
+  /// Enlarges the pixels `part` of an input row, which itself may lie between two planes.
+  void enlarge_row(const Plane& plane, Index i1, const Range& part, Rows& rows) const {
+    Sum* const source = rows.source.data() + grid_.inner;
+    Sum* const to = rows.of(i1);
     const Index inner = grid_.inner, count = part.size() * inner;
     const Index first = std::max<Index>(part.begin - 1, 0);
     const Index last = std::min(part.end + 1, grid_.extents[2]);
@@ -196,15 +202,18 @@ class Interpolation {
           default:
             break;
         }
-    for (const Sum* at = source; at < source + count; at += inner)
-      for (const Phase& phase : phases_[2]) {
-        if (phase.exact)
-          std::copy_n(at, inner, to);
-        else
-          blend_rows(at + phase.base * inner, phase.near(), at + (phase.base + 1) * inner,
-                     phase.fraction, inner, to);
-        to += inner;
+    for (std::size_t p = 0; p < phases_[2].size(); ++p) {
+      const Phase& phase = phases_[2][p];
+      if (phase.exact) {
+        rows.sides[p] = source;
+        continue;
       }
+      Sum* const side = rows.phases.data() + static_cast<Index>(p) * count;
+      blend_rows(source + phase.base * inner, phase.near(), source + (phase.base + 1) * inner,
+                 phase.fraction, count, side);
+      rows.sides[p] = side;
+    }
+    interleave(rows.sides, part.size(), inner, to);
   }
 
   /// Pixels of one element, many at once.

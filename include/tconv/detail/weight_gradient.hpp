@@ -1,8 +1,7 @@
 #pragma once
 
 /// \file
-/// The gradients behind their front doors: the definition of the weight's and the bias's, and the
-/// way to the engine.
+/// The weight gradient behind its front doors: its definition, and the way to the engine.
 
 #include <algorithm>
 #include <functional>
@@ -117,45 +116,6 @@ void weight_gradient(Workspace& workspace, const Geometry<R>& geometry,
     }
   }
   weight_gradient_loops(geometry, coarse, fine, grad_weight);
-}
-
-/// Sums of one channel each. Rows of a plane are summed apart, in several sums each, which keeps
-/// the rounding errors of large images small.
-template <int R, class Scalar>
-void bias_gradient(Workspace& workspace, const TensorView<const Scalar, R + 2>& grad_y,
-                   Scalar* grad_bias) {
-  using Sum = Accumulator<Scalar>;
-  constexpr Index ways = 32;
-  const Index channels = grad_y.extents[1];
-  // The densest axis goes inside.
-  std::array<std::size_t, static_cast<std::size_t>(R) + 1> order{0};
-  for (std::size_t a = 1; a < order.size(); ++a) order[a] = a + 1;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return grad_y.strides[a] > grad_y.strides[b];
-  });
-  workspace.parallel_for(
-      channels, static_cast<int>(std::min<Index>(workspace.threads(), channels)),
-      [&](Index m, int) {
-        const auto sum_axis = [&](const auto& self, std::size_t a, const Scalar* from) -> Sum {
-          const Index extent = grad_y.extents[order[a]], stride = grad_y.strides[order[a]];
-          Sum total(0);
-          if (a + 1 < order.size()) {
-            for (Index i = 0; i < extent; ++i) total = total + self(self, a + 1, from + i * stride);
-            return total;
-          }
-          std::array<Sum, static_cast<std::size_t>(ways)> sums;
-          sums.fill(Sum(0));
-          Index i = 0;
-          for (; i + ways <= extent; i += ways)
-            for (Index j = 0; j < ways; ++j)
-              sums[static_cast<std::size_t>(j)] += static_cast<Sum>(from[(i + j) * stride]);
-          for (; i < extent; ++i) total = total + static_cast<Sum>(from[i * stride]);
-          for (const Sum& sum : sums) total = total + sum;
-          return total;
-        };
-        grad_bias[m] =
-            static_cast<Scalar>(sum_axis(sum_axis, 0, grad_y.data + m * grad_y.strides[1]));
-      });
 }
 
 }  // namespace tconv::detail

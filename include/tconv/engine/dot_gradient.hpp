@@ -73,7 +73,7 @@ class DotPlan {
     return shape_.coarse_channels * shape_.fine_channels * taps_ * lane_count_;
   }
 
-  /// Cycles of a pixel, and whether the scratch is small.
+  /// Cycles of a pixel's products. Packets of other channels' rows are loaded once for four.
   double cycles() const {
     const auto e = extents(tile_.q);
     const double filled = static_cast<double>(tile_.q[0] * tile_.q[1] * tile_.q[2]) /
@@ -83,6 +83,7 @@ class DotPlan {
         static_cast<double>(lane_count_);
     return products * (shape_.coarse_channels == 1 ? 1.0 : 0.6) / filled;
   }
+  /// Whether the scratch fits the second-level cache.
   bool is_small() const {
     return sums_size() <= Index{1} << 17 &&
            (shape_.coarse_channels + window_count_) * window_size() <= Index{1} << 17;

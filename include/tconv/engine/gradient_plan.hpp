@@ -62,7 +62,7 @@ class GradientPlan {
   const Split& coarse_blocks() const { return coarse_blocks_; }
   const Split& fine_blocks() const { return fine_blocks_; }
 
-  /// Cycles of a pixel, and of copying it.
+  /// Cycles of a pixel's products.
   double cycles() const {
     return cut_cycles(cut_) *
            static_cast<double>(count_taps(windows_[0]) * count_taps(windows_[1]));

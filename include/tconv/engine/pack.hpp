@@ -51,6 +51,7 @@ void pack_weights(const WeightLayout& layout, std::size_t p, Index chunk,
                   const WeightSource<Scalar>& source, Scalar* to) {
   const Product& product = layout.product(p);
   const Index taps = product.taps(), rows = layout.rows(p, chunk);
+  if (taps == 0) return;
   const Split panels = layout.panels(p, chunk);
   const Split& blocks = layout.channel_blocks();
   std::vector<Index> offsets(static_cast<std::size_t>(taps * layout.panel()));
