@@ -13,16 +13,22 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <tconv/tconv.hpp>
 #include <thread>
+#include <vector>
 
 #include "eigen_gemm.hpp"
 #include "problem.hpp"
@@ -56,7 +62,7 @@ constexpr Names contestants[] = {
 };
 
 /// Whether it is installed, has such layers and uses so many threads.
-bool takes_part(Contestant contestant, const Problem& p, int threads) {
+bool takes_part(Contestant contestant, [[maybe_unused]] const Problem& p, int threads) {
   switch (contestant) {
     case Contestant::onednn:
 #ifdef HAS_DNNL
@@ -73,7 +79,7 @@ bool takes_part(Contestant contestant, const Problem& p, int threads) {
     case Contestant::eigen_gemm:
       return threads == 1;
     default:
-      return p.axes <= 3;
+      return true;
   }
 }
 
@@ -86,9 +92,12 @@ struct Layer {
   explicit Layer(const Problem& p) : bias(p.out_channels) {
     tconv::Extents<R + 2> x_shape{p.batch, p.in_channels};
     tconv::Extents<R + 2> w_shape{p.in_channels, p.out_channels / p.groups};
+    tconv::Extents<R + 2> y_shape{p.batch, p.out_channels};
+    const auto out = p.out();
     for (std::size_t a = 0; a < R; ++a) {
       x_shape[a + 2] = p.in[a];
       w_shape[a + 2] = p.kernel[a];
+      y_shape[a + 2] = out[a];
       options.stride[a] = p.stride[a];
       options.padding[a] = p.padding[a];
       options.output_padding[a] = p.output_padding[a];
@@ -100,18 +109,19 @@ struct Layer {
     x.setRandom();
     weight.setRandom();
     bias.setRandom();
-    y = tconv::conv_transpose(x, weight, bias, options);
+    y.resize(y_shape);
   }
 };
 
-/// \throws std::runtime_error unless `run` writes into `y` what is there already
+/// \throws std::runtime_error unless `run` writes the layer's result
 template <int R>
-void check(const Run& run, Tensor<R + 2>& y) {
+void check(const Run& run, Layer<R>& layer) {
   using Array = Eigen::Map<const Eigen::ArrayXf>;
-  const Eigen::ArrayXf expected = Array(y.data(), y.size());
-  y.setZero();
+  const Tensor<R + 2> y = tconv::conv_transpose(layer.x, layer.weight, layer.bias, layer.options);
+  const Array expected(y.data(), y.size()), result(layer.y.data(), layer.y.size());
+  layer.y.setZero();
   run();
-  const float error = (Array(y.data(), y.size()) - expected).abs().maxCoeff<Eigen::PropagateNaN>();
+  const float error = (result - expected).abs().maxCoeff<Eigen::PropagateNaN>();
   if (!(error < 1e-4f * expected.abs().maxCoeff()))
     throw std::runtime_error("the result differs from that of tconv by " + std::to_string(error));
 }
@@ -122,8 +132,8 @@ Run prepare(Contestant contestant, const Problem& p, tconv::Workspace& workspace
   const auto layer = std::make_shared<Layer<R>>(p);
   Run run;
   // `peer` points into the arrays of `layer`.
-  [[maybe_unused]] const auto peer = [&](auto own) { run = [layer, own] { own->run(); }; };
-  [[maybe_unused]] Layer<R>& l = *layer;
+  const auto peer = [&](auto own) { run = [layer, own] { own->run(); }; };
+  Layer<R>& l = *layer;
   switch (contestant) {
     case Contestant::layer: {
       const auto up = std::make_shared<tconv::ConvTranspose<float, R, Eigen::RowMajor>>(
@@ -153,7 +163,7 @@ Run prepare(Contestant contestant, const Problem& p, tconv::Workspace& workspace
       peer(std::make_shared<EigenGemm>(p, l.x.data(), l.weight.data(), l.bias.data(), l.y.data()));
       break;
   }
-  check<R>(run, l.y);
+  check(run, l);
   return run;
 }
 

@@ -1,6 +1,7 @@
 #include "xnnpack.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
