@@ -97,7 +97,8 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
         for (const Lanes lanes : {Lanes::pixels, Lanes::weights})
           for (const int vectors : {1, 2, 4, max_vectors})
             check(Plan{{lanes, vectors, copied_axes, inner, outer},
-                       random_tile(random, whole_image(c))});
+                       random_tile(random, whole_image(c)),
+                       std::bernoulli_distribution()(random)});
 }
 
 }  // namespace
@@ -112,8 +113,9 @@ TEST_CASE("every packing gives the exact result in every tile") {
       INFO(p << " | weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
              << plan.packing.vectors << " copied " << plan.packing.copied_axes << " inner "
              << static_cast<int>(plan.packing.inner) << " outer "
-             << static_cast<int>(plan.packing.outer) << " tile " << plan.tile.batch << " "
-             << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2]);
+             << static_cast<int>(plan.packing.outer) << " streams " << plan.streams << " tile "
+             << plan.tile.batch << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " "
+             << plan.tile.q[2]);
       REQUIRE(run_plan(p, data, plan) == expected);
     });
   }

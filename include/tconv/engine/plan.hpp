@@ -17,6 +17,9 @@ namespace tconv::engine {
 struct Plan {
   Packing packing;
   Tile tile;
+  /// The result passes the caches by, where its rows are dense: it would push out what the next
+  /// tiles need, and each line would be read before it is written.
+  bool streams = false;
   double cycles = 0;
 };
 
@@ -61,8 +64,8 @@ class CostModel {
     const auto extents = box_of(line).extents;
     const auto rows = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
                                           c_.in_channels * tile_.batch * extents[0] * extents[1]);
-    const double row = c_.axes[2].in_stride == 1 ? 4 * packets(extents[2])
-                                                 : 2 * static_cast<double>(extents[2]);
+    const double row =
+        c_.axes[2].in_stride == 1 ? 4 * packets(extents[2]) : 2 * static_cast<double>(extents[2]);
     return rows * (14 + row);
   }
 
@@ -153,6 +156,9 @@ inline int strided_axes(const Correlation& c) {
   return 0;
 }
 
+/// Results are streamed from this size on, in units of a tile's scratch: some 16 MiB.
+inline constexpr Index streamed_budgets = 25;
+
 /// The cheapest plan. `budget` bounds the scratch of a tile, in elements.
 inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
   constexpr std::pair<Lanes, int> micro_tiles[] = {{Lanes::pixels, 2},
@@ -174,9 +180,10 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
             const Index pixels = Footprint(c, layout, packing, tile, lane_count).most_pixels;
             if (pixels > std::numeric_limits<std::int32_t>::max()) continue;
             const double cycles = CostModel(c, layout, packing, tile, lane_count).cycles();
-            if (cycles < best.cycles) best = {packing, tile, cycles};
+            if (cycles < best.cycles) best = {packing, tile, false, cycles};
           }
         }
+  best.streams = output_size(c) >= streamed_budgets * budget;
   return best;
 }
 

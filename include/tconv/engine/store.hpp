@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <type_traits>
 
 #include "tconv/detail/block.hpp"
@@ -95,6 +96,42 @@ void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, S
   store_interleaved(sums, count, bias, y);
 }
 
+/// Writes phases that follow one another, `width` elements for each pixel.
+template <std::size_t width, class Scalar>
+void store_joined(const PhaseRow<Scalar>& row, Index stride, Scalar bias, Scalar* y) {
+  using Block = detail::Block<Scalar, width>;
+  for (Index j = 0; j < row.count; ++j)
+    Block::store(y + j * stride, Block::load_and_add(row.sums + j * row.step, bias));
+}
+
+template <class Scalar>
+void store_joined(const PhaseRow<Scalar>& row, Index stride, Scalar bias, Scalar* y) {
+  y += row.first;
+  switch (row.width) {
+    case 1:
+      return store_joined<1>(row, stride, bias, y);
+    case 2:
+      return store_joined<2>(row, stride, bias, y);
+    case 4:
+      return store_joined<4>(row, stride, bias, y);
+    case 8:
+      return store_joined<8>(row, stride, bias, y);
+    case 16:
+      return store_joined<16>(row, stride, bias, y);
+    default:
+      for (Index j = 0; j < row.count; ++j)
+        store_interleaved<1, Scalar>({row.sums + j * row.step}, row.width, bias, y + j * stride);
+  }
+}
+
+/// Writes phases whose outputs are not side by side in memory.
+template <class Scalar>
+void store_apart(const PhaseRow<Scalar>& row, const RowPattern& pattern, Scalar bias, Scalar* y) {
+  for (Index j = 0; j < row.count; ++j)
+    for (Index i = 0; i < row.width; ++i)
+      y[(row.first + j * pattern.stride + i) * pattern.y_step] = row.sums[j * row.step + i] + bias;
+}
+
 /// Bias and epilogue of a row of sums, in place.
 template <class Scalar, class F>
 void finish_row(const PhaseRow<Scalar>& row, Scalar bias, Index channel, const F& f) {
@@ -129,16 +166,27 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& 
         store_interleaved<4>(rows, done, bias, out);
         break;
     }
-  const Index y_step = pattern.y_step;
-  for (Index r = 0; r < row_count; ++r)
-    for (Index j = done; j < rows[r].count; ++j) {
-      const Scalar* sums = rows[r].sums + j * rows[r].step;
-      Scalar* out = y + (rows[r].first + j * pattern.stride) * y_step;
-      if (y_step == 1)
-        store_interleaved<1, Scalar>({sums}, rows[r].width, bias, out);
-      else
-        for (Index i = 0; i < rows[r].width; ++i) out[i * y_step] = sums[i] + bias;
-    }
+  for (Index r = 0; r < row_count; ++r) {
+    PhaseRow<Scalar> rest = rows[r];
+    rest.sums += done * rest.step;
+    rest.first += done * pattern.stride;
+    rest.count -= done;
+    if (pattern.y_step == 1)
+      store_joined(rest, pattern.stride, bias, y);
+    else
+      store_apart(rest, pattern, bias, y);
+  }
+}
+
+/// Copies a row past the caches.
+template <class Scalar>
+void stream_row(const Scalar* row, Index count, Scalar* y) {
+  using P = detail::Packet<Scalar>;
+  constexpr std::uintptr_t alignment = P::size * sizeof(Scalar);
+  Index i = 0;
+  for (; i < count && reinterpret_cast<std::uintptr_t>(y + i) % alignment != 0; ++i) y[i] = row[i];
+  for (; i + P::size <= count; i += P::size) detail::stream(y + i, P::load(row + i));
+  for (; i < count; ++i) y[i] = row[i];
 }
 
 }  // namespace tconv::engine

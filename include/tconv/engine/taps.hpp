@@ -99,6 +99,11 @@ struct Correlation {
   std::array<PhasedAxis, 3> axes;
 };
 
+/// Elements of the result.
+inline Index output_size(const Correlation& c) {
+  return c.batch * c.groups * c.out_channels * c.axes[0].out * c.axes[1].out * c.axes[2].out;
+}
+
 inline Correlation make_correlation(Direction direction, Index batch, Index groups,
                                     Index in_channels, Index out_channels,
                                     const std::array<Axis, 3>& axes) {

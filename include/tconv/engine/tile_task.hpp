@@ -49,7 +49,8 @@ class TileTask {
         packing_(call.schedule.plan().packing),
         tile_(call.schedule.plan().tile),
         scratch_(call.schedule, Arena(scratch)),
-        line_(scratch_.line) {}
+        line_(scratch_.line),
+        streams_(call.schedule.plan().streams && call.y.strides[2] == 1) {}
 
   static std::size_t scratch_bytes(const Schedule& schedule) {
     return Scratch(schedule, Arena(nullptr)).bytes;
@@ -71,12 +72,19 @@ class TileTask {
       compute_line(line, {unit_begin - line * chunks, line_end - line * chunks});
       unit_begin = line_end;
     }
+    if (streams_) detail::finish_streaming();
   }
 
  private:
+  /// Outputs in a row of a tile, at most.
+  static Index row_size(const PhasedAxis& axis, Index q) {
+    return q < axis.out / axis.out_stride ? (q + 1) * axis.out_stride : axis.out;
+  }
+
   struct Scratch {
     TileLine line;
     PhaseRow<Scalar>* rows;
+    Scalar* row;  // of outputs
     Scalar* packed;
     Scalar* sums;
     std::size_t bytes;
@@ -84,6 +92,8 @@ class TileTask {
     Scratch(const Schedule& schedule, Arena arena)
         : line(schedule, arena),
           rows(arena.take<PhaseRow<Scalar>>(line.max_phases())),
+          row(arena.take<Scalar>(
+              row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
           packed(arena.take<Scalar>(schedule.footprint().most_pixels)),
           sums(arena.take<Scalar>(schedule.footprint().sums)),
           bytes(arena.used()) {}
@@ -101,7 +111,6 @@ class TileTask {
       pack_block(b);
       const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
-        if (last) prefetch_outputs(chunk);
         for (const Pixels& pixels : line_.pixels()) multiply_chunk(pixels, chunk, b);
         if (last) store_chunk(chunk);
       }
@@ -206,7 +215,6 @@ class TileTask {
   /// Calls `visit(OutputRows)` for all outputs of a chunk.
   template <class Visit>
   void for_each_output(Index chunk, const Visit& visit) const {
-    if (line_.phases().count == 0) return;
     // The products of a line have the same sets, and so the same q, on the outer axes.
     const Pixels& pixels = *line_.phases()[0].pixels;
     const Product& product = layout_.product(pixels.product);
@@ -234,27 +242,16 @@ class TileTask {
         }
   }
 
-  /// Asks for the memory of a chunk's outputs, which arrives while the sums are computed.
-  void prefetch_outputs(Index chunk) const {
-    if (call_.y.strides[2] != 1) return;
-    constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
-    const auto& phases = line_.phases();
-    for_each_output(chunk, [&](const OutputRows& rows) {
-      const StoredPhase& last = phases[phases.count - 1];
-      const Index begin = phases[0].outputs.first;
-      const Index end =
-          last.outputs.first + (last.outputs.count - 1) * c_.axes[2].out_stride + last.width;
-      for (Index y = 0; y < rows.count; ++y)
-        for (Index i = begin; i < end; i += line) detail::prefetch(rows.first + y * rows.step + i);
-    });
-  }
-
   void store_chunk(Index chunk) {
     const auto& phases = line_.phases();
+    if (phases.count == 0) return;
     PhaseRow<Scalar>* const row = scratch_.rows;
+    const Index begin = phases[0].outputs.first;
+    Index end = begin;
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
-      row[i] = {nullptr, pixel_step(*pixels, chunk), outputs.first, outputs.count, width};
+      row[i] = {nullptr, pixel_step(*pixels, chunk), outputs.first - begin, outputs.count, width};
+      end = std::max(end, outputs.first + (outputs.count - 1) * c_.axes[2].out_stride + width);
     }
     const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2]);
     for_each_output(chunk, [&](const OutputRows& rows) {
@@ -268,9 +265,11 @@ class TileTask {
             pixels.plane(rows.n, rows.z) + rows.y * pixels.runs.steps[2] + phase.outputs.pixel;
         row[i].sums = chunk_sums(pixels, chunk) + of_chunk * pixels.row_step + pixel * row[i].step;
       }
-      Scalar* out = rows.first;
+      Scalar* out = rows.first + begin * call_.y.strides[2];
       for (Index y = 0; y < rows.count; ++y, out += rows.step) {
-        store_row(row, phases.count, pattern, bias, rows.channel, call_.f, out);
+        store_row(row, phases.count, pattern, bias, rows.channel, call_.f,
+                  streams_ ? scratch_.row : out);
+        if (streams_) stream_row(scratch_.row, end - begin, out);
         for (Index i = 0; i < phases.count; ++i)
           row[i].sums += phases[i].pixels->runs.steps[2] * row[i].step;
       }
@@ -284,6 +283,7 @@ class TileTask {
   const Tile& tile_;
   Scratch scratch_;
   TileLine& line_;
+  bool streams_;
   Index group_ = 0, n_ = 0, batch_ = 1;
   std::array<Range, 3> q_{};
   Index packed_block_ = -1;  // the channel block whose pixels are packed
