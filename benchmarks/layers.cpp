@@ -1,37 +1,103 @@
-// tconv as a layer and as a free function, and what a user would write with Eigen instead (matrix
-// product and col2im), on the layers of real networks. Everything a call costs its user is inside:
-// packing and allocation too, where the call does them.
+// tconv as a layer and as a free function, beside oneDNN and XNNPACK where they are installed, and
+// beside what a user would write with Eigen instead (matrix product and col2im), on the layers of
+// real networks. Everything a call costs its user is inside: the conversions to and from the
+// formats that a library wants, packing and allocation too, where the call does them. Layers are
+// packed before. Each result is compared with that of tconv.
 //
 //   layers [--threads=N] [Google Benchmark's options]
+//   layers --table [--threads=N]
+//
+// The second writes the README's table. The other options do not concern it.
 
 #define EIGEN_USE_THREADS
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <string>
 #include <tconv/tconv.hpp>
+#include <thread>
+#include <vector>
 
+#include "eigen_gemm.hpp"
 #include "problem.hpp"
+#ifdef HAS_DNNL
+#include "onednn.hpp"
+#endif
+#ifdef HAS_XNNPACK
+#include "xnnpack.hpp"
+#endif
 
 namespace {
-
-using tconv::Index;
 
 template <int rank>
 using Tensor = Eigen::Tensor<float, rank, Eigen::RowMajor>;
 
+using Run = std::function<void()>;
+
+enum class Contestant { layer, free, onednn, xnnpack, eigen_gemm };
+
+struct Names {
+  Contestant contestant;
+  const char *benchmark, *column;
+};
+
+constexpr Names contestants[] = {
+    {Contestant::layer, "layer", "tconv layer"},
+    {Contestant::free, "free", "tconv free function"},
+    {Contestant::onednn, "onednn", "oneDNN"},
+    {Contestant::xnnpack, "xnnpack", "XNNPACK"},
+    {Contestant::eigen_gemm, "eigen_gemm_col2im", "Eigen GEMM + col2im"},
+};
+
+/// Whether it is installed, has such layers and uses so many threads.
+bool takes_part(Contestant contestant, [[maybe_unused]] const Problem& p, int threads) {
+  switch (contestant) {
+    case Contestant::onednn:
+#ifdef HAS_DNNL
+      return true;
+#else
+      return false;
+#endif
+    case Contestant::xnnpack:
+#ifdef HAS_XNNPACK
+      return p.axes <= 2;
+#else
+      return false;
+#endif
+    case Contestant::eigen_gemm:
+      return threads == 1;
+    default:
+      return true;
+  }
+}
+
 template <int R>
 struct Layer {
-  Tensor<R + 2> x, weight;
+  Tensor<R + 2> x, weight, y;
   Tensor<1> bias;
   tconv::ConvOptions<R> options;
 
   explicit Layer(const Problem& p) : bias(p.out_channels) {
     tconv::Extents<R + 2> x_shape{p.batch, p.in_channels};
     tconv::Extents<R + 2> w_shape{p.in_channels, p.out_channels / p.groups};
+    tconv::Extents<R + 2> y_shape{p.batch, p.out_channels};
+    const auto out = p.out();
     for (std::size_t a = 0; a < R; ++a) {
       x_shape[a + 2] = p.in[a];
       w_shape[a + 2] = p.kernel[a];
+      y_shape[a + 2] = out[a];
       options.stride[a] = p.stride[a];
       options.padding[a] = p.padding[a];
       options.output_padding[a] = p.output_padding[a];
@@ -43,10 +109,84 @@ struct Layer {
     x.setRandom();
     weight.setRandom();
     bias.setRandom();
+    y.resize(y_shape);
   }
 };
 
-void report(benchmark::State& state, const Problem& p, double peak) {
+/// \throws std::runtime_error unless `run` writes the layer's result
+template <int R>
+void check(const Run& run, Layer<R>& layer) {
+  using Array = Eigen::Map<const Eigen::ArrayXf>;
+  const Tensor<R + 2> y = tconv::conv_transpose(layer.x, layer.weight, layer.bias, layer.options);
+  const Array expected(y.data(), y.size()), result(layer.y.data(), layer.y.size());
+  layer.y.setZero();
+  run();
+  const float error = (result - expected).abs().maxCoeff<Eigen::PropagateNaN>();
+  if (!(error < 1e-4f * expected.abs().maxCoeff()))
+    throw std::runtime_error("the result differs from that of tconv by " + std::to_string(error));
+}
+
+/// A function that owns a layer and computes it.
+template <int R>
+Run prepare(Contestant contestant, const Problem& p, tconv::Workspace& workspace) {
+  const auto layer = std::make_shared<Layer<R>>(p);
+  Run run;
+  // `peer` points into the arrays of `layer`.
+  const auto peer = [&](auto own) { run = [layer, own] { own->run(); }; };
+  Layer<R>& l = *layer;
+  switch (contestant) {
+    case Contestant::layer: {
+      const auto up = std::make_shared<tconv::ConvTranspose<float, R, Eigen::RowMajor>>(
+          l.weight, l.bias, l.options);
+      run = [layer, up, &workspace] { up->run(layer->x, layer->y, workspace); };
+      break;
+    }
+    case Contestant::free:
+      return [layer, &workspace] {
+        const auto y =
+            tconv::conv_transpose(workspace, layer->x, layer->weight, layer->bias, layer->options);
+        benchmark::DoNotOptimize(y.data());
+      };
+    case Contestant::onednn:
+#ifdef HAS_DNNL
+      peer(std::make_shared<onednn::Layer>(p, l.x.data(), l.weight.data(), l.bias.data(),
+                                           l.y.data()));
+#endif
+      break;
+    case Contestant::xnnpack:
+#ifdef HAS_XNNPACK
+      peer(std::make_shared<xnnpack::Layer>(p, l.x.data(), l.weight.data(), l.bias.data(),
+                                            l.y.data(), workspace.threads()));
+#endif
+      break;
+    case Contestant::eigen_gemm:
+      peer(std::make_shared<EigenGemm>(p, l.x.data(), l.weight.data(), l.bias.data(), l.y.data()));
+      break;
+  }
+  check(run, l);
+  return run;
+}
+
+Run prepare(Contestant contestant, const Problem& p, tconv::Workspace& workspace) {
+  if (p.axes == 1) return prepare<1>(contestant, p, workspace);
+  if (p.axes == 2) return prepare<2>(contestant, p, workspace);
+  return prepare<3>(contestant, p, workspace);
+}
+
+void run_benchmark(benchmark::State& state, Contestant contestant, const Problem& p,
+                   tconv::Workspace& workspace) {
+  Run run;
+  try {
+    run = prepare(contestant, p, workspace);
+  } catch (const std::exception& error) {
+    state.SkipWithError(error.what());
+    return;
+  }
+  const double peak = probe_peak() * workspace.threads();
+  for (auto _ : state) {
+    run();
+    benchmark::ClobberMemory();
+  }
   using benchmark::Counter;
   const auto rate = Counter::kIsIterationInvariantRate;
   state.counters["FLOP/s"] = Counter(p.flops(), rate);
@@ -54,107 +194,118 @@ void report(benchmark::State& state, const Problem& p, double peak) {
   state.counters["B/s"] = Counter(p.bytes(), rate);
 }
 
-template <int R>
-void run_layer(benchmark::State& state, const Problem& p, tconv::Workspace& workspace) {
-  const double peak = probe_peak() * workspace.threads();
-  const Layer<R> layer(p);
-  const tconv::ConvTranspose up(layer.weight, layer.bias, layer.options);
-  Tensor<R + 2> y(up.output_dimensions(layer.x.dimensions()));
-  for (auto _ : state) {
-    up.run(layer.x, y, workspace);
-    benchmark::ClobberMemory();
+void add_benchmarks(const Problem& p, tconv::Workspace& workspace) {
+  for (const auto& [contestant, name, column] : contestants) {
+    if (!takes_part(contestant, p, workspace.threads())) continue;
+    auto* added = benchmark::RegisterBenchmark(
+        (p.name + "/" + name).c_str(), [p, &workspace, who = contestant](benchmark::State& state) {
+          run_benchmark(state, who, p, workspace);
+        });
+    added->Unit(benchmark::kMicrosecond);
+    if (workspace.threads() > 1) added->UseRealTime();
   }
-  report(state, p, peak);
 }
 
-template <int R>
-void run_free(benchmark::State& state, const Problem& p, tconv::Workspace& workspace) {
-  const double peak = probe_peak() * workspace.threads();
-  const Layer<R> layer(p);
-  for (auto _ : state) {
-    auto y = tconv::conv_transpose(workspace, layer.x, layer.weight, layer.bias, layer.options);
-    benchmark::DoNotOptimize(y.data());
-  }
-  report(state, p, peak);
+/// Processor time for one thread, which other programs do not disturb.
+double now(int threads) {
+  if (threads == 1) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Eigen's matrix product into a column buffer, and its columns added to the output.
-void run_gemm(benchmark::State& state, const Problem& p) {
-  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const double peak = probe_peak();
-  const Index in = p.in[0] * p.in[1] * p.in[2], taps = p.kernel[0] * p.kernel[1] * p.kernel[2];
-  const auto out = p.out();
-  const Index c_group = p.in_channels / p.groups, m_group = p.out_channels / p.groups;
-  const Matrix x = Matrix::Random(p.batch * p.in_channels, in);
-  const Matrix weight = Matrix::Random(p.in_channels, m_group * taps);
-  const Eigen::VectorXf bias = Eigen::VectorXf::Random(p.out_channels);
-  Matrix y(p.batch * p.out_channels, out[0] * out[1] * out[2]), columns(m_group * taps, in);
-  for (auto _ : state) {
-    for (Index n = 0; n < p.batch; ++n)
-      for (Index g = 0; g < p.groups; ++g) {
-        columns.noalias() = weight.middleRows(g * c_group, c_group).transpose() *
-                            x.middleRows(n * p.in_channels + g * c_group, c_group);
-        for (Index m = 0; m < m_group; ++m) {
-          auto plane = y.row(n * p.out_channels + g * m_group + m);
-          plane.setConstant(bias[g * m_group + m]);
-          const float* from = columns.row(m * taps).data();
-          for (Index k0 = 0; k0 < p.kernel[0]; ++k0)
-            for (Index k1 = 0; k1 < p.kernel[1]; ++k1)
-              for (Index k2 = 0; k2 < p.kernel[2]; ++k2, from += in)
-                for (Index i0 = 0; i0 < p.in[0]; ++i0)
-                  for (Index i1 = 0; i1 < p.in[1]; ++i1) {
-                    const Index o0 = i0 * p.stride[0] + k0 * p.dilation[0] - p.padding[0];
-                    const Index o1 = i1 * p.stride[1] + k1 * p.dilation[1] - p.padding[1];
-                    if (o0 < 0 || o0 >= out[0] || o1 < 0 || o1 >= out[1]) continue;
-                    float* row = plane.data() + (o0 * out[1] + o1) * out[2];
-                    const float* column = from + (i0 * p.in[1] + i1) * p.in[2];
-                    for (Index i2 = 0; i2 < p.in[2]; ++i2) {
-                      const Index o2 = i2 * p.stride[2] + k2 * p.dilation[2] - p.padding[2];
-                      if (0 <= o2 && o2 < out[2]) row[o2] += column[i2];
-                    }
-                  }
-        }
-      }
-    benchmark::ClobberMemory();
-  }
-  report(state, p, peak);
-}
-
-template <int R>
-void add(const Problem& p, tconv::Workspace& workspace) {
-  const auto time = [](benchmark::internal::Benchmark* b) {
-    b->UseRealTime()->Unit(benchmark::kMicrosecond);
+/// The share of the peak that the calls of some 30 ms reach.
+double measure(const Run& run, const Problem& p, int threads) {
+  // The threads of the contestant before may still spin in wait of work.
+  if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const double peak = probe_peak() * threads;
+  const auto time = [&](int calls) {
+    const double start = now(threads);
+    for (int i = 0; i < calls; ++i) run();
+    return now(threads) - start;
   };
-  time(benchmark::RegisterBenchmark((p.name + "/layer").c_str(), [&, p](benchmark::State& state) {
-    run_layer<R>(state, p, workspace);
-  }));
-  time(benchmark::RegisterBenchmark((p.name + "/free").c_str(), [&, p](benchmark::State& state) {
-    run_free<R>(state, p, workspace);
-  }));
-  if (workspace.threads() == 1)
-    time(benchmark::RegisterBenchmark((p.name + "/eigen_gemm_col2im").c_str(),
-                                      [p](benchmark::State& state) { run_gemm(state, p); }));
+  time(1);
+  const int calls = std::max(1, static_cast<int>(0.03 / std::max(time(1), 1e-6)));
+  return p.flops() * calls / time(calls) / peak;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// The contestants take turns, so that what disturbs the machine disturbs them alike. No number
+/// where one does not take part.
+std::vector<double> shares_of_peak(const Problem& p, tconv::Workspace& workspace) {
+  constexpr std::size_t count = std::size(contestants), repetitions = 7;
+  std::vector<Run> runs(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& [contestant, name, column] = contestants[i];
+    if (takes_part(contestant, p, workspace.threads())) try {
+        runs[i] = prepare(contestant, p, workspace);
+      } catch (const std::exception& error) {
+        std::cerr << p.name << '/' << name << ": " << error.what() << '\n';
+      }
+  }
+  std::vector<std::vector<double>> shares(count);
+  for (std::size_t repetition = 0; repetition < repetitions; ++repetition)
+    for (std::size_t i = 0; i < count; ++i)
+      if (runs[i]) shares[i].push_back(measure(runs[i], p, workspace.threads()));
+  std::vector<double> medians(count, std::nan(""));
+  for (std::size_t i = 0; i < count; ++i)
+    if (runs[i]) medians[i] = median(shares[i]);
+  return medians;
+}
+
+/// Percent of the peak; in the last row how many times faster the layer is than the best of the
+/// others that are not of tconv.
+void print_table(const std::vector<Problem>& problems, tconv::Workspace& workspace) {
+  std::printf("| layer | MFLOP |");
+  for (const auto& names : contestants) std::printf(" %s |", names.column);
+  std::printf("\n|---|--:|");
+  for (std::size_t i = 0; i < std::size(contestants); ++i) std::printf("--:|");
+  double logarithms = 0;
+  for (const Problem& p : problems) {
+    const std::vector<double> shares = shares_of_peak(p, workspace);
+    std::printf("\n| %s | %.1f |", p.name.c_str(), p.flops() / 1e6);
+    for (const double share : shares)
+      std::isnan(share) ? std::printf(" - |") : std::printf(" %.1f |", 100 * share);
+    std::fflush(stdout);
+    double best = 0;
+    for (std::size_t i = 2; i < shares.size(); ++i) best = std::fmax(best, shares[i]);
+    logarithms += std::log(shares[0] / best);
+  }
+  std::printf("\n| tconv layer / best peer, geometric mean | | %.2f |",
+              std::exp(logarithms / static_cast<double>(problems.size())));
+  for (std::size_t i = 1; i < std::size(contestants); ++i) std::printf(" |");
+  std::printf("\n");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   int threads = 1;
-  for (int i = 1; i < argc; ++i)
-    if (std::strncmp(argv[i], "--threads=", 10) == 0) {
-      threads = std::max(1, std::atoi(argv[i] + 10));
-      std::rotate(argv + i, argv + i + 1, argv + argc--);
-    }
+  bool table = false;
+  const auto is_ours = [&](const char* argument) {
+    if (std::strcmp(argument, "--table") == 0) return table = true;
+    if (std::strncmp(argument, "--threads=", 10) != 0) return false;
+    threads = std::max(1, std::atoi(argument + 10));
+    return true;
+  };
+  argc = static_cast<int>(std::remove_if(argv + 1, argv + argc, is_ours) - argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+#ifdef HAS_DNNL
+  onednn::set_threads(threads);
+#endif
   Eigen::ThreadPool pool(threads);
   const Eigen::ThreadPoolDevice device(&pool, threads);
   tconv::Workspace workspace = threads > 1 ? tconv::Workspace(device) : tconv::Workspace();
-  for (const Problem& p : read_problems(LAYERS)) {
-    if (p.axes == 1) add<1>(p, workspace);
-    if (p.axes == 2) add<2>(p, workspace);
-    if (p.axes == 3) add<3>(p, workspace);
+  const auto problems = read_problems(LAYERS);
+  if (table) {
+    print_table(problems, workspace);
+    return 0;
   }
+  for (const Problem& p : problems) add_benchmarks(p, workspace);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }
