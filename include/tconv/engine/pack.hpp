@@ -44,31 +44,48 @@ void list_weights(const Product& product, Index channel, Index first, Index coun
   }
 }
 
-/// Packs one chunk of a product, of one group: `[channel block][panel][channel][tap][row]`,
-/// the blocks at their places in `to`, which begins with the group.
+/// Packs one chunk of all products, of one group: `[channel block][panel][channel][tap][row]`, the
+/// blocks at their places in `to`, which begins with the group. Reads the source once, as all
+/// products take their weights of a channel from the same cache lines.
 template <class Scalar>
-void pack_weights(const WeightLayout& layout, std::size_t p, Index chunk,
-                  const WeightSource<Scalar>& source, Scalar* to) {
-  const Product& product = layout.product(p);
-  const Index taps = product.taps(), rows = layout.rows(p, chunk);
-  if (taps == 0) return;
-  const Split panels = layout.panels(p, chunk);
+void pack_weights(const WeightLayout& layout, Index chunk, const WeightSource<Scalar>& source,
+                  Scalar* to) {
+  struct Panel {
+    std::size_t product;
+    Index first, width, used;  // rows, and how many of them are no padding
+    Index taps;
+    std::vector<Index> offsets;  // of channel 0, [tap][row]
+    Scalar* to = nullptr;
+  };
+  std::vector<Panel> panels;
+  for (std::size_t p = 0; p < layout.products().size(); ++p) {
+    const Product& product = layout.product(p);
+    const Index taps = product.taps();
+    if (taps == 0) continue;
+    const Split split = layout.panels(p, chunk);
+    for (Index i = 0; i < split.parts; ++i) {
+      const Index first = split.begin(i) * layout.lane_multiple();
+      const Index width = split.end(i) * layout.lane_multiple() - first;
+      const Index used = std::clamp<Index>(layout.rows(p, chunk) - first, 0, width);
+      Panel& panel = panels.emplace_back(Panel{p, first, width, used, taps, {}});
+      panel.offsets.resize(static_cast<std::size_t>(taps * used));
+      if (used > 0)
+        list_weights(product, layout.chunks().begin(chunk), first, used, source,
+                     panel.offsets.data());
+    }
+  }
   const Split& blocks = layout.channel_blocks();
-  std::vector<Index> offsets(static_cast<std::size_t>(taps * layout.panel()));
-  for (Index panel = 0; panel < panels.parts; ++panel) {
-    const Index first = panels.begin(panel) * layout.lane_multiple();
-    const Index width = panels.end(panel) * layout.lane_multiple() - first;
-    const Index used = std::clamp<Index>(rows - first, 0, width);
-    list_weights(product, layout.chunks().begin(chunk), first, used, source, offsets.data());
-    for (Index b = 0; b < blocks.parts; ++b) {
-      const Index depth = blocks.end(b) - blocks.begin(b);
-      Scalar* out = to + layout.offset(p, b, chunk) + taps * depth * first;
-      for (Index c = 0; c < depth; ++c) {
-        const Scalar* from = source.data + (blocks.begin(b) + c) * source.in_stride;
-        const Index* offset = offsets.data();
-        for (Index t = 0; t < taps; ++t, offset += used, out += width) {
-          for (Index row = 0; row < used; ++row) out[row] = from[offset[row]];
-          std::fill(out + used, out + width, Scalar(0));
+  for (Index b = 0; b < blocks.parts; ++b) {
+    const Index depth = blocks.end(b) - blocks.begin(b);
+    for (Panel& panel : panels)
+      panel.to = to + layout.offset(panel.product, b, chunk) + panel.taps * depth * panel.first;
+    for (Index c = blocks.begin(b); c < blocks.end(b); ++c) {
+      const Scalar* from = source.data + c * source.in_stride;
+      for (Panel& panel : panels) {
+        const Index* offset = panel.offsets.data();
+        for (Index t = 0; t < panel.taps; ++t, offset += panel.used, panel.to += panel.width) {
+          for (Index row = 0; row < panel.used; ++row) panel.to[row] = from[offset[row]];
+          std::fill(panel.to + panel.used, panel.to + panel.width, Scalar(0));
         }
       }
     }

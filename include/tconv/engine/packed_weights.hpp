@@ -20,14 +20,11 @@ void pack_all_weights(const Schedule& schedule, const WeightSource<Scalar>& sour
                       const ParallelFor& parallel_for) {
   const WeightLayout& layout = schedule.layout();
   const Index chunks = layout.chunks().parts;
-  const auto products = static_cast<Index>(layout.products().size());
-  parallel_for(schedule.correlation().groups * products * chunks, [&](Index task) {
-    const Index chunk = task % chunks, product = task / chunks % products;
-    const Index group = task / chunks / products;
+  parallel_for(schedule.correlation().groups * chunks, [&](Index task) {
+    const Index chunk = task % chunks, group = task / chunks;
     WeightSource<Scalar> of_group = source;
     of_group.data += group * source.group_stride;
-    pack_weights(layout, static_cast<std::size_t>(product), chunk, of_group,
-                 to + group * layout.size());
+    pack_weights(layout, chunk, of_group, to + group * layout.size());
   });
 }
 

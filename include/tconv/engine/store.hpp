@@ -99,9 +99,11 @@ void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, S
 /// Writes phases that follow one another, `width` elements for each pixel.
 template <std::size_t width, class Scalar>
 void store_joined(const PhaseRow<Scalar>& row, Index stride, Scalar bias, Scalar* y) {
-  using Block = detail::Block<Scalar, width>;
+  constexpr std::size_t size = std::min<std::size_t>(width, detail::Packet<Scalar>::size);
+  using Block = detail::Block<Scalar, size>;
   for (Index j = 0; j < row.count; ++j)
-    Block::store(y + j * stride, Block::load_and_add(row.sums + j * row.step, bias));
+    for (Index i = 0; i < static_cast<Index>(width); i += static_cast<Index>(size))
+      Block::store(y + j * stride + i, Block::load_and_add(row.sums + j * row.step + i, bias));
 }
 
 template <class Scalar>
