@@ -7,8 +7,10 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
+#include "tconv/detail/stride.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::engine {
@@ -129,6 +131,20 @@ EIGEN_ALWAYS_INLINE void copy_overlapping(const Scalar* from, Index count, Scala
   std::memcpy(to + count - static_cast<Index>(size), tail.data(), sizeof(tail));
 }
 
+/// Every element number `step` of a row, `count` of them. Reads no further than the last one.
+template <int step, class Scalar>
+void copy_strided(const Scalar* from, Index count, Scalar* to) {
+  Index i = 0;
+  const auto copy = [&](auto size) {
+    for (; i + size < count; i += size)
+      detail::load_strided<Scalar, static_cast<std::size_t>(size), step>(from + i * step, to + i);
+  };
+  constexpr int lanes = detail::Packet<Scalar>::size;
+  copy(std::integral_constant<int, lanes>{});
+  if constexpr (lanes >= 8) copy(std::integral_constant<int, lanes / 2>{});
+  for (; i < count; ++i) to[i] = from[i * step];
+}
+
 /// Exactly `count` elements. Short rows are many: a call for each would cost more than the copy.
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, Scalar* to) {
@@ -141,6 +157,8 @@ EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, S
     copy_overlapping<std::max<std::size_t>(lanes / 2, 1)>(from, count, to);
   } else if (step == 1 && lanes >= 8 && count >= lanes / 4) {
     copy_overlapping<std::max<std::size_t>(lanes / 4, 1)>(from, count, to);
+  } else if (step == 2) {
+    copy_strided<2>(from, count, to);
   } else {
     for (Index i = 0; i < count; ++i) to[i] = from[i * step];
   }
