@@ -43,7 +43,7 @@ void print(const Picture& counts) {
 
 Picture enlarge(const Picture& picture, Index factor) {
   const Eigen::DSizes<Index, 4> batch(1, 3, picture.dimension(1), picture.dimension(2));
-  return tconv::upsample_nearest(picture.reshape(batch), factor).chip(0, 0);
+  return tconv::upsample_nearest(picture.reshape(batch), factor).chip<0>(0);
 }
 
 Picture middle(const Picture& photo) {

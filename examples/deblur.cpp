@@ -44,7 +44,7 @@ void add_noise(Picture& picture, float deviation) {
 
 Picture enlarge(const Picture& picture, Index factor) {
   const Eigen::DSizes<Index, 4> batch(1, 3, picture.dimension(1), picture.dimension(2));
-  return tconv::upsample_nearest(picture.reshape(batch), factor).chip(0, 0);
+  return tconv::upsample_nearest(picture.reshape(batch), factor).chip<0>(0);
 }
 
 /// A picture whose image under the operator is `degraded` up to the noise: to come nearer would be
