@@ -101,7 +101,6 @@ Eigen::Tensor<double, 4> tall_weight() {
 
 TEST_CASE("the operator is the matrix of kernel2matrix, for all ranks, options and layouts") {
   check_random_problems<double>(60);
-  check_random_problems<float>(20);
   check_random_problems<std::complex<double>>(20);
 }
 

@@ -98,6 +98,4 @@ struct Block {
 #endif
 };
 
-#undef TCONV_HAS_SHUFFLEVECTOR
-
 }  // namespace tconv::detail

@@ -11,12 +11,6 @@
 
 namespace tconv::detail {
 
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define TCONV_HAS_SHUFFLEVECTOR
-#endif
-#endif
-
 #ifdef TCONV_HAS_SHUFFLEVECTOR
 /// `result` with those of its elements replaced whose place in the row, `i * step`, is in `from`,
 /// the packet number `source`.
@@ -48,7 +42,5 @@ EIGEN_ALWAYS_INLINE void load_strided(const Scalar* from, Scalar* to) {
   for (std::size_t i = 0; i < size; ++i) to[i] = from[i * static_cast<std::size_t>(step)];
 #endif
 }
-
-#undef TCONV_HAS_SHUFFLEVECTOR
 
 }  // namespace tconv::detail

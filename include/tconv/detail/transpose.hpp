@@ -11,12 +11,6 @@
 
 namespace tconv::detail {
 
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define TCONV_HAS_SHUFFLEVECTOR
-#endif
-#endif
-
 /// The elements of `a` and `b` in turn: of their lower half, or of their upper half.
 template <class Scalar, int size, int half>
 EIGEN_ALWAYS_INLINE typename Block<Scalar, static_cast<std::size_t>(size)>::Type interleave_half(
@@ -63,7 +57,5 @@ EIGEN_ALWAYS_INLINE void transpose(
     for (int i = 0; i < size; ++i) rows[i] = other[i];
   }
 }
-
-#undef TCONV_HAS_SHUFFLEVECTOR
 
 }  // namespace tconv::detail
