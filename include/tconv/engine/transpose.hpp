@@ -13,18 +13,18 @@
 
 namespace tconv::engine {
 
-/// Exactly `count` elements, fewer than a packet. A call or a loop for each would cost more than
-/// the copy.
-template <class Scalar>
+/// Exactly `count` elements, at most `2 * size`. A call or a loop for each would cost more than the
+/// copy.
+template <std::size_t size, class Scalar>
 EIGEN_ALWAYS_INLINE void copy_part(const Scalar* from, Index count, Scalar* to) {
-  if (count >= 8)
-    copy_overlapping<8>(from, count, to);
-  else if (count >= 4)
-    copy_overlapping<4>(from, count, to);
-  else if (count >= 2)
-    copy_overlapping<2>(from, count, to);
-  else
+  if constexpr (size == 1) {
     copy_overlapping<1>(from, count, to);
+  } else {
+    if (count >= static_cast<Index>(size))
+      copy_overlapping<size>(from, count, to);
+    else
+      copy_part<size / 2>(from, count, to);
+  }
 }
 
 /// A square of elements in registers, as many rows as a packet has lanes.
@@ -49,7 +49,7 @@ class Square {
     std::array<Scalar, static_cast<std::size_t>(size)> row;
     for (int i = 0; i < count; ++i, to += step) {
       std::memcpy(row.data(), &rows_[i], sizeof(Row));
-      copy_part(row.data(), width, to);
+      copy_part<static_cast<std::size_t>(std::max(size / 2, 1))>(row.data(), width, to);
     }
   }
   /// Row `i` to `to + i * step`, one after the other, of `count` rows.
