@@ -137,7 +137,7 @@ class CostModel {
     if (packing_.weights_in_lanes())
       // Phases side by side; else a cache line apart.
       element = product.x->size() >= 8 ? 0.4 : product.x->size() >= 4 ? 1.0 : 3;
-    else if (c_.axes[2].out_stride <= 4 && layout_.line_size() == 1)
+    else if (c_.axes[2].out_stride <= 4)
       element = 3 / static_cast<double>(lanes_);
     return rows * 25 + outputs * element;
   }
@@ -177,9 +177,14 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
           const WeightLayout layout(c, packing, lane_count);
           for (const Index part : {1, 3}) {
             const Tile tile = choose_tile(c, layout, packing, budget / part, lane_count);
-            const Index pixels = Footprint(c, layout, packing, tile, lane_count).most_pixels;
-            if (pixels > std::numeric_limits<std::int32_t>::max()) continue;
-            const double cycles = CostModel(c, layout, packing, tile, lane_count).cycles();
+            const Footprint scratch(c, layout, packing, tile, lane_count);
+            if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
+            // Weights and results pass through the second-level cache too: of tiles that cost the
+            // same a small one is better.
+            const double crowded =
+                static_cast<double>(scratch.pixels + scratch.sums) / static_cast<double>(budget);
+            const double cycles = CostModel(c, layout, packing, tile, lane_count).cycles() *
+                                  (1 + 0.06 * std::min(crowded, 1.0));
             if (cycles < best.cycles) best = {packing, tile, false, cycles};
           }
         }
