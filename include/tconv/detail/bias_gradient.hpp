@@ -100,6 +100,10 @@ void bias_gradient(Workspace& workspace, const TensorView<const Scalar, R + 2>& 
   using Sum = Accumulator<Scalar>;
   const SumAxes<R> axes(grad_y);
   const Index channels = grad_y.extents[1];
+  if (grad_y.extents[0] == 0) {
+    std::fill_n(grad_bias, channels, Scalar(0));
+    return;
+  }
   const bool dense = grad_y.strides[1] == 1 && channels > 1;
   const Index width = dense ? channels_together : 1;
   const Index tasks = (channels + width - 1) / width;

@@ -185,7 +185,7 @@ class TileTask {
   }
 
   /// One panel of `width` rows times one block of `size` pixels: whole micro-tiles, then halves of
-  /// what the lanes hold.
+  /// what the lanes hold. Without steps there may be no weights to point at.
   template <Lanes held>
   static void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
                              const Scalar* weights, Index width, Index size, Scalar* sums,
@@ -197,8 +197,8 @@ class TileTask {
         vectors /= 2;
       find_micro_kernel<Scalar, held>(rows, vectors)(
           steps, offsets, held == Lanes::pixels ? pixels + done : pixels,
-          held == Lanes::weights ? weights + done : weights, width, sums + done, sums_step,
-          accumulate);
+          held == Lanes::weights && steps > 0 ? weights + done : weights, width, sums + done,
+          sums_step, accumulate);
     }
   }
 
