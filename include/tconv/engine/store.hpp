@@ -169,6 +169,7 @@ void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& 
         break;
     }
   for (Index r = 0; r < row_count; ++r) {
+    if (rows[r].count == done) continue;
     PhaseRow<Scalar> rest = rows[r];
     rest.sums += done * rest.step;
     rest.first += done * pattern.stride;
