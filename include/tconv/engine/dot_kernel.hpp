@@ -14,6 +14,14 @@
 
 namespace tconv::engine {
 
+/// Calls `f` with the compile-time numbers 0 to `count - 1`. With a loop in its place g++ keeps the
+/// tile in memory.
+template <int count, class F>
+EIGEN_ALWAYS_INLINE void unrolled(const F& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) { (f(std::integral_constant<int, i>{}), ...); }
+  (std::make_integer_sequence<int, count>{});
+}
+
 /// Adds the products of `rows` rows, `row_step` apart, with `others` rows to packets of partial
 /// sums, at `sums + row * sums_step + other * packet`. All rows have `packets` packets.
 template <class Scalar, int rows, int others>

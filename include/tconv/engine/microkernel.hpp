@@ -42,13 +42,44 @@ inline constexpr Index prefetch_steps = 64;
 
 inline constexpr int max_vectors = max_rows(8) > 0 ? 8 : 4;
 
-/// Calls `f` with the compile-time numbers 0 to `count - 1`. With a loop in its place g++ keeps the
-/// tile in memory.
-template <int count, class F>
-EIGEN_ALWAYS_INLINE void unrolled(const F& f) {
-  [&]<int... i>(std::integer_sequence<int, i...>) { (f(std::integral_constant<int, i>{}), ...); }
-  (std::make_integer_sequence<int, count>{});
-}
+/// The sums in registers. Loops are folds over compile-time indices: with a loop in their place g++
+/// keeps the tile in memory, and with lambdas clang++ does.
+template <class Scalar, int rows, int vectors>
+class RegisterTile {
+ public:
+  template <int... i>
+  EIGEN_ALWAYS_INLINE void clear(std::integer_sequence<int, i...>) {
+    ((sums_[i] = P::broadcast(Scalar(0))), ...);
+  }
+  template <int... i>
+  EIGEN_ALWAYS_INLINE void load(const Scalar* from, Index step, std::integer_sequence<int, i...>) {
+    ((sums_[i] = P::load(from + i / vectors * step + i % vectors * P::size)), ...);
+  }
+  template <int... i>
+  EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, std::integer_sequence<int, i...>) const {
+    (P::store(to + i / vectors * step + i % vectors * P::size, sums_[i]), ...);
+  }
+  /// Adds the products of `vectors` packets of lanes and `rows` numbers.
+  template <int... v, int... r>
+  EIGEN_ALWAYS_INLINE void add_products(const Scalar* lanes, const Scalar* numbers,
+                                        std::integer_sequence<int, v...> all,
+                                        std::integer_sequence<int, r...>) {
+    const typename P::Type packets[] = {P::load(lanes + v * P::size)...};
+    (add_row<r>(P::broadcast(numbers[r]), packets, all), ...);
+  }
+
+ private:
+  using P = detail::Packet<Scalar>;
+
+  template <int r, int... v>
+  EIGEN_ALWAYS_INLINE void add_row(const typename P::Type& number,
+                                   const typename P::Type (&packets)[vectors],
+                                   std::integer_sequence<int, v...>) {
+    ((sums_[r * vectors + v] = P::multiply_add(number, packets[v], sums_[r * vectors + v])), ...);
+  }
+
+  typename P::Type sums_[rows * vectors];
+};
 
 /// Which operand of the micro-kernel is loaded into lanes; the other one is broadcast.
 enum class Lanes { pixels, weights };
@@ -60,30 +91,20 @@ template <class Scalar, Lanes lanes, int rows, int vectors>
 void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels,
                   const Scalar* weights, Index weight_step, Scalar* sums, Index sums_step,
                   bool accumulate) {
-  using P = detail::Packet<Scalar>;
-  typename P::Type tile[rows * vectors];
-  const auto sum = [&](auto i) { return sums + i / vectors * sums_step + i % vectors * P::size; };
+  RegisterTile<Scalar, rows, vectors> tile;
+  constexpr auto all = std::make_integer_sequence<int, rows * vectors>{};
   if (accumulate)
-    unrolled<rows * vectors>([&](auto i) { tile[i] = P::load(sum(i)); });
+    tile.load(sums, sums_step, all);
   else
-    unrolled<rows * vectors>([&](auto i) { tile[i] = P::broadcast(Scalar(0)); });
-
+    tile.clear(all);
   for (Index step = 0; step < steps; ++step, weights += weight_step) {
     const Scalar* const pixel = pixels + offsets[step];
-    const Scalar* const lane = lanes == Lanes::pixels ? pixel : weights;
-    const Scalar* const broadcast = lanes == Lanes::pixels ? weights : pixel;
     detail::prefetch(weights + prefetch_steps * weight_step);
-    typename P::Type x[vectors];
-    unrolled<vectors>([&](auto v) { x[v] = P::load(lane + v * P::size); });
-    unrolled<rows>([&](auto r) {
-      const auto s = P::broadcast(broadcast[r]);
-      unrolled<vectors>([&](auto v) {
-        auto& element = tile[r * vectors + v];
-        element = P::multiply_add(s, x[v], element);
-      });
-    });
+    tile.add_products(
+        lanes == Lanes::pixels ? pixel : weights, lanes == Lanes::pixels ? weights : pixel,
+        std::make_integer_sequence<int, vectors>{}, std::make_integer_sequence<int, rows>{});
   }
-  unrolled<rows * vectors>([&](auto i) { P::store(sum(i), tile[i]); });
+  tile.store(sums, sums_step, all);
 }
 
 template <class Scalar>
