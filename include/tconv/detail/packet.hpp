@@ -3,6 +3,8 @@
 /// \file
 /// The seam to Eigen's packets: the SIMD vectors of one scalar under the names the engine uses.
 
+#include <algorithm>
+
 #include "tconv/detail/eigen.hpp"
 
 namespace tconv::detail {
@@ -30,6 +32,27 @@ struct Packet {
     return Eigen::internal::pmadd(a, b, c);
   }
 };
+
+/// A packet whose lanes in `[begin, end)` come from memory. The others are zero, and their memory is
+/// not touched.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE typename Packet<Scalar>::Type load_part(const Scalar* from, Index begin,
+                                                            Index end) {
+  using P = Packet<Scalar>;
+  begin = std::clamp<Index>(begin, 0, P::size);
+  end = std::clamp<Index>(end, begin, P::size);
+  [[maybe_unused]] const unsigned mask = (1U << end) - (1U << begin);
+#ifdef EIGEN_VECTORIZE_AVX512
+  if constexpr (sizeof(Scalar) == sizeof(double))
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
+  else
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
+#else
+  Scalar lanes[P::size] = {};
+  std::copy(from + begin, from + end, lanes + begin);
+  return P::load(lanes);
+#endif
+}
 
 /// Writes past the caches what will not be read soon: `to` is aligned to the packet. Other threads
 /// see it after `finish_streaming`.

@@ -109,26 +109,26 @@ struct Window {
   std::array<Index, 3> first{};    // input position of the first pixel
   std::array<Index, 3> extents{};  // pixels
   std::array<Index, 3> steps{};    // input positions from pixel to pixel
+  std::array<Range, 3> inside{};   // its pixels that an image has
+
+  /// Finds which pixels an image of extents `in` has.
+  void meet_image(const std::array<Index, 3>& in) {
+    for (std::size_t a = 0; a < 3; ++a) {
+      Range& range = inside[a];
+      range.first = std::clamp<Index>(ceil_div(-first[a], steps[a]), 0, extents[a]);
+      range.end = std::clamp<Index>(ceil_div(in[a] - first[a], steps[a]), range.first, extents[a]);
+    }
+  }
 };
 
 /// Writes whole packets of zeros from `begin` until `end` is passed. Mostly one: short of a loop,
 /// which the compiler would make a call.
 template <class Scalar>
-void zero_packets(Scalar* begin, const Scalar* end) {
+EIGEN_ALWAYS_INLINE void zero_packets(Scalar* begin, const Scalar* end) {
   using P = detail::Packet<Scalar>;
   const auto zero = P::broadcast(Scalar(0));
   if (begin < end) P::store(begin, zero);
   for (Scalar* to = begin + P::size; to < end; to += P::size) P::store(to, zero);
-}
-
-/// Exactly `count` elements, at least `size` and at most twice as many, as two blocks that overlap.
-template <std::size_t size, class Scalar>
-EIGEN_ALWAYS_INLINE void copy_overlapping(const Scalar* from, Index count, Scalar* to) {
-  std::array<Scalar, size> head, tail;
-  std::memcpy(head.data(), from, sizeof(head));
-  std::memcpy(tail.data(), from + count - static_cast<Index>(size), sizeof(tail));
-  std::memcpy(to, head.data(), sizeof(head));
-  std::memcpy(to + count - static_cast<Index>(size), tail.data(), sizeof(tail));
 }
 
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.
@@ -145,51 +145,61 @@ void copy_strided(const Scalar* from, Index count, Scalar* to) {
   for (; i < count; ++i) to[i] = from[i * step];
 }
 
-/// Exactly `count` elements. Short rows are many: a call for each would cost more than the copy.
+/// Writes rows of `pitch` elements: `from[i * step]` for i in `part`, zero elsewhere. Reaches up to
+/// a packet beyond the last row, and asks for what lies `ahead` of the source.
 template <class Scalar>
-EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, Scalar* to) {
+void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const Range& part,
+               Index ahead, Index pitch, Scalar* to) {
   using P = detail::Packet<Scalar>;
-  constexpr Index lanes = P::size;
-  if (step == 1 && count >= lanes) {
-    for (Index i = 0; i + lanes <= count; i += lanes) P::store(to + i, P::load(from + i));
-    P::store(to + count - lanes, P::load(from + count - lanes));
-  } else if (step == 1 && lanes >= 4 && count >= lanes / 2) {
-    copy_overlapping<std::max<std::size_t>(lanes / 2, 1)>(from, count, to);
-  } else if (step == 1 && lanes >= 8 && count >= lanes / 4) {
-    copy_overlapping<std::max<std::size_t>(lanes / 4, 1)>(from, count, to);
-  } else if (step == 2) {
-    copy_strided<2>(from, count, to);
-  } else {
-    for (Index i = 0; i < count; ++i) to[i] = from[i * step];
+  if (step == 1) {
+    // The last packet of a row reaches into the next row, whose first packet must come later.
+    for (Index i = (pitch - 1) / P::size * P::size; i >= 0; i -= P::size)
+      for (Index r = 0; r < rows; ++r) {
+        const Scalar* source = from + r * row_step + i;
+        P::store(to + r * pitch + i, detail::load_part(source, part.first - i, part.end - i));
+        detail::prefetch(source + ahead);
+      }
+    return;
+  }
+  for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
+    zero_packets(to, to + part.first);
+    const Scalar* source = from + part.first * step;
+    if (step == 2)
+      copy_strided<2>(source, part.size(), to + part.first);
+    else
+      for (Index i = 0; i < part.size(); ++i) to[part.first + i] = source[i * step];
+    zero_packets(to + part.end, to + pitch);
   }
 }
 
-/// Copies a window of one channel, `[n][z][y][x]`. Zeros are written by whole packets before what
-/// follows them, so `to` has a packet to spare at its end. Asks for what lies `ahead` in memory:
-/// the hardware does not foresee the leap to the next channel. Returns the end.
+/// Copies a window of one channel, `[n][z][y][x]`, and asks for what lies `ahead` in memory: the
+/// hardware does not foresee the leap to the next channel. Whole packets are written before those
+/// that follow, so `to` has one to spare at its end. Returns the end.
 template <class Scalar>
-Scalar* pack_window(const Image<const Scalar>& x, Index batch, const std::array<Index, 3>& in,
-                    const Window& window, Index ahead, Scalar* to) {
-  constexpr Index lines = detail::cache_line / static_cast<Index>(sizeof(Scalar));
-  const auto& [first, extents, steps] = window;
-  const Index pitch = extents[2], step = steps[2];
-  const Index left = std::clamp<Index>(ceil_div(-first[2], step), 0, pitch);
-  const Index right = std::clamp<Index>(ceil_div(in[2] - first[2], step), left, pitch);
+Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& window, Index ahead,
+                    Scalar* to) {
+  const auto& [first, extents, steps, inside] = window;
+  const Index pitch = extents[2];
+  const auto zero_rows = [&](Index rows) {
+    zero_packets(to, to + rows * pitch);
+    to += rows * pitch;
+  };
   for (Index n = 0; n < batch; ++n)
-    for (Index iz = 0; iz < extents[0]; ++iz)
-      for (Index iy = 0; iy < extents[1]; ++iy, to += pitch) {
-        const Index z = first[0] + iz * steps[0], y = first[1] + iy * steps[1];
-        if (z < 0 || z >= in[0] || y < 0 || y >= in[1] || left == right) {
-          zero_packets(to, to + pitch);
-          continue;
-        }
-        zero_packets(to, to + left);
-        const Scalar* from = x.data + n * x.batch_stride + z * x.strides[0] + y * x.strides[1] +
-                             (first[2] + left * step) * x.strides[2];
-        copy_row(from, step * x.strides[2], right - left, to + left);
-        for (Index i = 0; i < right - left; i += lines) detail::prefetch(from + ahead + i);
-        zero_packets(to + right, to + pitch);
+    for (Index iz = 0; iz < extents[0]; ++iz) {
+      if (iz < inside[0].first || iz >= inside[0].end || inside[1].size() == 0 ||
+          inside[2].size() == 0) {
+        zero_rows(extents[1]);
+        continue;
       }
+      zero_rows(inside[1].first);
+      const Scalar* from = x.data + n * x.batch_stride + (first[0] + iz * steps[0]) * x.strides[0] +
+                           (first[1] + inside[1].first * steps[1]) * x.strides[1] +
+                           first[2] * x.strides[2];
+      copy_rows(from, steps[2] * x.strides[2], steps[1] * x.strides[1], inside[1].size(), inside[2],
+                ahead, pitch, to);
+      to += inside[1].size() * pitch;
+      zero_rows(extents[1] - inside[1].end);
+    }
   return to;
 }
 

@@ -206,6 +206,7 @@ class TileLine {
     const Index at = packed_;
     groups_.push_back({window.first[2], window.extents[2], at});
     const auto add = [&] {
+      window.meet_image({c_.axes[0].in, c_.axes[1].in, c_.axes[2].in});
       windows_.push_back(window);
       packed_ += batch_ * window.extents[0] * window.extents[1] * window.extents[2];
     };

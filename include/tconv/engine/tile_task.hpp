@@ -126,15 +126,13 @@ class TileTask {
     const Split& blocks = layout_.channel_blocks();
     Image<const Scalar> x = call_.x;
     x.data += n_ * x.batch_stride + (group_ * c_.in_channels + blocks.begin(b)) * x.channel_stride;
-    const std::array<Index, 3> in{c_.axes[0].in, c_.axes[1].in, c_.axes[2].in};
     constexpr Index channels_ahead = 4;
     const Index ahead = channels_ahead * x.channel_stride;
     Scalar* to = scratch_.packed;
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       Scalar* end = to;
       for (const Window& window : windows)
-        end = pack_window(x, batch_, in, window, c + channels_ahead < c_.in_channels ? ahead : 0,
-                          end);
+        end = pack_window(x, batch_, window, c + channels_ahead < c_.in_channels ? ahead : 0, end);
       to += line_.plane();
     }
     // Whole packets are read up to the end.

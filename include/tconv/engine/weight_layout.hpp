@@ -91,13 +91,13 @@ struct Packing {
   int copied_axes = 0;
   Merge inner = Merge::equal;
   Merge outer = Merge::none;
+  /// Most products of an output that one call of the micro-kernel sums. Input channels beyond these
+  /// come in further blocks, between which the sums of a whole line wait.
+  Index steps = 2048;
 
   bool weights_in_lanes() const { return lanes == Lanes::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
 };
-
-/// Most products of an output that one call of the micro-kernel sums.
-inline constexpr Index max_steps = 2048;
 
 /// The sets of one product.
 struct Product {
@@ -135,7 +135,7 @@ class WeightLayout {
     // A chunk fills a panel, so that the micro-tile is as large as the registers allow.
     chunks_ = Split::into_at_most(c.out_channels, std::max<Index>(1, panel_ / members));
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
-    channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, max_steps / taps));
+    channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
 
     for (std::size_t p = 0; p < products_.size(); ++p) {
       Index row = 0;
