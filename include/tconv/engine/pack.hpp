@@ -145,29 +145,33 @@ void copy_strided(const Scalar* from, Index count, Scalar* to) {
   for (; i < count; ++i) to[i] = from[i * step];
 }
 
-/// Writes rows of `pitch` elements: `from[i * step]` for i in `part`, zero elsewhere. Reaches up to
-/// a packet beyond the last row, and asks for what lies `ahead` of the source.
+/// Writes rows of `pitch` elements and up to a packet more: `from[i * step]` for i in `part`, zero
+/// elsewhere. Asks for what lies `ahead` of the source.
 template <class Scalar>
 void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const Range& part,
                Index ahead, Index pitch, Scalar* to) {
   using P = detail::Packet<Scalar>;
   if (step == 1) {
-    // The last packet of a row reaches into the next row, whose first packet must come later.
-    for (Index i = (pitch - 1) / P::size * P::size; i >= 0; i -= P::size)
-      for (Index r = 0; r < rows; ++r) {
-        const Scalar* source = from + r * row_step + i;
-        P::store(to + r * pitch + i, detail::load_part(source, part.first - i, part.end - i));
-        detail::prefetch(source + ahead);
-      }
+    for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
+      Index i = 0;
+      const auto copy = [&](const auto& packet) {
+        P::store(to + i, packet);
+        detail::prefetch(from + ahead + i);
+        i += P::size;
+      };
+      while (i < part.first) copy(detail::load_part(from + i, part.first - i, part.end - i));
+      while (i + P::size <= part.end) copy(P::load(from + i));
+      while (i < pitch) copy(detail::load_part(from + i, 0, part.end - i));
+    }
     return;
   }
+  from += part.first * step;
   for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
     zero_packets(to, to + part.first);
-    const Scalar* source = from + part.first * step;
     if (step == 2)
-      copy_strided<2>(source, part.size(), to + part.first);
+      copy_strided<2>(from, part.size(), to + part.first);
     else
-      for (Index i = 0; i < part.size(); ++i) to[part.first + i] = source[i * step];
+      for (Index i = 0; i < part.size(); ++i) to[part.first + i] = from[i * step];
     zero_packets(to + part.end, to + pitch);
   }
 }
