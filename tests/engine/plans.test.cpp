@@ -91,12 +91,15 @@ template <class Check>
 void for_each_packing(Random& random, const Problem& p, const Check& check) {
   const Correlation c = make_correlation(p.direction, p.batch, p.groups, p.in_channels,
                                          p.out_channels, engine_axes(p));
+  const auto draw_steps = [&] {
+    return Index{1} << std::uniform_int_distribution<int>(0, 11)(random);
+  };
   for (const Merge outer : {Merge::none, Merge::equal, Merge::unequal})
     for (const Merge inner : {Merge::none, Merge::equal, Merge::unequal})
       for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
         for (const Lanes lanes : {Lanes::pixels, Lanes::weights})
           for (const int vectors : {1, 2, 4, max_vectors})
-            check(Plan{{lanes, vectors, copied_axes, inner, outer},
+            check(Plan{{lanes, vectors, copied_axes, inner, outer, draw_steps()},
                        random_tile(random, whole_image(c)),
                        std::bernoulli_distribution()(random)});
 }
@@ -113,9 +116,9 @@ TEST_CASE("every packing gives the exact result in every tile") {
       INFO(p << " | weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
              << plan.packing.vectors << " copied " << plan.packing.copied_axes << " inner "
              << static_cast<int>(plan.packing.inner) << " outer "
-             << static_cast<int>(plan.packing.outer) << " streams " << plan.streams << " tile "
-             << plan.tile.batch << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " "
-             << plan.tile.q[2]);
+             << static_cast<int>(plan.packing.outer) << " steps " << plan.packing.steps
+             << " streams " << plan.streams << " tile " << plan.tile.batch << " " << plan.tile.q[0]
+             << " " << plan.tile.q[1] << " " << plan.tile.q[2]);
       REQUIRE(run_plan(p, data, plan) == expected);
     });
   }

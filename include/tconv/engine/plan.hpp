@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "tconv/engine/tile.hpp"
 
@@ -23,13 +25,23 @@ struct Plan {
   double cycles = 0;
 };
 
+/// Tensors of so many scratch budgets, some 6 MiB, come from memory.
+inline constexpr Index cached_budgets = 10;
+
 /// Estimated cycles of one core. The unit is a cycle of two fused multiply-adds of a packet, or two
-/// loads. Constants are measured on AVX-512; what matters is their ratio.
+/// loads. Constants are fitted to measurements on AVX-512; what matters is their ratio.
 class CostModel {
  public:
+  /// `budget` as in `make_plan`.
   CostModel(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-            const Tile& tile, Index lane_count)
-      : c_(c), layout_(layout), packing_(packing), tile_(tile), lanes_(lane_count) {}
+            const Tile& tile, Index lane_count, Index budget)
+      : c_(c), layout_(layout), packing_(packing), tile_(tile), lanes_(lane_count) {
+    const Footprint scratch(c, layout, packing, tile, lane_count);
+    crowding_ = std::min(
+        static_cast<double>(scratch.pixels + scratch.sums) / static_cast<double>(budget), 1.0);
+    input_in_cache_ = input_size(c) < cached_budgets * budget;
+    output_in_cache_ = output_size(c) < cached_budgets * budget;
+  }
 
   double cycles() const {
     double sum = 0;
@@ -57,16 +69,17 @@ class CostModel {
 
   double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
 
-  /// One copy of each window of a line, row by row. A line finds the pixels that the one before it
-  /// has left.
+  /// One copy of each window of a line, plane by plane. A line finds the pixels that the one before
+  /// it has left.
   double pack(std::size_t line) const {
     if (line > 0 && packing_.copied_axes < 2 && layout_.channel_blocks().parts == 1) return 0;
     const auto extents = box_of(line).extents;
-    const auto rows = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
-                                          c_.in_channels * tile_.batch * extents[0] * extents[1]);
-    const double row =
-        c_.axes[2].in_stride == 1 ? 4 * packets(extents[2]) : 2 * static_cast<double>(extents[2]);
-    return rows * (14 + row);
+    const auto planes = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
+                                            c_.in_channels * tile_.batch * extents[0]);
+    const double packet = 3 + 3 * crowding_ + (input_in_cache_ ? 0 : 15);
+    const double row = packet * packets(extents[2]) +
+                       (c_.axes[2].in_stride == 1 ? 0 : 2 * static_cast<double>(extents[2]));
+    return planes * (30 + static_cast<double>(extents[1]) * (2 + row));
   }
 
   /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
@@ -112,6 +125,8 @@ class CostModel {
       for (Index v = widest; vectors > 0; v /= 2)
         for (; vectors >= v; vectors -= v) panel += micro_tile(panels.largest(), v);
     }
+    // What lies far apart, or left the cache for weights and results, comes late.
+    panel *= 1 + 0.1 * crowding_;
     // Panels are nearly equal.
     const double average = static_cast<double>(layout_.total_rows(p)) /
                            static_cast<double>(layout_.chunks().parts * panels.parts *
@@ -120,11 +135,11 @@ class CostModel {
            static_cast<double>(layout_.chunks().parts * panels.parts);
   }
 
-  /// Weights come from the third-level cache or beyond for each tile, half hidden by prefetching.
+  /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet.
   double stream_weights(std::size_t p) const {
     const double elements =
         static_cast<double>(c_.in_channels * layout_.product(p).taps() * layout_.total_rows(p));
-    return elements / static_cast<double>(lanes_);
+    return 5 * elements / static_cast<double>(lanes_);
   }
 
   double store(std::size_t p, const Box& box) const {
@@ -139,7 +154,10 @@ class CostModel {
       element = product.x->size() >= 8 ? 0.4 : product.x->size() >= 4 ? 1.0 : 3;
     else if (c_.axes[2].out_stride <= 4)
       element = 3 / static_cast<double>(lanes_);
-    return rows * 25 + outputs * element;
+    // Planes of a result that comes from memory lie on pages of their own.
+    const double planes =
+        output_in_cache_ ? 0 : channels * static_cast<double>(tile_.batch * box.count[0]);
+    return planes * 300 + rows * 10 + outputs * element;
   }
 
   const Correlation& c_;
@@ -147,6 +165,8 @@ class CostModel {
   const Packing& packing_;
   const Tile& tile_;
   Index lanes_;
+  double crowding_ = 0;  // share of the cache that the tile's scratch takes
+  bool input_in_cache_ = true, output_in_cache_ = true;
 };
 
 /// The innermost axes up to the last strided one: they are copied, so that pixels lie side by side.
@@ -159,35 +179,62 @@ inline int strided_axes(const Correlation& c) {
 /// Results are streamed from this size on, in units of a tile's scratch: some 16 MiB.
 inline constexpr Index streamed_budgets = 25;
 
-/// The cheapest plan. `budget` bounds the scratch of a tile, in elements.
-inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
+/// Those of the candidates, each coarser than the one before, that differ on the axes `[first,
+/// end)`.
+inline std::vector<Merge> differing_merges(const Correlation& c, std::size_t first, std::size_t end,
+                                           std::initializer_list<Merge> candidates) {
+  std::vector<Merge> merges;
+  Index before = -1;
+  for (const Merge merge : candidates) {
+    Index sets = 0;
+    for (std::size_t a = first; a < end; ++a)
+      sets += static_cast<Index>(make_phase_sets(c.axes[a], merge).size());
+    if (sets != before) merges.push_back(merge);
+    before = sets;
+  }
+  return merges;
+}
+
+/// Calls `visit(packing)` for every packing worth a look.
+template <class Visit>
+void for_each_packing(const Correlation& c, const Visit& visit) {
   constexpr std::pair<Lanes, int> micro_tiles[] = {{Lanes::pixels, 2},
                                                    {Lanes::pixels, 1},
                                                    {Lanes::weights, 2},
                                                    {Lanes::weights, 4},
                                                    {Lanes::weights, 8}};
+  // Phases of the innermost axis that could share a product always should.
+  const auto inner_merges = differing_merges(c, 2, 3, {Merge::equal, Merge::unequal});
+  const auto outer_merges = differing_merges(c, 0, 2, {Merge::none, Merge::equal, Merge::unequal});
+  for (const Merge outer : outer_merges)
+    for (const Merge inner : inner_merges)
+      for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
+        for (const auto& [lanes, vectors] : micro_tiles)
+          for (const Index steps : {2048, 512, 128})
+            if (vectors <= max_vectors) visit({lanes, vectors, copied_axes, inner, outer, steps});
+}
+
+/// The cheapest plan. `budget` is what scratch may take of the second-level cache, in elements.
+inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
-  for (const Merge outer : {Merge::none, Merge::equal, Merge::unequal})
-    for (const Merge inner : {Merge::equal, Merge::unequal})
-      for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
-        for (const auto& [lanes, vectors] : micro_tiles) {
-          if (vectors > max_vectors) continue;
-          const Packing packing{lanes, vectors, copied_axes, inner, outer};
-          const WeightLayout layout(c, packing, lane_count);
-          for (const Index part : {1, 3}) {
-            const Tile tile = choose_tile(c, layout, packing, budget / part, lane_count);
-            const Footprint scratch(c, layout, packing, tile, lane_count);
-            if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
-            // Weights and results pass through the second-level cache too: of tiles that cost the
-            // same a small one is better.
-            const double crowded =
-                static_cast<double>(scratch.pixels + scratch.sums) / static_cast<double>(budget);
-            const double cycles = CostModel(c, layout, packing, tile, lane_count).cycles() *
-                                  (1 + 0.06 * std::min(crowded, 1.0));
-            if (cycles < best.cycles) best = {packing, tile, false, cycles};
-          }
-        }
+  Index blocks = 0;
+  for_each_packing(c, [&](const Packing& packing) {
+    const WeightLayout layout(c, packing, lane_count);
+    // Fewer steps that make as many channel blocks are the same packing.
+    const Index parts = layout.channel_blocks().parts;
+    if (packing.steps < 2048 && parts == blocks) return;
+    blocks = parts;
+    for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
+      // Only the sums that wait for the next channel block may lie in the third-level cache.
+      if (scratch_size > budget && parts == 1) continue;
+      const Tile tile = choose_tile(c, layout, packing, scratch_size, lane_count);
+      const Footprint scratch(c, layout, packing, tile, lane_count);
+      if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
+      const double cycles = CostModel(c, layout, packing, tile, lane_count, budget).cycles();
+      if (cycles < best.cycles) best = {packing, tile, false, cycles};
+    }
+  });
   best.streams = output_size(c) >= streamed_budgets * budget;
   return best;
 }

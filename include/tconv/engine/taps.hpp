@@ -99,6 +99,11 @@ struct Correlation {
   std::array<PhasedAxis, 3> axes;
 };
 
+/// Elements of the argument.
+inline Index input_size(const Correlation& c) {
+  return c.batch * c.groups * c.in_channels * c.axes[0].in * c.axes[1].in * c.axes[2].in;
+}
+
 /// Elements of the result.
 inline Index output_size(const Correlation& c) {
   return c.batch * c.groups * c.out_channels * c.axes[0].out * c.axes[1].out * c.axes[2].out;
