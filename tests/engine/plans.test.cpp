@@ -1,3 +1,5 @@
+#define EIGEN_USE_THREADS
+
 /// \file
 /// The engine under plans that the cost model would not choose: every packing, and tiles so small
 /// that all blocks have edges.
@@ -36,9 +38,11 @@ std::array<Index, 3> row_major(const std::array<Index, 3>& extents) {
   return {extents[1] * extents[2], extents[2], 1};
 }
 
-/// The result of a problem in canonical order under the given plan, on scratch full of NaN.
+/// The result of a problem in canonical order under the given plan, on scratch full of NaN and the
+/// threads of the workspace.
 template <class Scalar>
-std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan) {
+std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan,
+                             tconv::Workspace& workspace) {
   constexpr Index lanes = tconv::detail::Packet<Scalar>::size;
   constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
   const auto axes = engine_axes(p);
@@ -53,20 +57,22 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
   // The weight is (coarse channels, fine channels of a group, kernel...).
   const Index fine_group = (p.scatters() ? p.out_channels : p.in_channels) / p.groups;
   const Index coarse_group = (p.scatters() ? p.in_channels : p.out_channels) / p.groups;
-  const WeightSource<Scalar> source{data.w.data(), p.scatters() ? fine_group * taps : taps,
-                                    p.scatters() ? taps : fine_group * taps, row_major(kernel),
+  const WeightSource<Scalar> source{data.w.data(),
+                                    data.w.data() + data.w.size(),
+                                    p.scatters() ? fine_group * taps : taps,
+                                    p.scatters() ? taps : fine_group * taps,
+                                    row_major(kernel),
                                     coarse_group * fine_group * taps};
   const Schedule schedule(
       make_correlation(p.direction, p.batch, p.groups, p.in_channels, p.out_channels, axes), lanes,
-      plan);
+      plan, workspace.threads());
   std::vector<Scalar> weights(static_cast<std::size_t>(schedule.weight_size()), nan);
   pack_all_weights(schedule, source, weights.data(), [](Index tasks, const auto& pack) {
     for (Index task = 0; task < tasks; ++task) pack(task);
   });
   std::vector<Scalar> y(static_cast<std::size_t>(p.y_size()), nan);
   const Identity f;
-  tconv::Workspace workspace;
-  const std::size_t bytes = TileTask<Scalar, Identity>::scratch_bytes(schedule);
+  const std::size_t bytes = 2 * TileTask<Scalar, Identity>::scratch_bytes(schedule);
   std::fill_n(reinterpret_cast<Scalar*>(workspace.scratch(bytes)), bytes / sizeof(Scalar), nan);
   correlate(
       Call<Scalar, Identity>{schedule,
@@ -108,6 +114,9 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
 
 TEST_CASE("every packing gives the exact result in every tile") {
   Random random(11);
+  Eigen::ThreadPool pool(2);
+  const Eigen::ThreadPoolDevice device(&pool, 2);
+  tconv::Workspace one, two(device);
   for (int i = 0; i < 60; ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const Data<float> data = random_integers<float>(random, p);
@@ -119,7 +128,7 @@ TEST_CASE("every packing gives the exact result in every tile") {
              << static_cast<int>(plan.packing.outer) << " steps " << plan.packing.steps
              << " streams " << plan.streams << " tile " << plan.tile.batch << " " << plan.tile.q[0]
              << " " << plan.tile.q[1] << " " << plan.tile.q[2]);
-      REQUIRE(run_plan(p, data, plan) == expected);
+      REQUIRE(run_plan(p, data, plan, i % 4 < 2 ? one : two) == expected);
     });
   }
 }

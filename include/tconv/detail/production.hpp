@@ -68,8 +68,14 @@ template <Direction direction, int R, class Scalar>
 engine::WeightSource<Scalar> weight_source(const TensorView<const Scalar, R + 2>& weight,
                                            Index groups, int layout) {
   constexpr bool gather = direction == Direction::gather;
-  return {weight.data, weight.strides[gather ? 1 : 0], weight.strides[gather ? 0 : 1],
-          engine_strides<R>(weight, layout), weight.extents[0] / groups * weight.strides[0]};
+  Index size = 1;
+  for (const Index extent : weight.extents) size *= extent;
+  return {weight.data,
+          weight.data + size,
+          weight.strides[gather ? 1 : 0],
+          weight.strides[gather ? 0 : 1],
+          engine_strides<R>(weight, layout),
+          weight.extents[0] / groups * weight.strides[0]};
 }
 
 /// The schedule of a geometry, made once for each workspace.
@@ -174,9 +180,11 @@ struct Production {
         engine::pack_all_weights(
             schedule, weight_source<direction, R>(weight, geometry.groups(), layout), packed,
             [&](Index tasks, const auto& pack) {
-              workspace.parallel_for(tasks,
-                                     static_cast<int>(std::min<Index>(workspace.threads(), tasks)),
-                                     [&](Index task, int) { pack(task); });
+              // A cycle an element, as in `cycles_of_a_thread`.
+              const Index worthwhile = 1 + size / static_cast<Index>(engine::cycles_of_a_thread);
+              const auto workers =
+                  static_cast<int>(std::min<Index>({workspace.threads(), tasks, worthwhile}));
+              workspace.parallel_for(tasks, workers, [&](Index task, int) { pack(task); });
             });
         engine::correlate(
             engine::Call<Scalar, engine::Identity>{

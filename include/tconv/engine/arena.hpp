@@ -9,6 +9,12 @@
 
 namespace tconv::engine {
 
+/// Rounded up to pages, so that no two threads write to one.
+constexpr std::size_t whole_pages(std::size_t bytes) {
+  constexpr std::size_t page = 4096;
+  return (bytes + page - 1) / page * page;
+}
+
 /// Hands out consecutive aligned pieces of a block, or, started on null, counts what they need.
 class Arena {
  public:

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory>
+#include <type_traits>
 
 #include "tconv/engine/schedule.hpp"
 #include "tconv/engine/tile_task.hpp"
@@ -20,7 +22,7 @@ struct TaskGrid {
   Index batches = 1;
   Split units;
 
-  TaskGrid(const Schedule& schedule, int threads) {
+  explicit TaskGrid(const Schedule& schedule) {
     const Correlation& c = schedule.correlation();
     const Tile& tile = schedule.plan().tile;
     batches = ceil_div(c.batch, tile.batch);
@@ -28,7 +30,7 @@ struct TaskGrid {
     const WeightLayout& layout = schedule.layout();
     units.size = layout.lines() * layout.chunks().parts;
     const Index count = count_tiles(c, tile);
-    const Index wanted = threads > 1 ? 2 * threads : 1;
+    const Index wanted = schedule.threads() > 1 ? 2 * schedule.threads() : 1;
     units.parts = count == 0 ? 1 : std::clamp<Index>(ceil_div(wanted, count), 1, units.size);
   }
   Index size(Index groups) const {
@@ -42,13 +44,23 @@ void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
   const Schedule& schedule = call.schedule;
   const Correlation& c = schedule.correlation();
   const Tile& tile = schedule.plan().tile;
-  const TaskGrid grid(schedule, workspace.threads());
+  const TaskGrid grid(schedule);
   const Index tasks = grid.size(c.groups);
   if (tasks == 0) return;
-  const std::size_t page = 4096;
-  const std::size_t bytes = (TileTask<Scalar, F>::scratch_bytes(schedule) + page - 1) / page * page;
-  const int workers = static_cast<int>(std::min<Index>(workspace.threads(), tasks));
+  using Task = TileTask<Scalar, F>;
+  static_assert(std::is_trivially_destructible_v<Task>);
+  // A worker's object begins its scratch, and keeps what it has packed from task to task.
+  const std::size_t object_bytes = whole_pages(sizeof(Task));
+  const std::size_t bytes = object_bytes + whole_pages(Task::scratch_bytes(schedule));
+  const auto workers =
+      static_cast<int>(std::min<Index>({schedule.threads(), workspace.threads(), tasks}));
   std::byte* scratch = workspace.scratch(bytes * static_cast<std::size_t>(workers));
+  const auto object = [&](int worker) {
+    return reinterpret_cast<Task*>(scratch + bytes * static_cast<std::size_t>(worker));
+  };
+  for (int worker = 0; worker < workers; ++worker)
+    std::construct_at(object(worker), call,
+                      reinterpret_cast<std::byte*>(object(worker)) + object_bytes);
   workspace.parallel_for(tasks, workers, [&](Index task, int worker) {
     const auto next = [&task](Index size) {
       const Index i = task % size;
@@ -60,8 +72,7 @@ void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
     for (std::size_t a = 3; a-- > 0;)
       q[a] = q_range(c.axes[a]).first + next(grid.tiles[a]) * tile.q[a];
     const Index n = next(grid.batches) * tile.batch;
-    TileTask<Scalar, F>(call, scratch + bytes * static_cast<std::size_t>(worker))
-        .run(task, n, q, grid.units.begin(part), grid.units.end(part));
+    object(worker)->run(task, n, q, grid.units.begin(part), grid.units.end(part));
   });
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tconv/engine/memory.hpp"
-#include "tconv/engine/pack.hpp"
+#include "tconv/engine/pack_weights.hpp"
 #include "tconv/engine/schedule.hpp"
 
 namespace tconv::engine {
@@ -19,12 +19,12 @@ template <class Scalar, class ParallelFor>
 void pack_all_weights(const Schedule& schedule, const WeightSource<Scalar>& source, Scalar* to,
                       const ParallelFor& parallel_for) {
   const WeightLayout& layout = schedule.layout();
-  const Index chunks = layout.chunks().parts;
-  parallel_for(schedule.correlation().groups * chunks, [&](Index task) {
-    const Index chunk = task % chunks, group = task / chunks;
-    WeightSource<Scalar> of_group = source;
-    of_group.data += group * source.group_stride;
-    pack_weights(layout, chunk, of_group, to + group * layout.size());
+  const WeightPacker<Scalar> packer(layout, source);
+  const Split channels = Split::into_at_most(schedule.correlation().in_channels, 64);
+  parallel_for(schedule.correlation().groups * channels.parts, [&](Index task) {
+    const Index part = task % channels.parts, group = task / channels.parts;
+    packer.pack(source.data + group * source.group_stride, channels.begin(part), channels.end(part),
+                to + group * layout.size());
   });
 }
 

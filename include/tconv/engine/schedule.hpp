@@ -19,31 +19,38 @@ Index scratch_budget() {
          static_cast<Index>(sizeof(Scalar));
 }
 
+/// Cycles for which it pays to wake another thread, some 20 us.
+inline constexpr double cycles_of_a_thread = 60e3;
+
 /// What is computed once for a shape: the taps, their layout as matrices and the chosen cut.
 class Schedule {
  public:
-  /// The cheapest plan, its tiles shared by `threads`. The packing does not depend on `threads`,
-  /// and so neither does the order of a sum.
+  /// The cheapest plan, its tiles shared by `threads`, or by fewer if there is little to do. The
+  /// packing does not depend on `threads`, and so neither does the order of a sum.
   Schedule(Correlation correlation, Index lane_count, Index budget, int threads)
       : correlation_(std::move(correlation)),
         plan_(make_plan(correlation_, lane_count, budget)),
         layout_(correlation_, plan_.packing, lane_count),
         lane_count_(lane_count) {
-    plan_.tile = share_tile(correlation_, plan_.tile, threads, lane_count);
+    threads_ = 1 + static_cast<int>(std::min(plan_.cycles / cycles_of_a_thread, threads - 1.0));
+    plan_.tile = share_tile(correlation_, plan_.tile, threads_, lane_count);
     footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
   }
-  /// A given plan.
-  Schedule(Correlation correlation, Index lane_count, const Plan& plan)
+  /// A given plan, on at most `threads`.
+  Schedule(Correlation correlation, Index lane_count, const Plan& plan, int threads)
       : correlation_(std::move(correlation)),
         plan_(plan),
         layout_(correlation_, plan_.packing, lane_count),
         lane_count_(lane_count),
+        threads_(threads),
         footprint_(correlation_, layout_, plan_.packing, plan_.tile, lane_count) {}
 
   const Correlation& correlation() const { return correlation_; }
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
   Index lane_count() const { return lane_count_; }
+  /// Threads that share the work.
+  int threads() const { return threads_; }
   const Footprint& footprint() const { return footprint_; }
   /// Equal where weights are packed alike.
   const std::vector<Index>& signature() const { return signature_; }
@@ -55,6 +62,7 @@ class Schedule {
   Plan plan_;
   WeightLayout layout_;
   Index lane_count_;
+  int threads_ = 1;
   Footprint footprint_;
   std::vector<Index> signature_ = layout_.signature();
 };

@@ -36,7 +36,7 @@ struct Call {
   const F& f;
 };
 
-/// A task's share of the tile, and its scratch.
+/// Computes the tasks of one worker, one after another, in one scratch.
 template <class Scalar, class F>
 class TileTask {
  public:
@@ -59,9 +59,11 @@ class TileTask {
   /// Computes the rows `[unit_begin, unit_end)` of the tile at batch entry `n` and `q`; a unit is a
   /// chunk of a line.
   void run(Index group, Index n, const std::array<Index, 3>& q, Index unit_begin, Index unit_end) {
+    const bool moved = group != group_ || n != n_ || q[0] != q_[0].first || q[1] != q_[1].first ||
+                       q[2] != q_[2].first;
+    if (moved) packed_block_ = -1;
     group_ = group;
     n_ = n;
-    packed_block_ = -1;
     batch_ = std::min(tile_.batch, c_.batch - n);
     for (std::size_t a = 0; a < 3; ++a)
       q_[a] = {q[a], std::min(q[a] + tile_.q[a], q_range(c_.axes[a]).end)};
@@ -108,7 +110,7 @@ class TileTask {
     eigen_assert(line_.sums() <= call_.schedule.footprint().sums);
     const Split& blocks = layout_.channel_blocks();
     for (Index b = 0; b < blocks.parts; ++b) {
-      pack_block(b);
+      pack_block(line, b);
       const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
         for (const Pixels& pixels : line_.pixels()) multiply_chunk(pixels, chunk, b);
@@ -117,12 +119,14 @@ class TileTask {
     }
   }
 
-  /// Copies the windows of a channel block, unless the last line left them there: without windows
-  /// of their own on the outer axes, all lines read the same.
-  void pack_block(Index b) {
+  /// Copies the windows of a channel block, unless they are there: without windows of their own on
+  /// the outer axes, all lines read the same.
+  void pack_block(Index line, Index b) {
     const auto& windows = line_.windows();
-    if (windows.count == 0 || (packed_block_ == b && packing_.copied_axes < 2)) return;
+    const bool same_windows = packed_line_ == line || packing_.copied_axes < 2;
+    if (windows.count == 0 || (packed_block_ == b && same_windows)) return;
     packed_block_ = b;
+    packed_line_ = line;
     const Split& blocks = layout_.channel_blocks();
     Image<const Scalar> x = call_.x;
     x.data += n_ * x.batch_stride + (group_ * c_.in_channels + blocks.begin(b)) * x.channel_stride;
@@ -284,7 +288,7 @@ class TileTask {
   bool streams_;
   Index group_ = 0, n_ = 0, batch_ = 1;
   std::array<Range, 3> q_{};
-  Index packed_block_ = -1;  // the channel block whose pixels are packed
+  Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
 };
 
 }  // namespace tconv::engine

@@ -9,23 +9,9 @@
 #include <cstring>
 
 #include "tconv/detail/transpose.hpp"
-#include "tconv/engine/pack.hpp"
+#include "tconv/engine/copy_row.hpp"
 
 namespace tconv::engine {
-
-/// Exactly `count` elements, at most `2 * size`. A call or a loop for each would cost more than the
-/// copy.
-template <std::size_t size, class Scalar>
-EIGEN_ALWAYS_INLINE void copy_part(const Scalar* from, Index count, Scalar* to) {
-  if constexpr (size == 1) {
-    copy_overlapping<1>(from, count, to);
-  } else {
-    if (count >= static_cast<Index>(size))
-      copy_overlapping<size>(from, count, to);
-    else
-      copy_part<size / 2>(from, count, to);
-  }
-}
 
 /// A square of elements in registers, as many rows as a packet has lanes.
 template <class Scalar>

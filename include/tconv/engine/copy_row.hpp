@@ -1,0 +1,75 @@
+#pragma once
+
+/// \file
+/// Copies of exactly so many elements. Image rows are short, and many: a call for each would cost
+/// more than the copy.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+#include "tconv/detail/packet.hpp"
+#include "tconv/detail/stride.hpp"
+
+namespace tconv::engine {
+
+/// Exactly `count` elements, at least `size` and at most twice as many, as two blocks that overlap.
+template <std::size_t size, class Scalar>
+EIGEN_ALWAYS_INLINE void copy_overlapping(const Scalar* from, Index count, Scalar* to) {
+  std::array<Scalar, size> head, tail;
+  std::memcpy(head.data(), from, sizeof(head));
+  std::memcpy(tail.data(), from + count - static_cast<Index>(size), sizeof(tail));
+  std::memcpy(to, head.data(), sizeof(head));
+  std::memcpy(to + count - static_cast<Index>(size), tail.data(), sizeof(tail));
+}
+
+/// Exactly `count` elements, at most `2 * size`.
+template <std::size_t size, class Scalar>
+EIGEN_ALWAYS_INLINE void copy_part(const Scalar* from, Index count, Scalar* to) {
+  if constexpr (size == 1) {
+    copy_overlapping<1>(from, count, to);
+  } else {
+    if (count >= static_cast<Index>(size))
+      copy_overlapping<size>(from, count, to);
+    else
+      copy_part<size / 2>(from, count, to);
+  }
+}
+
+/// Exactly `count` elements.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE void copy_dense(const Scalar* from, Index count, Scalar* to) {
+  using P = detail::Packet<Scalar>;
+  for (; count >= P::size; count -= P::size, from += P::size, to += P::size)
+    P::store(to, P::load(from));
+  if (count > 0) copy_part<static_cast<std::size_t>(std::max(P::size / 2, 1))>(from, count, to);
+}
+
+/// Every element number `step` of a row, `count` of them. Reads no further than the last one.
+template <int step, class Scalar>
+void copy_strided(const Scalar* from, Index count, Scalar* to) {
+  Index i = 0;
+  const auto copy = [&](auto size) {
+    for (; i + size < count; i += size)
+      detail::load_strided<Scalar, static_cast<std::size_t>(size), step>(from + i * step, to + i);
+  };
+  constexpr int lanes = detail::Packet<Scalar>::size;
+  copy(std::integral_constant<int, lanes>{});
+  if constexpr (lanes >= 8) copy(std::integral_constant<int, lanes / 2>{});
+  for (; i < count; ++i) to[i] = from[i * step];
+}
+
+/// Every element number `step` of a row, `count` of them.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, Scalar* to) {
+  if (step == 1)
+    copy_dense(from, count, to);
+  else if (step == 2)
+    copy_strided<2>(from, count, to);
+  else
+    for (Index i = 0; i < count; ++i) to[i] = from[i * step];
+}
+
+}  // namespace tconv::engine

@@ -1,0 +1,181 @@
+#pragma once
+
+/// \file
+/// Copies weights into the order in which the micro-kernel reads them.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "tconv/engine/tile.hpp"
+#include "tconv/engine/transpose.hpp"
+
+namespace tconv::engine {
+
+/// The weight of one group as (input channel, output channel, taps of three axes).
+template <class Scalar>
+struct WeightSource {
+  const Scalar* data = nullptr;
+  const Scalar* end = nullptr;  // of the tensor, which may be read up to there
+  Index in_stride = 0;
+  Index out_stride = 0;
+  std::array<Index, 3> tap_strides{};
+  Index group_stride = 0;
+};
+
+/// Packs weights as `WeightLayout` says: `[product][channel
+/// block][chunk][panel][channel][tap][row]`. Reads them in the order of memory: all panels advance
+/// together, from input channel to input channel.
+template <class Scalar>
+class WeightPacker {
+ public:
+  /// Both must outlive the packer. The source's `data` does not matter.
+  WeightPacker(const WeightLayout& layout, const WeightSource<Scalar>& source)
+      : layout_(layout), source_(source) {
+    for (Index chunk = 0; chunk < layout.chunks().parts; ++chunk)
+      for (std::size_t p = 0; p < layout.products().size(); ++p)
+        for (Index i = 0; i < layout.panels(p, chunk).parts && layout.product(p).taps() > 0; ++i)
+          list_panel(p, chunk, i);
+    Index taps = 0, members = 1;
+    for (const Product& product : layout.products()) {
+      taps += product.taps() * product.members();
+      members = std::max(members, product.members());
+    }
+    // Rows of several phases would have to be interleaved after they are turned.
+    turns_ = members == 1 && reach_ <= 2 * taps && layout.chunks().size >= lanes / 2;
+  }
+
+  /// Packs the input channels `[first, end)` of the group whose weights begin at `group`, and whose
+  /// packed weights begin at `to`.
+  void pack(const Scalar* group, Index first, Index end, Scalar* to) const {
+    const Split& blocks = layout_.channel_blocks();
+    std::vector<Scalar> turned(static_cast<std::size_t>(turns_ ? reach_ * pitch() : 0));
+    std::vector<Scalar*> places(panels_.size());
+    for (Index b = 0; b < blocks.parts; ++b) {
+      const Range channels{std::max(first, blocks.begin(b)), std::min(end, blocks.end(b))};
+      for (std::size_t i = 0; i < panels_.size(); ++i)
+        places[i] = to + place(panels_[i], b, channels.first);
+      if (turns_) {
+        pack_channels(group, channels, 0, panels_.size(), places.data(), turned.data());
+        continue;
+      }
+      // Chunk by chunk, whose list of offsets stays in the first-level cache.
+      for (std::size_t i = 0, next = 0; i < panels_.size(); i = next) {
+        while (next < panels_.size() && panels_[next].chunk == panels_[i].chunk) ++next;
+        pack_channels(group, channels, i, next, places.data(), nullptr);
+      }
+    }
+  }
+
+ private:
+  static constexpr Index lanes = detail::Packet<Scalar>::size;
+
+  /// Some rows of one product in one chunk, as the micro-kernel takes them at once.
+  struct Panel {
+    std::size_t product;
+    Index chunk;
+    Index first, width;  // rows of the chunk
+    Index used;          // rows that are no padding
+    Index taps;
+    Index channel;               // of the first row
+    std::vector<Index> offsets;  // of an input channel's weights, `[tap][row]`
+  };
+
+  void list_panel(std::size_t p, Index chunk, Index part) {
+    const Product& product = layout_.product(p);
+    const Split split = layout_.panels(p, chunk);
+    Panel panel{p, chunk, split.begin(part) * layout_.lane_multiple(), 0, 0, product.taps(), 0, {}};
+    panel.width = split.end(part) * layout_.lane_multiple() - panel.first;
+    panel.used = std::clamp<Index>(layout_.rows(p, chunk) - panel.first, 0, panel.width);
+    panel.channel = layout_.chunks().begin(chunk) + panel.first / product.members();
+    panel.offsets.resize(static_cast<std::size_t>(panel.taps * panel.used));
+    for (Index r = 0; r < panel.used; ++r) {
+      const Index row = panel.first + r;
+      const auto taps = [row](const PhaseSet& set, Index inner) -> const std::vector<Tap>& {
+        return set.members[static_cast<std::size_t>(row / inner % set.size())]->taps;
+      };
+      auto offset = static_cast<std::size_t>(r);
+      for (const Tap& z : taps(*product.z, product.y->size() * product.x->size()))
+        for (const Tap& y : taps(*product.y, product.x->size()))
+          for (const Tap& x : taps(*product.x, 1)) {
+            const Index tap = z.kernel * source_.tap_strides[0] +
+                              y.kernel * source_.tap_strides[1] + x.kernel * source_.tap_strides[2];
+            reach_ = std::max(reach_, tap + 1);
+            panel.offsets[offset] =
+                (layout_.chunks().begin(chunk) + row / product.members()) * source_.out_stride +
+                tap;
+            offset += static_cast<std::size_t>(panel.used);
+          }
+    }
+    panels_.push_back(std::move(panel));
+  }
+
+  /// Where the weights of an input channel belong, in elements of a group.
+  Index place(const Panel& panel, Index block, Index channel) const {
+    const Split& blocks = layout_.channel_blocks();
+    const Index depth = blocks.end(block) - blocks.begin(block);
+    return layout_.offset(panel.product, block, panel.chunk) +
+           panel.taps * (depth * panel.first + (channel - blocks.begin(block)) * panel.width);
+  }
+
+  /// Packs the panels `[begin, end)`.
+  void pack_channels(const Scalar* group, const Range& channels, std::size_t begin, std::size_t end,
+                     Scalar** places, Scalar* turned) const {
+    for (Index c = channels.first; c < channels.end; ++c) {
+      const Scalar* from = group + c * source_.in_stride;
+      if (turned) turn(from, c + 1 < channels.end ? source_.in_stride : 0, turned);
+      for (std::size_t i = begin; i < end; ++i) {
+        if (turned)
+          copy_turned(panels_[i], turned, places[i]);
+        else
+          copy_listed(panels_[i], from, places[i]);
+        places[i] += panels_[i].taps * panels_[i].width;
+      }
+    }
+  }
+
+  /// From tap to tap of turned weights.
+  Index pitch() const { return round_up(layout_.chunks().size, lanes); }
+
+  /// Turns the weights of an input channel, whose taps lie side by side, to `[tap][output
+  /// channel]`. Those of the next channel lie `ahead`.
+  void turn(const Scalar* from, Index ahead, Scalar* turned) const {
+    const Index channels = layout_.chunks().size;
+    const RowSource<Scalar> rows{source_.out_stride, 1, channels, source_.end};
+    for (Index m = 0; m < channels; m += lanes)
+      for (Index t = 0; t < reach_; t += lanes) {
+        const Index count = std::min(channels - m, lanes);
+        const Scalar* corner = from + m * source_.out_stride + t;
+        for (Index i = 0; i < count; ++i) detail::prefetch(corner + ahead + i * source_.out_stride);
+        transpose_square(corner, rows, count, std::min(reach_ - t, lanes), turned + t * pitch() + m,
+                         pitch());
+      }
+  }
+
+  void copy_turned(const Panel& panel, const Scalar* turned, Scalar* to) const {
+    const Index* offset = panel.offsets.data();
+    for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += panel.width) {
+      const Index tap = *offset - panel.channel * source_.out_stride;
+      copy_dense(turned + tap * pitch() + panel.channel, panel.width, to);
+    }
+  }
+
+  /// On its own the loop keeps all it needs in registers.
+  static EIGEN_DONT_INLINE void copy_listed(const Panel& panel, const Scalar* from, Scalar* to) {
+    const Index* offset = panel.offsets.data();
+    for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += panel.width) {
+      for (Index row = 0; row < panel.used; ++row) to[row] = from[offset[row]];
+      std::fill(to + panel.used, to + panel.width, Scalar(0));
+    }
+  }
+
+  const WeightLayout& layout_;
+  WeightSource<Scalar> source_;
+  std::vector<Panel> panels_;
+  Index reach_ = 0;  // positions of an output channel's weights up to its last tap
+  bool turns_ = false;
+};
+
+}  // namespace tconv::engine
