@@ -37,8 +37,7 @@ class CostModel {
             const Tile& tile, Index lane_count, Index budget)
       : c_(c), layout_(layout), packing_(packing), tile_(tile), lanes_(lane_count) {
     const Footprint scratch(c, layout, packing, tile, lane_count);
-    crowding_ = std::min(
-        static_cast<double>(scratch.pixels + scratch.sums) / static_cast<double>(budget), 1.0);
+    crowding_ = std::min(static_cast<double>(scratch.size()) / static_cast<double>(budget), 1.0);
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
   }
@@ -150,8 +149,7 @@ class CostModel {
         channels * box.rows * static_cast<double>(product.z->size() * product.y->size());
     double element = 1.2;  // one by one
     if (packing_.weights_in_lanes())
-      // Phases side by side; else a cache line apart.
-      element = product.x->size() >= 8 ? 0.4 : product.x->size() >= 4 ? 1.0 : 3;
+      element = layout_.turns_sums() ? 0.5 : product.x->size() >= joined_phases ? 0.4 : 3;
     else if (c_.axes[2].out_stride <= 4)
       element = 3 / static_cast<double>(lanes_);
     // Planes of a result that comes from memory lie on pages of their own.

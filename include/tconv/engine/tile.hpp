@@ -171,13 +171,14 @@ constexpr Index channel_plane(Index elements, Index lane_count) {
   return (ceil_div(elements, lane_count) | 1) * lane_count;
 }
 
-/// Scratch of a tile, in elements: the packed pixels of one block of channels, and sums of a chunk,
-/// or of a line if there are several blocks.
+/// Scratch of a tile, in elements: the packed pixels of one block of channels, sums of a chunk, or
+/// of a line if there are several blocks, and those of a chunk once more if they are turned.
 struct Footprint {
   Index pixels = 0;
   Index most_pixels = 0;
   Index most_windows = 1;
   Index sums = 0;
+  Index turned = 0;
 
   Footprint() = default;
   Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
@@ -185,7 +186,7 @@ struct Footprint {
     const bool one_block = layout.channel_blocks().parts == 1;
     const Index channels = layout.channel_blocks().largest();
     for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size()) {
-      Index line_sums = 0, window = 0;
+      Index line_sums = 0, line_turned = 0, window = 0;
       for (std::size_t p = line; p < line + layout.line_size(); ++p) {
         const auto count = pixel_counts(layout.product(p), tile);
         const auto extents = window_extents(c, packing, count, tile);
@@ -197,6 +198,7 @@ struct Footprint {
             std::max(runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
                      tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
         line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * most;
+        if (layout.turns_sums()) line_turned += layout.chunk_rows(p) * round_up(most, lane_count);
         window = std::max(window, tile.batch * runs.steps[0]);
       }
       const WindowCount windows(c, layout, packing, line);
@@ -207,8 +209,11 @@ struct Footprint {
       most_pixels = std::max(most_pixels,
                              channels * channel_plane(windows.most * window, lane_count) + spare);
       sums = std::max(sums, line_sums);
+      turned = std::max(turned, line_turned);
     }
   }
+
+  Index size() const { return pixels + sums + turned; }
 };
 
 /// Shrinks the tile from the whole image until its scratch fits the budget, outermost axis first,
@@ -218,7 +223,7 @@ inline Tile choose_tile(const Correlation& c, const WeightLayout& layout, const 
   Tile tile = whole_image(c);
   const auto too_large = [&] {
     const Footprint scratch(c, layout, packing, tile, lane_count);
-    return tile.pixels() > 2 * lane_count && scratch.pixels + scratch.sums > budget;
+    return tile.pixels() > 2 * lane_count && scratch.size() > budget;
   };
   for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
     const Index whole = *extent;

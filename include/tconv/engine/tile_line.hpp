@@ -23,7 +23,7 @@ struct Pixels {
   PixelBlocks blocks;
   std::int32_t* offsets = nullptr;  // of each channel and tap in the packed pixels
   Index sums = 0;                   // begin here
-  Index row_step = 1;               // of the sums
+  Index turned = 0;                 // turned sums begin here
 
   Index count() const { return runs.size() * blocks.pixels; }
   /// The place among the sums of batch entry `n` and plane `z`.
@@ -56,7 +56,7 @@ struct StoredPhase {
 
   /// Whether `next` can be stored together with this one.
   bool continues_with(const StoredPhase& next) const {
-    return pixels == next.pixels && pixels->row_step == 1 && next.member == member + width &&
+    return pixels == next.pixels && next.member == member + width &&
            next.outputs.pixel == outputs.pixel && next.outputs.count == outputs.count &&
            next.outputs.first == outputs.first + width;
   }
@@ -98,7 +98,7 @@ class TileLine {
     batch_ = batch;
     q_ = q;
     pixels_.count = windows_.count = groups_.count = phases_.count = 0;
-    sums_ = packed_ = 0;
+    sums_ = turned_ = packed_ = 0;
     std::int32_t* offsets = offsets_;
     const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
     for (std::size_t p = begin; p < begin + layout_.line_size(); ++p)
@@ -123,6 +123,7 @@ class TileLine {
   Index plane() const { return plane_; }
   /// Elements of sums.
   Index sums() const { return sums_; }
+  Index turned() const { return turned_; }
 
  private:
   /// Windows with the same pixels of the innermost axis, one after another.
@@ -149,9 +150,10 @@ class TileLine {
     pixels.blocks =
         PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes_);
     pixels.sums = sums_;
-    pixels.row_step = packing_.weights_in_lanes() ? 1 : pixels.count();
+    pixels.turned = turned_;
     const bool one_block = layout_.channel_blocks().parts == 1;
     sums_ += (one_block ? layout_.chunk_rows(p) : layout_.total_rows(p)) * pixels.count();
+    if (layout_.turns_sums()) turned_ += layout_.chunk_rows(p) * round_up(pixels.count(), lanes_);
     pixels_.push_back(pixels);
     list_phases(pixels_[pixels_.count - 1]);
     return offsets + product.taps() * layout_.channel_blocks().largest();
@@ -237,11 +239,12 @@ class TileLine {
     }
   }
 
-  /// Sorts the phases by output, and joins those that are stored together.
+  /// Sorts the phases by output, and joins those that are summed and stored side by side.
   void join_phases() {
     std::sort(phases_.begin(), phases_.end(), [](const StoredPhase& a, const StoredPhase& b) {
       return a.outputs.first < b.outputs.first;
     });
+    if (!packing_.weights_in_lanes() || layout_.turns_sums()) return;
     Index joined = 0;
     for (Index i = 1; i < phases_.count; ++i) {
       if (phases_[joined].continues_with(phases_[i]))
@@ -264,7 +267,7 @@ class TileLine {
   Sequence<WindowGroup> groups_;
   Sequence<StoredPhase> phases_;
   std::int32_t* offsets_ = nullptr;
-  Index sums_ = 0, packed_ = 0, plane_ = 0;
+  Index sums_ = 0, turned_ = 0, packed_ = 0, plane_ = 0;
 };
 
 }  // namespace tconv::engine

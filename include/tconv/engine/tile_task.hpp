@@ -22,6 +22,7 @@
 
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile_line.hpp"
+#include "tconv/engine/transpose.hpp"
 
 namespace tconv::engine {
 
@@ -89,6 +90,7 @@ class TileTask {
     Scalar* row;  // of outputs
     Scalar* packed;
     Scalar* sums;
+    Scalar* turned;
     std::size_t bytes;
 
     Scratch(const Schedule& schedule, Arena arena)
@@ -98,6 +100,7 @@ class TileTask {
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
           packed(arena.take<Scalar>(schedule.footprint().most_pixels)),
           sums(arena.take<Scalar>(schedule.footprint().sums)),
+          turned(arena.take<Scalar>(schedule.footprint().turned)),
           bytes(arena.used()) {}
   };
 
@@ -108,6 +111,7 @@ class TileTask {
     eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
                  call_.schedule.footprint().most_pixels);
     eigen_assert(line_.sums() <= call_.schedule.footprint().sums);
+    eigen_assert(line_.turned() <= call_.schedule.footprint().turned);
     const Split& blocks = layout_.channel_blocks();
     for (Index b = 0; b < blocks.parts; ++b) {
       pack_block(line, b);
@@ -143,16 +147,37 @@ class TileTask {
     std::fill_n(to, lanes, Scalar(0));
   }
 
-  /// Sums of a chunk begin here.
-  Scalar* chunk_sums(const Pixels& pixels, Index chunk) const {
-    Scalar* const sums = scratch_.sums + pixels.sums;
-    if (layout_.channel_blocks().parts == 1) return sums;
-    return sums + layout_.rows_before(pixels.product, chunk) * pixels.count();
+  /// The sums of a chunk, `[row][pixel]` or `[pixel][row]`.
+  struct Sums {
+    Scalar* first;
+    Index row_step, pixel_step;
+  };
+
+  Sums chunk_sums(const Pixels& pixels, Index chunk) const {
+    const bool turned = packing_.weights_in_lanes();
+    const Index count = pixels.count();
+    Sums sums{scratch_.sums + pixels.sums, turned ? 1 : count,
+              turned ? layout_.padded_rows(pixels.product, chunk) : 1};
+    if (layout_.channel_blocks().parts > 1)
+      sums.first += layout_.rows_before(pixels.product, chunk) * count;
+    return sums;
   }
 
-  /// From pixel to pixel of a chunk's sums.
-  Index pixel_step(const Pixels& pixels, Index chunk) const {
-    return packing_.weights_in_lanes() ? layout_.padded_rows(pixels.product, chunk) : 1;
+  /// The sums of a chunk as they are stored.
+  Sums stored_sums(const Pixels& pixels, Index chunk) const {
+    if (!layout_.turns_sums()) return chunk_sums(pixels, chunk);
+    return {scratch_.turned + pixels.turned, round_up(pixels.count(), lanes), 1};
+  }
+
+  /// Brings the sums of a chunk into the order in which they are stored.
+  void turn_sums(const Pixels& pixels, Index chunk) const {
+    const Sums from = chunk_sums(pixels, chunk), to = stored_sums(pixels, chunk);
+    const Index rows = from.pixel_step, count = pixels.count();
+    const RowSource<Scalar> source{rows, 1, count, from.first + count * rows};
+    for (Index i = 0; i < count; i += lanes)
+      for (Index row = 0; row < rows; row += lanes)
+        transpose_square(from.first + i * rows + row, source, std::min(lanes, count - i), lanes,
+                         to.first + row * to.row_step + i, to.row_step);
   }
 
   /// Adds the products of one channel block to the sums of one chunk.
@@ -161,8 +186,7 @@ class TileTask {
     const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
     const Scalar* weights =
         call_.weights + group_ * layout_.size() + layout_.offset(pixels.product, b, chunk);
-    Scalar* const sums = chunk_sums(pixels, chunk);
-    const Index step = pixel_step(pixels, chunk);
+    const Sums sums = chunk_sums(pixels, chunk);
     const Split panels = layout_.panels(pixels.product, chunk);
     for (Index p = 0; p < panels.parts; ++p) {
       const Index row = panels.begin(p) * layout_.lane_multiple();
@@ -170,17 +194,18 @@ class TileTask {
       for (Index n = 0; n < pixels.runs.counts[0]; ++n)
         for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
           const Scalar* run = scratch_.packed + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
-          Scalar* run_sums = sums + row * pixels.row_step + pixels.plane(n, z) * step;
+          Scalar* run_sums =
+              sums.first + row * sums.row_step + pixels.plane(n, z) * sums.pixel_step;
           for (Index block = 0; block < pixels.blocks.parts(); ++block) {
             const Index first = pixels.blocks.begin(block), size = pixels.blocks.size(block);
             if (packing_.weights_in_lanes())
-              multiply_block<Lanes::weights>(steps, pixels.offsets, run + first,
-                                             weights + steps * row, width, size,
-                                             run_sums + first * step, step, b > 0);
+              multiply_block<Lanes::weights>(
+                  steps, pixels.offsets, run + first, weights + steps * row, width, size,
+                  run_sums + first * sums.pixel_step, sums.pixel_step, b > 0);
             else
               multiply_block<Lanes::pixels>(steps, pixels.offsets, run + first,
                                             weights + steps * row, width, size, run_sums + first,
-                                            pixels.row_step, b > 0);
+                                            sums.row_step, b > 0);
           }
         }
     }
@@ -247,12 +272,15 @@ class TileTask {
   void store_chunk(Index chunk) {
     const auto& phases = line_.phases();
     if (phases.count == 0) return;
+    if (layout_.turns_sums())
+      for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
     PhaseRow<Scalar>* const row = scratch_.rows;
     const Index begin = phases[0].outputs.first;
     Index end = begin;
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
-      row[i] = {nullptr, pixel_step(*pixels, chunk), outputs.first - begin, outputs.count, width};
+      row[i] = {nullptr, stored_sums(*pixels, chunk).pixel_step, outputs.first - begin,
+                outputs.count, width};
       end = std::max(end, outputs.first + (outputs.count - 1) * c_.axes[2].out_stride + width);
     }
     const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2]);
@@ -265,7 +293,8 @@ class TileTask {
             rows.member * layout_.product(pixels.product).x->size() + phase.member;
         const Index pixel =
             pixels.plane(rows.n, rows.z) + rows.y * pixels.runs.steps[2] + phase.outputs.pixel;
-        row[i].sums = chunk_sums(pixels, chunk) + of_chunk * pixels.row_step + pixel * row[i].step;
+        const Sums sums = stored_sums(pixels, chunk);
+        row[i].sums = sums.first + of_chunk * sums.row_step + pixel * sums.pixel_step;
       }
       Scalar* out = rows.first + begin * call_.y.strides[2];
       for (Index y = 0; y < rows.count; ++y, out += rows.step) {

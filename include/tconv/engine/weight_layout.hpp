@@ -99,6 +99,9 @@ struct Packing {
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
 };
 
+/// From so many on, phases that lie side by side are stored as they are summed.
+inline constexpr Index joined_phases = 8;
+
 /// The sets of one product.
 struct Product {
   const PhaseSet* z;
@@ -132,6 +135,9 @@ class WeightLayout {
         }
     panel_ = packing.weights_in_lanes() ? packing.vectors * lane_count : max_rows(packing.vectors);
     lane_multiple_ = packing.weights_in_lanes() ? lane_count : 1;
+    turns_sums_ = packing.weights_in_lanes() &&
+                  std::all_of(sets_[2].begin(), sets_[2].end(),
+                              [](const PhaseSet& set) { return set.size() < joined_phases; });
     // A chunk fills a panel, so that the micro-tile is as large as the registers allow.
     chunks_ = Split::into_at_most(c.out_channels, std::max<Index>(1, panel_ / members));
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
@@ -190,6 +196,10 @@ class WeightLayout {
     return Split::into_at_most(padded_rows(p, chunk) / lane_multiple_, panel_ / lane_multiple_);
   }
 
+  /// Whether sums lie `[pixel][row]` and must be turned to be stored: few of a row's phases lie
+  /// side by side in the output.
+  bool turns_sums() const { return turns_sums_; }
+
   /// Where the weights of a product, channel block and chunk begin, in elements of a group.
   Index offset(std::size_t p, Index block, Index chunk) const {
     const Index channels = channel_blocks_.end(block) - channel_blocks_.begin(block);
@@ -220,6 +230,7 @@ class WeightLayout {
   std::vector<Product> products_;
   Split chunks_, channel_blocks_;
   Index panel_ = 1, lane_multiple_ = 1;
+  bool turns_sums_ = false;
   std::vector<Index> offset_, row_begin_;
   Index size_ = 0;
 };
