@@ -38,6 +38,7 @@ struct PhaseRow {
   Index first = 0;
   Index count = 0;
   Index width = 1;
+  Index next = 0;  // from the sums of an output row to those of the next one
 };
 
 inline constexpr Index max_interleaved = 4;
@@ -48,6 +49,7 @@ struct RowPattern {
   Index y_step;
   /// Elements of each phase that are written side by side with those of the others.
   Index interleaved = 0;
+  bool whole = false;  // these are all elements
 
   template <class Scalar>
   RowPattern(const PhaseRow<Scalar>* rows, Index row_count, Index stride_, Index y_step_)
@@ -58,14 +60,16 @@ struct RowPattern {
       if (rows[r].step != 1 || rows[r].first != rows[0].first + r) interleaved = 0;
       interleaved = std::min(interleaved, rows[r].count);
     }
+    whole = std::all_of(rows, rows + row_count,
+                        [this](const auto& row) { return row.count == interleaved; });
   }
 };
 
 /// Writes `count` elements of `phases` rows of sums that follow one another in the output, a packet
 /// at a time, then parts of it.
 template <std::size_t phases, class Scalar>
-void store_interleaved(const std::array<const Scalar*, phases>& sums, Index count, Scalar bias,
-                       Scalar* y) {
+EIGEN_ALWAYS_INLINE void store_interleaved(const std::array<const Scalar*, phases>& sums,
+                                           Index count, Scalar bias, Scalar* y) {
   const auto store = [&](Index j, auto size) {
     using Block = detail::Block<Scalar, decltype(size)::value>;
     typename Block::Type values[phases];
@@ -89,11 +93,32 @@ void store_interleaved(const std::array<const Scalar*, phases>& sums, Index coun
       y[j * static_cast<Index>(phases) + static_cast<Index>(r)] = sums[r][j] + bias;
 }
 
+/// As many elements of all phases of `row_count` output rows, `y_step` apart.
 template <std::size_t phases, class Scalar>
-void store_interleaved(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Scalar* y) {
+void store_interleaved_rows(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Index row_count,
+                            Scalar* y, Index y_step) {
   std::array<const Scalar*, phases> sums;
   for (std::size_t r = 0; r < phases; ++r) sums[r] = rows[r].sums;
-  store_interleaved(sums, count, bias, y);
+  for (Index i = 0; i < row_count; ++i, y += y_step) {
+    store_interleaved(sums, count, bias, y);
+    for (std::size_t r = 0; r < phases; ++r) sums[r] += rows[r].next;
+  }
+}
+
+template <class Scalar>
+void store_interleaved_rows(const PhaseRow<Scalar>* rows, const RowPattern& pattern, Scalar bias,
+                            Index row_count, Scalar* y, Index y_step) {
+  y += rows[0].first;
+  switch (pattern.stride) {
+    case 1:
+      return store_interleaved_rows<1>(rows, pattern.interleaved, bias, row_count, y, y_step);
+    case 2:
+      return store_interleaved_rows<2>(rows, pattern.interleaved, bias, row_count, y, y_step);
+    case 3:
+      return store_interleaved_rows<3>(rows, pattern.interleaved, bias, row_count, y, y_step);
+    default:
+      return store_interleaved_rows<4>(rows, pattern.interleaved, bias, row_count, y, y_step);
+  }
 }
 
 /// Writes phases that follow one another, `width` elements for each pixel.
@@ -144,31 +169,13 @@ void finish_row(const PhaseRow<Scalar>& row, Scalar bias, Index channel, const F
     }
 }
 
-/// Writes one output row of a channel. `rows` are its phases in the order of their first outputs.
-template <class Scalar, class F>
-void store_row(const PhaseRow<Scalar>* rows, Index row_count, const RowPattern& pattern,
-               Scalar bias, Index channel, const F& f, Scalar* y) {
-  if constexpr (!std::is_same_v<F, Identity>) {
-    for (Index r = 0; r < row_count; ++r) finish_row(rows[r], bias, channel, f);
-    // Adding to a negative zero changes nothing.
-    bias = -Scalar(0);
-  }
+/// Writes one output row of a channel, from sums that are finished but for the bias.
+template <class Scalar>
+void store_row(const PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern,
+               Scalar bias, Scalar* y) {
   const Index done = pattern.interleaved;
-  if (done > 0) switch (Scalar* out = y + rows[0].first; pattern.stride) {
-      case 1:
-        store_interleaved<1>(rows, done, bias, out);
-        break;
-      case 2:
-        store_interleaved<2>(rows, done, bias, out);
-        break;
-      case 3:
-        store_interleaved<3>(rows, done, bias, out);
-        break;
-      default:
-        store_interleaved<4>(rows, done, bias, out);
-        break;
-    }
-  for (Index r = 0; r < row_count; ++r) {
+  if (done > 0) store_interleaved_rows(rows, pattern, bias, 1, y, 0);
+  for (Index r = 0; r < phase_count; ++r) {
     if (rows[r].count == done) continue;
     PhaseRow<Scalar> rest = rows[r];
     rest.sums += done * rest.step;
@@ -190,6 +197,28 @@ void stream_row(const Scalar* row, Index count, Scalar* y) {
   for (; i < count && reinterpret_cast<std::uintptr_t>(y + i) % alignment != 0; ++i) y[i] = row[i];
   for (; i + P::size <= count; i += P::size) detail::stream(y + i, P::load(row + i));
   for (; i < count; ++i) y[i] = row[i];
+}
+
+/// Writes `row_count` output rows of a channel, `y_step` apart. `rows` are the phases of the first
+/// one in the order of their first outputs. Rows pass the caches by way of `streamed`, if given,
+/// which has room for one.
+template <class Scalar, class F>
+void store_rows(PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern, Scalar bias,
+                Index channel, const F& f, Index row_count, Scalar* y, Index y_step,
+                Scalar* streamed, Index row_size) {
+  if (std::is_same_v<F, Identity> && pattern.whole && !streamed)
+    return store_interleaved_rows(rows, pattern, bias, row_count, y, y_step);
+  for (Index i = 0; i < row_count; ++i, y += y_step) {
+    if constexpr (std::is_same_v<F, Identity>) {
+      store_row(rows, phase_count, pattern, bias, streamed ? streamed : y);
+    } else {
+      for (Index r = 0; r < phase_count; ++r) finish_row(rows[r], bias, channel, f);
+      // Adding to a negative zero changes nothing.
+      store_row(rows, phase_count, pattern, -Scalar(0), streamed ? streamed : y);
+    }
+    if (streamed) stream_row(streamed, row_size, y);
+    for (Index r = 0; r < phase_count; ++r) rows[r].sums += rows[r].next;
+  }
 }
 
 }  // namespace tconv::engine

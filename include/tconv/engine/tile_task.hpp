@@ -279,8 +279,13 @@ class TileTask {
     Index end = begin;
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
-      row[i] = {nullptr, stored_sums(*pixels, chunk).pixel_step, outputs.first - begin,
-                outputs.count, width};
+      row[i] = {nullptr,
+                stored_sums(*pixels, chunk).pixel_step,
+                outputs.first - begin,
+                outputs.count,
+                width,
+                0};
+      row[i].next = pixels->runs.steps[2] * row[i].step;
       end = std::max(end, outputs.first + (outputs.count - 1) * c_.axes[2].out_stride + width);
     }
     const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2]);
@@ -296,14 +301,9 @@ class TileTask {
         const Sums sums = stored_sums(pixels, chunk);
         row[i].sums = sums.first + of_chunk * sums.row_step + pixel * sums.pixel_step;
       }
-      Scalar* out = rows.first + begin * call_.y.strides[2];
-      for (Index y = 0; y < rows.count; ++y, out += rows.step) {
-        store_row(row, phases.count, pattern, bias, rows.channel, call_.f,
-                  streams_ ? scratch_.row : out);
-        if (streams_) stream_row(scratch_.row, end - begin, out);
-        for (Index i = 0; i < phases.count; ++i)
-          row[i].sums += phases[i].pixels->runs.steps[2] * row[i].step;
-      }
+      store_rows(row, phases.count, pattern, bias, rows.channel, call_.f, rows.count,
+                 rows.first + begin * call_.y.strides[2], rows.step,
+                 streams_ ? scratch_.row : nullptr, end - begin);
     });
   }
 
