@@ -84,9 +84,16 @@ class TileTask {
     return q < axis.out / axis.out_stride ? (q + 1) * axis.out_stride : axis.out;
   }
 
+  /// Where the sums of a phase begin, and from one member of a chunk to the next.
+  struct PhaseSums {
+    Scalar* first;
+    Index member_step;
+  };
+
   struct Scratch {
     TileLine line;
     PhaseRow<Scalar>* rows;
+    PhaseSums* phase_sums;
     Scalar* row;  // of outputs
     Scalar* packed;
     Scalar* sums;
@@ -96,6 +103,7 @@ class TileTask {
     Scratch(const Schedule& schedule, Arena arena)
         : line(schedule, arena),
           rows(arena.take<PhaseRow<Scalar>>(line.max_phases())),
+          phase_sums(arena.take<PhaseSums>(line.max_phases())),
           row(arena.take<Scalar>(
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
           packed(arena.take<Scalar>(schedule.footprint().most_pixels)),
@@ -275,32 +283,24 @@ class TileTask {
     if (layout_.turns_sums())
       for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
     PhaseRow<Scalar>* const row = scratch_.rows;
+    PhaseSums* const sums = scratch_.phase_sums;
     const Index begin = phases[0].outputs.first;
     Index end = begin;
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
-      row[i] = {nullptr,
-                stored_sums(*pixels, chunk).pixel_step,
-                outputs.first - begin,
-                outputs.count,
-                width,
-                0};
-      row[i].next = pixels->runs.steps[2] * row[i].step;
+      const Sums all = stored_sums(*pixels, chunk);
+      sums[i] = {all.first + member * all.row_step + outputs.pixel * all.pixel_step,
+                 layout_.product(pixels->product).x->size() * all.row_step};
+      row[i] = {nullptr,       all.pixel_step, outputs.first - begin,
+                outputs.count, width,          pixels->runs.steps[2] * all.pixel_step};
       end = std::max(end, outputs.first + (outputs.count - 1) * c_.axes[2].out_stride + width);
     }
     const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2]);
     for_each_output(chunk, [&](const OutputRows& rows) {
       const Scalar bias = call_.bias ? call_.bias[rows.channel] : Scalar(0);
-      for (Index i = 0; i < phases.count; ++i) {
-        const StoredPhase& phase = phases[i];
-        const Pixels& pixels = *phase.pixels;
-        const Index of_chunk =
-            rows.member * layout_.product(pixels.product).x->size() + phase.member;
-        const Index pixel =
-            pixels.plane(rows.n, rows.z) + rows.y * pixels.runs.steps[2] + phase.outputs.pixel;
-        const Sums sums = stored_sums(pixels, chunk);
-        row[i].sums = sums.first + of_chunk * sums.row_step + pixel * sums.pixel_step;
-      }
+      for (Index i = 0; i < phases.count; ++i)
+        row[i].sums = sums[i].first + rows.member * sums[i].member_step +
+                      phases[i].pixels->plane(rows.n, rows.z) * row[i].step + rows.y * row[i].next;
       store_rows(row, phases.count, pattern, bias, rows.channel, call_.f, rows.count,
                  rows.first + begin * call_.y.strides[2], rows.step,
                  streams_ ? scratch_.row : nullptr, end - begin);
