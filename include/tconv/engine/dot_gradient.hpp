@@ -107,12 +107,7 @@ class DotTask {
 
   DotTask(const DotPlan& plan, const Image<const Scalar>& coarse, const Image<const Scalar>& fine,
           std::byte* scratch)
-      : plan_(plan), coarse_(coarse), fine_(fine), scratch_(carve(plan, Arena(scratch))) {
-    std::array<Index, 3> extents{};
-    for (std::size_t a = 0; a < 3; ++a) extents[a] = plan.shape().axes[a].fine;
-    fine_end_ =
-        end_of(fine, plan.shape().batch, plan.shape().groups * plan.shape().fine_channels, extents);
-  }
+      : plan_(plan), coarse_(coarse), fine_(fine), scratch_(carve(plan, Arena(scratch))) {}
 
   static std::size_t scratch_bytes(const DotPlan& plan) {
     return carve(plan, Arena(nullptr)).bytes;
@@ -214,9 +209,9 @@ class DotTask {
                   continue;
                 }
                 std::fill_n(to, left, Scalar(0));
-                copy_strided(from + n * fine_.batch_stride + z * fine_.strides[0] +
-                                 y * fine_.strides[1] + (first + left * step) * fine_.strides[2],
-                             step * fine_.strides[2], right - left, to + left, fine_end_);
+                copy_every(from + n * fine_.batch_stride + z * fine_.strides[0] +
+                               y * fine_.strides[1] + (first + left * step) * fine_.strides[2],
+                           step * fine_.strides[2], right - left, to + left);
                 std::fill(to + right, to + extents_[2], Scalar(0));
               }
         }
@@ -242,7 +237,6 @@ class DotTask {
   const DotPlan& plan_;
   const Image<const Scalar>& coarse_;
   const Image<const Scalar>& fine_;
-  const Scalar* fine_end_;
   Scratch scratch_;
   Range n_;
   std::array<Range, 3> q_;
