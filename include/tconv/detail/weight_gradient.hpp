@@ -47,13 +47,6 @@ void weight_gradient_loops(const Geometry<R>& geometry,
     }
 }
 
-template <class T, int rank>
-bool all_finite(const TensorView<T, rank>& dense) {
-  Index size = 1;
-  for (const Index extent : dense.extents) size *= extent;
-  return all_finite<std::remove_const_t<T>>(dense.data, size);
-}
-
 /// Both ways to compute a weight gradient, and which one is faster.
 struct GradientPlans {
   engine::GradientPlan panels;
@@ -108,11 +101,11 @@ void weight_gradient(Workspace& workspace, const Geometry<R>& geometry,
           geometry.coarse_channels() / geometry.groups() * grad_weight.strides[0]};
       if (!plans.panels.all_taps())
         for_each_row_major(grad_weight, [](Scalar& value) { value = Scalar(0); });
-      if (plans.by_rows)
-        engine::dot_gradient(plans.rows, coarse_image, fine_image, target, workspace);
-      else
-        engine::weight_gradient(plans.panels, coarse_image, fine_image, target, workspace);
-      if (all_finite(grad_weight)) return;
+      const bool finite =
+          plans.by_rows
+              ? engine::dot_gradient(plans.rows, coarse_image, fine_image, target, workspace)
+              : engine::weight_gradient(plans.panels, coarse_image, fine_image, target, workspace);
+      if (finite) return;
     }
   }
   weight_gradient_loops(geometry, coarse, fine, grad_weight);

@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -107,12 +109,7 @@ class DotTask {
 
   DotTask(const DotPlan& plan, const Image<const Scalar>& coarse, const Image<const Scalar>& fine,
           std::byte* scratch)
-      : plan_(plan), coarse_(coarse), fine_(fine), scratch_(carve(plan, Arena(scratch))) {
-    std::array<Index, 3> extents{};
-    for (std::size_t a = 0; a < 3; ++a) extents[a] = plan.shape().axes[a].fine;
-    fine_end_ =
-        end_of(fine, plan.shape().batch, plan.shape().groups * plan.shape().fine_channels, extents);
-  }
+      : plan_(plan), coarse_(coarse), fine_(fine), scratch_(carve(plan, Arena(scratch))) {}
 
   static std::size_t scratch_bytes(const DotPlan& plan) {
     return carve(plan, Arena(nullptr)).bytes;
@@ -214,9 +211,9 @@ class DotTask {
                   continue;
                 }
                 std::fill_n(to, left, Scalar(0));
-                copy_strided(from + n * fine_.batch_stride + z * fine_.strides[0] +
-                                 y * fine_.strides[1] + (first + left * step) * fine_.strides[2],
-                             step * fine_.strides[2], right - left, to + left, fine_end_);
+                copy_every(from + n * fine_.batch_stride + z * fine_.strides[0] +
+                               y * fine_.strides[1] + (first + left * step) * fine_.strides[2],
+                           step * fine_.strides[2], right - left, to + left);
                 std::fill(to + right, to + extents_[2], Scalar(0));
               }
         }
@@ -242,7 +239,6 @@ class DotTask {
   const DotPlan& plan_;
   const Image<const Scalar>& coarse_;
   const Image<const Scalar>& fine_;
-  const Scalar* fine_end_;
   Scratch scratch_;
   Range n_;
   std::array<Range, 3> q_;
@@ -250,9 +246,9 @@ class DotTask {
   Index packets_ = 0;
 };
 
-/// Computes the gradient on the threads of `workspace`.
+/// Computes the gradient on the threads of `workspace`. Returns whether all elements are finite.
 template <class Scalar>
-void dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
+bool dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
                   const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
                   Workspace& workspace) {
   constexpr Index lanes = detail::Packet<Scalar>::size;
@@ -272,6 +268,7 @@ void dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
     return reinterpret_cast<Scalar*>(sums_scratch + sums_bytes * static_cast<std::size_t>(place));
   };
 
+  std::atomic<bool> finite = true;
   const auto store = [&](Index group, const Scalar* sums, Index step) {
     for (Index c = 0; c < shape.coarse_channels; ++c)
       for (Index m = 0; m < shape.fine_channels; ++m) {
@@ -288,6 +285,7 @@ void dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
                       for (Index i = 0; i < lanes; ++i) sum += sums[part * step + i];
                     to[z.kernel * target.tap_strides[0] + y.kernel * target.tap_strides[1] +
                        x.kernel * target.tap_strides[2]] = sum;
+                    if (!std::isfinite(sum)) finite = false;
                     sums += lanes;
                   }
       }
@@ -299,9 +297,10 @@ void dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
         .run(task / parts, plan.parts().begin(part), plan.parts().end(part), sums);
     if (parts == 1) store(task, sums, 0);
   });
-  if (parts == 1) return;
+  if (parts == 1) return finite;
   for (Index group = 0; group < shape.groups; ++group)
     store(group, sums_of(group * parts), static_cast<Index>(sums_bytes / sizeof(Scalar)));
+  return finite;
 }
 
 }  // namespace tconv::engine

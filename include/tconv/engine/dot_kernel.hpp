@@ -4,47 +4,65 @@
 /// Dot products of rows with rows, and the copies of rows that they read.
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstring>
 #include <utility>
 
-#include "tconv/detail/stride.hpp"
 #include "tconv/engine/pack.hpp"
 
 namespace tconv::engine {
 
-/// Calls `f` with the compile-time numbers 0 to `count - 1`. With a loop in its place g++ keeps the
-/// tile in memory.
-template <int count, class F>
-EIGEN_ALWAYS_INLINE void unrolled(const F& f) {
-  [&]<int... i>(std::integer_sequence<int, i...>) { (f(std::integral_constant<int, i>{}), ...); }
-  (std::make_integer_sequence<int, count>{});
-}
+/// Packets of partial sums in registers, of `rows` times `others` dot products. Loops are folds
+/// over compile-time indices, as in `RegisterTile`: with lambdas clang++ stores every sum in every
+/// step.
+template <class Scalar, int rows, int others>
+class DotTile {
+ public:
+  template <int... i>
+  EIGEN_ALWAYS_INLINE void load(const Scalar* from, Index step, std::integer_sequence<int, i...>) {
+    ((sums_[i] = P::load(from + i / others * step + i % others * P::size)), ...);
+  }
+  template <int... i>
+  EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, std::integer_sequence<int, i...>) const {
+    (P::store(to + i / others * step + i % others * P::size, sums_[i]), ...);
+  }
+  /// Adds the products of one packet of each row, `step` apart, and of each other, `at` elements
+  /// on.
+  template <int... r, int... t>
+  EIGEN_ALWAYS_INLINE void add_products(const Scalar* row, Index step,
+                                        const Scalar* const (&other)[others], Index at,
+                                        std::integer_sequence<int, r...> all,
+                                        std::integer_sequence<int, t...>) {
+    const typename P::Type packets[] = {P::load(row + r * step + at)...};
+    (add_column<t>(P::load(other[t] + at), packets, all), ...);
+  }
+
+ private:
+  using P = detail::Packet<Scalar>;
+
+  template <int t, int... r>
+  EIGEN_ALWAYS_INLINE void add_column(const typename P::Type& packet,
+                                      const typename P::Type (&packets)[rows],
+                                      std::integer_sequence<int, r...>) {
+    ((sums_[r * others + t] = P::multiply_add(packets[r], packet, sums_[r * others + t])), ...);
+  }
+
+  typename P::Type sums_[rows * others];
+};
 
 /// Adds the products of `rows` rows, `row_step` apart, with `others` rows to packets of partial
 /// sums, at `sums + row * sums_step + other * packet`. All rows have `packets` packets.
 template <class Scalar, int rows, int others>
 void dot_kernel(Index packets, const Scalar* row, Index row_step, const Scalar* const* other,
                 Scalar* sums, Index sums_step) {
-  using P = detail::Packet<Scalar>;
-  typename P::Type tile[rows * others];
-  const auto sum = [&](auto i) { return sums + i / others * sums_step + i % others * P::size; };
-  unrolled<rows * others>([&](auto i) { tile[i] = P::load(sum(i)); });
-  std::array<const Scalar*, static_cast<std::size_t>(others)> from;
-  std::copy_n(other, others, from.begin());
-  for (Index p = 0; p < packets; ++p) {
-    typename P::Type x[rows];
-    unrolled<rows>([&](auto r) { x[r] = P::load(row + r * row_step + p * P::size); });
-    unrolled<others>([&](auto t) {
-      const auto y = P::load(from[static_cast<std::size_t>(t())] + p * P::size);
-      unrolled<rows>([&](auto r) {
-        auto& element = tile[r * others + t];
-        element = P::multiply_add(x[r], y, element);
-      });
-    });
-  }
-  unrolled<rows * others>([&](auto i) { P::store(sum(i), tile[i]); });
+  constexpr Index size = detail::Packet<Scalar>::size;
+  constexpr auto all = std::make_integer_sequence<int, rows * others>{};
+  DotTile<Scalar, rows, others> tile;
+  tile.load(sums, sums_step, all);
+  const Scalar* from[others];
+  std::copy_n(other, others, from);
+  for (Index at = 0; at < packets * size; at += size)
+    tile.add_products(row, row_step, from, at, std::make_integer_sequence<int, rows>{},
+                      std::make_integer_sequence<int, others>{});
+  tile.store(sums, sums_step, all);
 }
 
 /// The same for any number of others: eight products at least hide the latency of their sums.
@@ -63,19 +81,15 @@ void dot_products(Index packets, const Scalar* row, Index row_step, const Scalar
   run(std::integral_constant<int, 1>());
 }
 
-/// Every `step`-th element. Nothing is read from `end` on.
+/// Every `step`-th element, `count` of them. Reads no further than the last one.
 template <class Scalar>
-void copy_strided(const Scalar* from, Index step, Index count, Scalar* to, const Scalar* end) {
-  constexpr Index size = detail::Packet<Scalar>::size;
-  const auto packets = [&](auto stride) {
-    for (; count >= size && from + size * stride() <= end;
-         count -= size, to += size, from += size * stride())
-      detail::load_strided<Scalar, static_cast<std::size_t>(size), stride()>(from, to);
-  };
-  if (step == 2) packets(std::integral_constant<int, 2>());
-  if (step == 3) packets(std::integral_constant<int, 3>());
-  if (step == 4) packets(std::integral_constant<int, 4>());
-  copy_row(from, step, count, to);
+void copy_every(const Scalar* from, Index step, Index count, Scalar* to) {
+  if (step == 3)
+    copy_strided<3>(from, count, to);
+  else if (step == 4)
+    copy_strided<4>(from, count, to);
+  else
+    copy_row(from, step, count, to);
 }
 
 }  // namespace tconv::engine

@@ -34,9 +34,11 @@ class GradientPlan {
       : shape_(shape), lane_count_(lane_count) {
     for (std::size_t a = 0; a < 3; ++a) {
       const Axis& axis = shape.axes[a];
-      // Rows are copied whole, unless most of their positions would be of no tap.
+      // Rows are copied whole, unless most of their positions would be of no tap. Two rows that
+      // alternate are copied together: memory is then read in one run.
       const Index reach = (axis.kernel - 1) * axis.dilation + 1;
-      windows_[a] = make_tap_windows(axis, a < 2 || axis.stride > 2 * reach);
+      const Index most = a == 2 ? 2 * reach : a == 1 ? 2 : 1;
+      windows_[a] = make_tap_windows(axis, axis.stride > most);
       all_taps_ = all_taps_ && count_taps(windows_[a]) == axis.kernel;
     }
     choose_cut();

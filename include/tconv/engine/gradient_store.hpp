@@ -42,6 +42,29 @@ inline std::vector<StoredTap> list_stored_taps(const GradientPlan& plan,
   return taps;
 }
 
+/// Whether elements are finite: zero times any other is not zero.
+template <class Scalar>
+class FiniteCheck {
+ public:
+  EIGEN_ALWAYS_INLINE void add(const Scalar* from, Index count) {
+    if (count == P::size)
+      packet_ = P::multiply_add(P::load(from), P::broadcast(Scalar(0)), packet_);
+    else
+      for (Index i = 0; i < count; ++i) rest_ += from[i] * Scalar(0);
+  }
+  bool passed() const {
+    std::array<Scalar, static_cast<std::size_t>(P::size)> sums;
+    P::store(sums.data(), packet_);
+    return rest_ == Scalar(0) &&
+           std::all_of(sums.begin(), sums.end(), [](Scalar sum) { return sum == Scalar(0); });
+  }
+
+ private:
+  using P = detail::Packet<Scalar>;
+  typename P::Type packet_ = P::broadcast(Scalar(0));
+  Scalar rest_{0};
+};
+
 /// Writes the sums of one pair of panels.
 template <class Scalar>
 class GradientStore {
@@ -53,8 +76,10 @@ class GradientStore {
       dense_ = dense_ && taps[t].target == taps[t - 1].target + 1;
   }
 
-  /// `channels` coarse and `items` fine channels, the first ones at `to`.
-  void store(Index channels, Index items, const Scalar* sums, Scalar* to) const {
+  /// `channels` coarse and `items` fine channels, the first ones at `to`. Returns whether all are
+  /// finite, which costs little here, where they are in the cache.
+  bool store(Index channels, Index items, const Scalar* sums, Scalar* to) const {
+    FiniteCheck<Scalar> check;
     const bool coarse_lanes = plan_.coarse_in_lanes();
     const Index lanes = coarse_lanes ? channels : items, rows = coarse_lanes ? items : channels;
     const Index lane_step = coarse_lanes ? target_.coarse_stride : target_.fine_stride;
@@ -62,6 +87,9 @@ class GradientStore {
     const auto count = static_cast<Index>(taps_.size());
     for (Index lane = 0; lane < lanes; lane += size) {
       const Index width = std::min(size, lanes - lane);
+      for (Index row = 0; row < rows; ++row)
+        for (const StoredTap& tap : taps_)
+          check.add(sums + row * plan_.row_step() + lane + tap.sum, width);
       Scalar* const first = to + lane * lane_step;
       // Rows that are dense in the gradient are joined first: lanes may be a power of two apart,
       // and would meet in one set of the cache as often as there are rows.
@@ -88,6 +116,7 @@ class GradientStore {
                    taps_.front().target);
       }
     }
+    return check.passed();
   }
 
  private:

@@ -19,15 +19,12 @@ class Square {
  public:
   static constexpr int size = detail::Packet<Scalar>::size;
 
-  /// Column `i` from `from + offset(i)`, zeros from column `count` on.
+  /// Column `i` from `from + offset(i)`; from column `count` on copies of the last one. Without a
+  /// branch the loads of several squares are in flight at once.
   template <class Offset>
   EIGEN_ALWAYS_INLINE void load_transposed(const Scalar* from, const Offset& offset, Index count) {
-    if (count == size) {
-      for (int i = 0; i < size; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
-    } else {
-      for (int i = 0; i < size; ++i) rows_[i] = Row{};
-      for (int i = 0; i < count; ++i) std::memcpy(&rows_[i], from + offset(i), sizeof(Row));
-    }
+    for (int i = 0; i < size; ++i)
+      std::memcpy(&rows_[i], from + offset(std::min<Index>(i, count - 1)), sizeof(Row));
     detail::transpose<Scalar, size>(rows_);
   }
   /// The first `width` elements, fewer than a row, of `count` rows.
@@ -40,10 +37,8 @@ class Square {
   }
   /// Row `i` to `to + i * step`, one after the other, of `count` rows.
   EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, Index count) const {
-    if (count == size)
-      for (int i = 0; i < size; ++i) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
-    else
-      for (int i = 0; i < count; ++i) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
+    for (int i = 0; i < size; ++i)
+      if (i < count) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
   }
 
  private:

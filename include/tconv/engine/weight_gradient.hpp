@@ -5,6 +5,7 @@
 /// reading at gradient_plan.hpp.
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <vector>
 
@@ -14,14 +15,14 @@
 namespace tconv::engine {
 
 /// Computes the gradient on the threads of `workspace`. The order of every sum depends on the shape
-/// alone.
+/// alone. Returns whether all elements are finite.
 template <class Scalar>
-void weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse,
+bool weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse,
                      const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
                      Workspace& workspace) {
   const GradientShape& shape = plan.shape();
   const std::vector<StoredTap> taps = list_stored_taps(plan, target.tap_strides);
-  if (taps.empty()) return;
+  if (taps.empty()) return true;
   const Index blocks = plan.coarse_blocks().parts * plan.fine_blocks().parts;
   const Index parts = plan.tile_parts().parts;
   const Index tasks = shape.groups * blocks * parts;
@@ -52,13 +53,16 @@ void weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
                  {plan.fine_blocks().begin(f), plan.fine_blocks().end(f)}};
   };
   const GradientStore<Scalar> stored(plan, taps, target);
+  std::atomic<bool> finite = true;
   const auto store = [&](const Block& block, const Scalar* sums) {
     for (Index c = block.coarse.first; c < block.coarse.end; ++c)
       for (Index m = block.fine.first; m < block.fine.end; ++m) {
         const Index channel = plan.coarse_panels().begin(c), item = plan.fine_panels().begin(m);
-        stored.store(plan.coarse_panels().end(c) - channel, plan.fine_panels().end(m) - item, sums,
-                     target.data + block.group * target.group_stride +
-                         channel * target.coarse_stride + item * target.fine_stride);
+        if (!stored.store(plan.coarse_panels().end(c) - channel, plan.fine_panels().end(m) - item,
+                          sums,
+                          target.data + block.group * target.group_stride +
+                              channel * target.coarse_stride + item * target.fine_stride))
+          finite = false;
         sums += plan.slots() * plan.slot_size();
       }
   };
@@ -72,7 +76,7 @@ void weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
              plan.tile_parts().end(part), sums);
     if (parts == 1) store(block, sums);
   });
-  if (parts == 1) return;
+  if (parts == 1) return finite;
   workspace.parallel_for(tasks / parts, static_cast<int>(std::min<Index>(workers, tasks / parts)),
                          [&](Index task, int) {
                            Scalar* const total = sums_of(task * parts);
@@ -83,6 +87,7 @@ void weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
                            }
                            store(find_block(task), total);
                          });
+  return finite;
 }
 
 }  // namespace tconv::engine
