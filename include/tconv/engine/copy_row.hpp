@@ -61,13 +61,17 @@ void copy_strided(const Scalar* from, Index count, Scalar* to) {
   for (; i < count; ++i) to[i] = from[i * step];
 }
 
-/// Every element number `step` of a row, `count` of them.
+/// Every element number `step` of a row, `count` of them. Reads no further than the last one.
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, Scalar* to) {
   if (step == 1)
     copy_dense(from, count, to);
   else if (step == 2)
     copy_strided<2>(from, count, to);
+  else if (step == 3)
+    copy_strided<3>(from, count, to);
+  else if (step == 4)
+    copy_strided<4>(from, count, to);
   else
     for (Index i = 0; i < count; ++i) to[i] = from[i * step];
 }

@@ -211,9 +211,9 @@ class DotTask {
                   continue;
                 }
                 std::fill_n(to, left, Scalar(0));
-                copy_every(from + n * fine_.batch_stride + z * fine_.strides[0] +
-                               y * fine_.strides[1] + (first + left * step) * fine_.strides[2],
-                           step * fine_.strides[2], right - left, to + left);
+                copy_row(from + n * fine_.batch_stride + z * fine_.strides[0] +
+                             y * fine_.strides[1] + (first + left * step) * fine_.strides[2],
+                         step * fine_.strides[2], right - left, to + left);
                 std::fill(to + right, to + extents_[2], Scalar(0));
               }
         }
@@ -255,8 +255,6 @@ bool dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
   const GradientShape& shape = plan.shape();
   const Index parts = plan.parts().parts, tasks = shape.groups * parts;
   const int workers = static_cast<int>(std::min<Index>(workspace.threads(), tasks));
-  const std::size_t page = 4096;
-  const auto whole_pages = [&](std::size_t bytes) { return (bytes + page - 1) / page * page; };
   const std::size_t own_bytes = whole_pages(DotTask<Scalar>::scratch_bytes(plan));
   const std::size_t sums_bytes =
       whole_pages(static_cast<std::size_t>(plan.sums_size()) * sizeof(Scalar));

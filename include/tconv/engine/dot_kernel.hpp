@@ -81,15 +81,4 @@ void dot_products(Index packets, const Scalar* row, Index row_step, const Scalar
   run(std::integral_constant<int, 1>());
 }
 
-/// Every `step`-th element, `count` of them. Reads no further than the last one.
-template <class Scalar>
-void copy_every(const Scalar* from, Index step, Index count, Scalar* to) {
-  if (step == 3)
-    copy_strided<3>(from, count, to);
-  else if (step == 4)
-    copy_strided<4>(from, count, to);
-  else
-    copy_row(from, step, count, to);
-}
-
 }  // namespace tconv::engine

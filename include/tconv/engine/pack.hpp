@@ -73,10 +73,7 @@ void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const
   from += part.first * step;
   for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
     zero_packets(to, to + part.first);
-    if (step == 2)
-      copy_strided<2>(from, part.size(), to + part.first);
-    else
-      for (Index i = 0; i < part.size(); ++i) to[part.first + i] = from[i * step];
+    copy_row(from, step, part.size(), to + part.first);
     zero_packets(to + part.end, to + pitch);
   }
 }

@@ -167,13 +167,6 @@ class CostModel {
   bool input_in_cache_ = true, output_in_cache_ = true;
 };
 
-/// The innermost axes up to the last strided one: they are copied, so that pixels lie side by side.
-inline int strided_axes(const Correlation& c) {
-  for (std::size_t a = 0; a < 3; ++a)
-    if (c.axes[a].in_stride > 1) return 3 - static_cast<int>(a);
-  return 0;
-}
-
 /// Results are streamed from this size on, in units of a tile's scratch: some 16 MiB.
 inline constexpr Index streamed_budgets = 25;
 
@@ -206,7 +199,7 @@ void for_each_packing(const Correlation& c, const Visit& visit) {
   const auto outer_merges = differing_merges(c, 0, 2, {Merge::none, Merge::equal, Merge::unequal});
   for (const Merge outer : outer_merges)
     for (const Merge inner : inner_merges)
-      for (int copied_axes = strided_axes(c); copied_axes <= 3; ++copied_axes)
+      for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
         for (const auto& [lanes, vectors] : micro_tiles)
           for (const Index steps : {2048, 512, 128})
             if (vectors <= max_vectors) visit({lanes, vectors, copied_axes, inner, outer, steps});

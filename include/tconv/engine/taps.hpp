@@ -48,6 +48,7 @@ struct PhasedAxis {
 
 constexpr Index floor_div(Index a, Index b) { return a / b - (a % b < 0 ? 1 : 0); }
 constexpr Index ceil_div(Index a, Index b) { return -floor_div(-a, b); }
+constexpr Index floor_mod(Index a, Index b) { return a - floor_div(a, b) * b; }
 
 /// Keeps the taps that read inside the input for some q; the others meet padding only.
 inline void drop_padding_taps(Phase& phase, Index in, Index in_stride) {

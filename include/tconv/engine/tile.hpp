@@ -41,9 +41,15 @@ inline Range shift_range(const PhasedAxis& axis) {
   return range;
 }
 
-/// Input extent that `q` consecutive outputs of every phase read.
+/// The first and the last shift in units of the input's stride.
+inline Range stride_range(const PhasedAxis& axis) {
+  const Range shifts = shift_range(axis);
+  return {floor_div(shifts.first, axis.in_stride), floor_div(shifts.end - 1, axis.in_stride) + 1};
+}
+
+/// Pixels of equal remainder that `q` consecutive outputs of every phase read.
 inline Index halo_extent(const PhasedAxis& axis, Index q) {
-  return (q - 1) * axis.in_stride + shift_range(axis).size();
+  return q - 1 + stride_range(axis).size();
 }
 
 /// Batch entries and a box of q.
@@ -145,6 +151,12 @@ inline Index count_windows(const PhasedAxis& axis, const std::vector<PhaseSet>& 
   return std::unique(windows.begin(), windows.end()) - windows.begin();
 }
 
+/// Windows that a product has on an axis.
+inline Index window_places(const Packing& packing, const Product& product, std::size_t axis) {
+  const PhaseSet& set = product.set(axis);
+  return static_cast<Index>(packing.copies(axis) ? set.taps.size() : set.remainders.size());
+}
+
 /// Packed windows of a line of products: equal ones are one, but for tiles at the border of the
 /// image fewer are equal.
 struct WindowCount {
@@ -155,13 +167,15 @@ struct WindowCount {
               std::size_t line) {
     const Product& product = layout.product(line);
     for (const std::size_t a : {std::size_t{0}, std::size_t{1}})
-      if (packing.copies(a)) usual *= static_cast<Index>(product.set(a).taps.size());
+      usual *= window_places(packing, product, a);
     most = usual;
-    if (!packing.copies(2)) return;
-    usual *= count_windows(c.axes[2], layout.x_sets());
-    Index taps = 0;
-    for (const PhaseSet& set : layout.x_sets()) taps += static_cast<Index>(set.taps.size());
-    most *= taps;
+    // Without copies all products of a line read the same.
+    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.x_sets())
+                               : window_places(packing, product, 2);
+    Index places = 0;
+    for (std::size_t p = line; p < line + layout.line_size(); ++p)
+      places += window_places(packing, layout.product(p), 2);
+    most *= places;
   }
 };
 

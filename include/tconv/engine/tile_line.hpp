@@ -81,6 +81,7 @@ class TileLine {
         layout_(schedule.layout()),
         packing_(schedule.plan().packing),
         lanes_(schedule.lane_count()) {
+    for (std::size_t a = 0; a < 3; ++a) first_shift_[a] = stride_range(c_.axes[a]).first;
     const auto products = static_cast<Index>(layout_.line_size());
     Index taps = 1;
     for (const Product& product : layout_.products()) taps = std::max(taps, product.taps());
@@ -159,73 +160,75 @@ class TileLine {
     return offsets + product.taps() * layout_.channel_blocks().largest();
   }
 
+  /// The first input position of a product's window number `place` on an axis.
+  Index window_first(const Pixels& pixels, const PhaseSet& set, std::size_t a, Index place) const {
+    const PhasedAxis& axis = c_.axes[a];
+    const auto i = static_cast<std::size_t>(place);
+    if (packing_.copies(a)) return pixels.q[a].first * axis.in_stride + set.taps[i].shift;
+    return (q_[a].first + first_shift_[a]) * axis.in_stride + set.remainders[i];
+  }
+
+  /// Which of a product's windows on an axis a tap reads.
+  Index window_place(const PhaseSet& set, std::size_t a, std::size_t tap) const {
+    if (packing_.copies(a)) return static_cast<Index>(tap);
+    const auto& remainders = set.remainders;
+    const Index remainder = floor_mod(set.taps[tap].shift, c_.axes[a].in_stride);
+    return std::lower_bound(remainders.begin(), remainders.end(), remainder) - remainders.begin();
+  }
+
+  /// Where a tap begins in its window.
+  Index window_pixel(const Pixels& pixels, const PhaseSet& set, std::size_t a,
+                     std::size_t tap) const {
+    if (packing_.copies(a)) return 0;
+    return pixels.q[a].first - q_[a].first + floor_div(set.taps[tap].shift, c_.axes[a].in_stride) -
+           first_shift_[a];
+  }
+
   /// Adds the windows that a product reads, and says where its taps begin in those of the first
   /// channel.
   void place_windows(Pixels& pixels, const std::array<Index, 3>& count) {
     const Product& product = layout_.product(pixels.product);
     Window window;
     for (std::size_t a = 0; a < 3; ++a) {
-      const PhasedAxis& axis = c_.axes[a];
-      const bool copied = packing_.copies(a);
-      window.first[a] = q_[a].first * axis.in_stride + shift_range(axis).first;
-      window.extents[a] = copied ? count[a] : halo_extent(axis, q_[a].size());
-      window.steps[a] = copied ? axis.in_stride : 1;
+      window.extents[a] = packing_.copies(a) ? count[a] : halo_extent(c_.axes[a], q_[a].size());
+      window.steps[a] = c_.axes[a].in_stride;
     }
     pixels.runs = PixelRuns(batch_, count, window.extents);
     if (product.taps() == 0) return;
-    const Index size = pixels.runs.steps[0] * batch_;
-    const auto first = [&](std::size_t a, const Tap& tap) {
-      return pixels.q[a].first * c_.axes[a].in_stride + tap.shift;
-    };
+    const auto& steps = pixels.runs.steps;
+    const Index size = steps[0] * batch_, y_places = window_places(packing_, product, 1);
     const auto &z_taps = product.z->taps, &y_taps = product.y->taps, &x_taps = product.x->taps;
     for (std::size_t x = 0; x < x_taps.size(); ++x) {
-      if (packing_.copies(2)) window.first[2] = first(2, x_taps[x]);
-      const Index at = find_windows(window, product, first);
+      window.first[2] = window_first(pixels, *product.x, 2, window_place(*product.x, 2, x));
+      const Index row = find_windows(window, pixels) + window_pixel(pixels, *product.x, 2, x);
       std::int32_t* offset = pixels.offsets + x;
-      for (std::size_t z = 0; z < z_taps.size(); ++z)
-        for (std::size_t y = 0; y < y_taps.size(); ++y, offset += x_taps.size()) {
-          Index place = at + (first(2, x_taps[x]) - window.first[2]);
-          if (packing_.copies(1))
-            place += static_cast<Index>(y) * size;
-          else
-            place += (first(1, y_taps[y]) - window.first[1]) * pixels.runs.steps[2];
-          if (packing_.copies(0))
-            place += static_cast<Index>(z * y_taps.size()) * size;
-          else
-            place += (first(0, z_taps[z]) - window.first[0]) * pixels.runs.steps[1];
-          *offset = static_cast<std::int32_t>(place);
-        }
+      for (std::size_t z = 0; z < z_taps.size(); ++z) {
+        const Index plane = row + window_pixel(pixels, *product.z, 0, z) * steps[1] +
+                            window_place(*product.z, 0, z) * y_places * size;
+        for (std::size_t y = 0; y < y_taps.size(); ++y, offset += x_taps.size())
+          *offset =
+              static_cast<std::int32_t>(plane + window_pixel(pixels, *product.y, 1, y) * steps[2] +
+                                        window_place(*product.y, 1, y) * size);
+      }
     }
   }
 
-  /// Where the windows that differ from `window` in the first positions of the copied outer axes
-  /// begin, which are added if they are new: the products of a line differ in the innermost axis
-  /// only.
-  template <class First>
-  Index find_windows(Window window, const Product& product, const First& first) {
+  /// Where the windows that differ from `window` in the first positions of the outer axes begin,
+  /// which are added if they are new: the products of a line differ in the innermost axis only.
+  Index find_windows(Window window, const Pixels& pixels) {
     for (const WindowGroup& group : groups_)
       if (group.first == window.first[2] && group.extent == window.extents[2]) return group.at;
     const Index at = packed_;
     groups_.push_back({window.first[2], window.extents[2], at});
-    const auto add = [&] {
-      window.meet_image({c_.axes[0].in, c_.axes[1].in, c_.axes[2].in});
-      windows_.push_back(window);
-      packed_ += batch_ * window.extents[0] * window.extents[1] * window.extents[2];
-    };
-    const auto add_plane = [&] {
-      if (!packing_.copies(1)) return add();
-      for (const Tap& y : product.y->taps) {
-        window.first[1] = first(1, y);
-        add();
+    const Product& product = layout_.product(pixels.product);
+    for (Index z = 0; z < window_places(packing_, product, 0); ++z)
+      for (Index y = 0; y < window_places(packing_, product, 1); ++y) {
+        window.first[0] = window_first(pixels, *product.z, 0, z);
+        window.first[1] = window_first(pixels, *product.y, 1, y);
+        window.meet_image({c_.axes[0].in, c_.axes[1].in, c_.axes[2].in});
+        windows_.push_back(window);
+        packed_ += batch_ * window.extents[0] * window.extents[1] * window.extents[2];
       }
-    };
-    if (packing_.copies(0))
-      for (const Tap& z : product.z->taps) {
-        window.first[0] = first(0, z);
-        add_plane();
-      }
-    else
-      add_plane();
     return at;
   }
 
@@ -259,6 +262,7 @@ class TileLine {
   const WeightLayout& layout_;
   const Packing& packing_;
   Index lanes_;
+  std::array<Index, 3> first_shift_{};  // of all taps, in units of the input's stride
   Index max_phases_ = 0;
   Index batch_ = 1;
   std::array<Range, 3> q_{};

@@ -27,8 +27,6 @@ bool weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
   const Index parts = plan.tile_parts().parts;
   const Index tasks = shape.groups * blocks * parts;
   const int workers = static_cast<int>(std::min<Index>(workspace.threads(), tasks));
-  const std::size_t page = 4096;
-  const auto whole_pages = [&](std::size_t bytes) { return (bytes + page - 1) / page * page; };
   const std::size_t own_bytes = whole_pages(GradientTask<Scalar>::scratch_bytes(plan));
   const std::size_t sums_bytes =
       whole_pages(static_cast<std::size_t>(GradientTask<Scalar>::sums_size(plan)) * sizeof(Scalar));

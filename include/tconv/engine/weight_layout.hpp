@@ -42,6 +42,7 @@ struct PhaseSet {
   Index first = 0;
   Index count = 0;
   std::vector<Tap> taps;
+  std::vector<Index> remainders;  // of the taps' shifts by the input's stride, in order
   std::vector<const Phase*> members;
 
   Index end() const { return first + count; }
@@ -61,6 +62,15 @@ inline bool same_shifts(const std::vector<Tap>& a, const std::vector<Tap>& b) {
                     [](const Tap& s, const Tap& t) { return s.shift == t.shift; });
 }
 
+/// The positions that the taps read, from one q to the next, where they repeat.
+inline std::vector<Index> shift_remainders(const PhasedAxis& axis, const std::vector<Tap>& taps) {
+  std::vector<Index> remainders;
+  for (const Tap& tap : taps) remainders.push_back(floor_mod(tap.shift, axis.in_stride));
+  std::sort(remainders.begin(), remainders.end());
+  remainders.erase(std::unique(remainders.begin(), remainders.end()), remainders.end());
+  return remainders;
+}
+
 inline std::vector<PhaseSet> make_phase_sets(const PhasedAxis& axis, Merge merge) {
   std::vector<PhaseSet> sets;
   for (const Phase& phase : axis.phases) {
@@ -70,7 +80,9 @@ inline std::vector<PhaseSet> make_phase_sets(const PhasedAxis& axis, Merge merge
     };
     auto set = std::find_if(sets.begin(), sets.end(), fits);
     if (set == sets.end())
-      set = sets.insert(sets.end(), {phase.first, phase.count, phase.taps, {}});
+      set = sets.insert(
+          sets.end(),
+          {phase.first, phase.count, phase.taps, shift_remainders(axis, phase.taps), {}});
     const Index end = std::max(set->end(), phase.end());
     set->first = std::min(set->first, phase.first);
     set->count = end - set->first;
@@ -87,7 +99,7 @@ struct Packing {
   /// pixels in lanes `max_rows(vectors)`, otherwise as many as lanes.
   int vectors = 2;
   /// The innermost axes whose pixels are copied for each shift, dense; on the others taps are
-  /// offsets into one copy with a halo.
+  /// offsets into one copy with a halo, or one for each remainder of a shift by the input's stride.
   int copied_axes = 0;
   Merge inner = Merge::equal;
   Merge outer = Merge::none;
