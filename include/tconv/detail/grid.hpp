@@ -12,6 +12,7 @@
 
 #include "tconv/detail/accumulator.hpp"
 #include "tconv/detail/production.hpp"
+#include "tconv/detail/row_blocks.hpp"
 
 namespace tconv::detail {
 
@@ -69,9 +70,11 @@ EIGEN_ALWAYS_INLINE Scalar from_blend(const From& value) {
     return static_cast<Scalar>(value);
 }
 
-/// Interleaves rows of pixels of one element.
+/// Interleaves rows of pixels of one element; `streams` if the result will not be read soon.
 template <std::size_t phases, class From, class Scalar>
-void interleave_rows(const From* const* rows, Index count, Scalar* to) {
+void interleave_rows(const From* const* rows, Index count, bool streams, Scalar* to) {
+  if constexpr (EngineScalar<Scalar> && std::same_as<From, Scalar>)
+    return interleave_blocks<phases>(rows, count, streams, to);
   std::array<const From*, phases> from;
   std::copy_n(rows, phases, from.begin());
   for (Index i = 0; i < count; ++i)
@@ -90,17 +93,18 @@ void interleave_pixels(const std::vector<const From*>& rows, Index count, Scalar
 }
 
 /// Writes pixel 0 of each of the rows, then pixel 1 of each, and so on; a pixel is `inner`
-/// elements.
+/// elements. `streams` if the result will not be read soon.
 template <class From, class Scalar>
-void interleave(const std::vector<const From*>& rows, Index count, Index inner, Scalar* to) {
-  if (rows.size() == 1) return interleave_rows<1>(rows.data(), count * inner, to);
+void interleave(const std::vector<const From*>& rows, Index count, Index inner, bool streams,
+                Scalar* to) {
+  if (rows.size() == 1) return interleave_rows<1>(rows.data(), count * inner, streams, to);
   if (inner == 1) switch (rows.size()) {
       case 2:
-        return interleave_rows<2>(rows.data(), count, to);
+        return interleave_rows<2>(rows.data(), count, streams, to);
       case 3:
-        return interleave_rows<3>(rows.data(), count, to);
+        return interleave_rows<3>(rows.data(), count, streams, to);
       case 4:
-        return interleave_rows<4>(rows.data(), count, to);
+        return interleave_rows<4>(rows.data(), count, streams, to);
       default:
         break;
     }
