@@ -106,7 +106,7 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
   const Index x_row = n2 * grid.inner, y_row = x_row * scale[2];
   const Index y_plane = n1 * scale[1] * y_row;
   const Index planes = grid.outer * n0;
-  const bool streams = past_caches<Scalar>(planes * scale[0] * y_plane);
+  const bool streams = streams_rows(y, y_row, planes * scale[0] * y_plane);
   const bool copies = grid.inner > 1 && scale[2] > 1;
   std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
   for (Index plane = 0; plane < planes; ++plane, y += scale[0] * y_plane)
@@ -148,8 +148,10 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
   const Index outer_channels = inside ? 1 : y.extents[1],
               inner_channels = y.extents[1] / outer_channels;
   const Index pixel = inner_batch * inner_channels;
-  const bool streams = past_caches<Scalar>(outer_batch * outer_channels * pixel * phases *
-                                           grid.extents[0] * grid.extents[1] * grid.extents[2]);
+  const Index y_row = grid.extents[2] * scale[2] * pixel;
+  const Index y_rows =
+      outer_batch * outer_channels * grid.extents[0] * scale[0] * grid.extents[1] * scale[1];
+  const bool streams = streams_rows(y.data, y_row, y_rows * y_row);
   std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
   Scalar* to = y.data;
   for (Index n = 0; n < outer_batch; ++n)
@@ -165,7 +167,7 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
                 rows[static_cast<std::size_t>(p2)] = from + p2 * steps[2];
               if (!inside) {
                 interleave(rows, grid.extents[2], pixel, streams, to);
-                to += grid.extents[2] * scale[2] * pixel;
+                to += y_row;
                 continue;
               }
               for (Index i2 = 0; i2 < grid.extents[2]; ++i2)

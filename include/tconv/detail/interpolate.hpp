@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tconv/detail/grid.hpp"
-#include "tconv/detail/interpolate_row.hpp"
+#include "tconv/detail/interpolate_plane.hpp"
 #include "tconv/detail/linear_phase.hpp"
 
 namespace tconv::detail {
@@ -84,56 +84,30 @@ class Interpolation {
   /// Elements of an enlarged row that are made at once: three such rows fit the second-level cache.
   static constexpr Index chunk_elements = 8192;
 
-  /// The outputs of an axis that lie between inputs `q` and `q + 1` and are made of `range`.
-  Range outputs(std::size_t axis, Index q, const Range& range) const {
-    const Index scale = scale_[axis], first = q * scale + scale / 2;
-    return {std::max(first, range.begin * scale), std::min(first + scale, range.end * scale)};
-  }
-
-  /// All output rows between the same input rows one after the other, while those are in the
-  /// nearest cache.
   template <std::size_t scale>
   void enlarge_rows(const std::array<Range, 3>& ranges, Scalar* y) const {
     const auto& [range0, range1, range2] = ranges;
+    const auto& [n0, n1, n2] = grid_.extents;
+    const auto places0 = places<Scalar>(n0, scale_[0], n1 * n2);
+    const auto places1 = places<Scalar>(n1, scale_[1], n2);
+    const Columns columns{range2.size(), range2.begin > 0 ? -1 : 0,
+                          range2.size() - (range2.end < n2 ? 0 : 1)};
     const Index y_row = range2.size() * scale_[2];
     const Index y_plane = range1.size() * scale_[1] * y_row;
-    const Index y_image = range0.size() * scale_[0] * y_plane;
-    const bool streams = past_caches<Scalar>(grid_.outer * y_image);
-    RowCorners<Scalar> corners{};
-    corners.count = range2.size();
-    corners.left = range2.begin > 0 ? -1 : 0;
-    corners.right = corners.count - (range2.end < grid_.extents[2] ? 0 : 1);
-    for (Index outer = 0; outer < grid_.outer; ++outer, y += y_image)
-      for (Index q0 = range0.begin - 1; q0 < range0.end; ++q0)
-        for (Index q1 = range1.begin - 1; q1 < range1.end; ++q1) {
-          for (Index b1 : {0, 1})
-            for (Index b0 : {0, 1})
-              corners.from[static_cast<std::size_t>(b1)][static_cast<std::size_t>(b0)] =
-                  row(outer, clamped(0, q0 + b0), clamped(1, q1 + b1)) + range2.begin;
-          const Range outputs0 = outputs(0, q0, range0), outputs1 = outputs(1, q1, range1);
-          for (Index o0 = outputs0.begin; o0 < outputs0.end; ++o0) {
-            place(0, q0, o0, corners);
-            Scalar* const plane = y + (o0 - range0.begin * scale_[0]) * y_plane;
-            for (Index o1 = outputs1.begin; o1 < outputs1.end; ++o1) {
-              place(1, q1, o1, corners);
-              interpolate_row<scale>(corners, streams,
-                                     plane + (o1 - range1.begin * scale_[1]) * y_row);
-            }
-          }
+    const bool streams = streams_rows(y, y_row, grid_.outer * range0.size() * scale_[0] * y_plane);
+    with_block_size<Scalar>(columns.count, streams, [&]<Index size, bool past>() {
+      for (Index outer = 0; outer < grid_.outer; ++outer)
+        for (Index o0 = range0.begin * scale_[0]; o0 < range0.end * scale_[0]; ++o0) {
+          const auto& place0 = places0[static_cast<std::size_t>(o0)];
+          const auto plane = place0.between() ? interpolate_plane<scale, size, past, true, Scalar>
+                                              : interpolate_plane<scale, size, past, false, Scalar>;
+          plane(row(outer, 0, 0) + range2.begin, columns, place0,
+                places1.data() + range1.begin * scale_[1], places1.data() + range1.end * scale_[1],
+                y);
+          y += y_plane;
         }
+    });
     if (streams) finish_streaming();
-  }
-
-  Index clamped(std::size_t axis, Index i) const {
-    return std::clamp<Index>(i, 0, grid_.extents[axis] - 1);
-  }
-
-  /// The weights of output `o` of an axis, one of those between inputs `q` and `q + 1`.
-  void place(std::size_t axis, Index q, Index o, RowCorners<Scalar>& corners) const {
-    const Index scale = scale_[axis], p = o - q * scale;
-    const Phase& phase = phases_[axis][static_cast<std::size_t>(p < scale ? p : p - scale)];
-    corners.between[axis] = !phase.exact && clamped(axis, q) != clamped(axis, q + 1);
-    corners.weights[axis] = {phase.near(), phase.fraction};
   }
 
   /// A row before it is enlarged, with a pixel on each side, and three after, that of input `i1` in

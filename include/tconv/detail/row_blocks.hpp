@@ -17,39 +17,38 @@
 namespace tconv::detail {
 
 /// Results larger than this are no use in the caches, and displace what is.
-inline constexpr Index streamed_bytes = Index{8} << 20;
+inline constexpr Index streamed_bytes = Index{16} << 20;
 
+/// Whether every row of a result of `elements` at `y` begins at an aligned address, and the whole
+/// is so large that it should be written past the caches.
 template <class Scalar>
-constexpr bool past_caches(Index elements) {
-  return elements > streamed_bytes / static_cast<Index>(sizeof(Scalar));
+bool streams_rows(const Scalar* y, Index row, Index elements) {
+  constexpr Index lanes = Packet<Scalar>::size, size = sizeof(Scalar);
+  return elements > streamed_bytes / size && row % lanes == 0 &&
+         reinterpret_cast<std::uintptr_t>(y) % static_cast<std::uintptr_t>(lanes * size) == 0;
 }
 
-/// Covers `count` inputs of a row, each of which makes `scale` elements at `to`, with blocks: calls
-/// `f.template operator()<size, streams>(first, blocks)`. Blocks may overlap, so that a row's end
-/// needs no loop of its own, and streams begin at aligned addresses.
+/// Calls `f.template operator()<size, streams>()` with the elements of the blocks of which rows of
+/// `count` inputs are made: no more than a row has.
 template <class Scalar, class F>
-EIGEN_ALWAYS_INLINE void cover_row(Index count, Index scale, bool streams, const Scalar* to,
-                                   const F& f) {
+void with_block_size(Index count, bool streams, const F& f) {
   constexpr Index lanes = Packet<Scalar>::size, few = std::max<Index>(lanes / 4, 1);
-  const auto cover = [&]<Index size>(std::integral_constant<Index, size>) {
-    f.template operator()<size, false>(0, count / size);
-    if (count % size > 0) f.template operator()<size, false>(count - size, 1);
-  };
-  if (count < few) return cover(std::integral_constant<Index, 1>{});
-  if (count < lanes) return cover(std::integral_constant<Index, few>{});
-  if (!streams) return cover(std::integral_constant<Index, lanes>{});
+  if (count >= lanes && streams)
+    f.template operator()<lanes, true>();
+  else if (count >= lanes)
+    f.template operator()<lanes, false>();
+  else if (count >= few)
+    f.template operator()<few, false>();
+  else
+    f.template operator()<1, false>();
+}
 
-  constexpr std::uintptr_t alignment = static_cast<std::uintptr_t>(lanes) * sizeof(Scalar);
-  const auto aligned = [&](Index i) {
-    return reinterpret_cast<std::uintptr_t>(to + i * scale) % alignment == 0;
-  };
-  Index first = 0;
-  while (first < lanes && !aligned(first)) ++first;
-  if (first == lanes) return cover(std::integral_constant<Index, lanes>{});
-  if (first > 0) f.template operator()<lanes, false>(0, 1);
-  const Index blocks = (count - first) / lanes;
-  if (blocks > 0) f.template operator()<lanes, true>(first, blocks);
-  if (first + blocks * lanes < count) f.template operator()<lanes, false>(count - lanes, 1);
+/// Covers a row with blocks, of which the last two may overlap: its end needs no loop of its own.
+/// Calls `f(first, blocks)`.
+template <Index size, class F>
+EIGEN_ALWAYS_INLINE void cover_row(Index count, const F& f) {
+  f(Index{0}, count / size);
+  if (count % size > 0) f(count - size, Index{1});
 }
 
 /// Writes blocks interleaved; `streams` to memory that will not be read soon.
@@ -74,16 +73,18 @@ template <std::size_t phases, class Scalar>
 void interleave_blocks(const Scalar* const* rows, Index count, bool streams, Scalar* to) {
   std::array<const Scalar*, phases> from;
   std::copy_n(rows, phases, from.begin());
-  constexpr auto scale = static_cast<Index>(phases);
-  cover_row(count, scale, streams, to, [&]<Index size, bool past>(Index first, Index blocks) {
+  with_block_size<Scalar>(count, streams, [&]<Index size, bool past>() {
     using Lanes = Block<Scalar, static_cast<std::size_t>(size)>;
-    [&]<std::size_t... p>(std::index_sequence<p...>) {
-      for (Index i = first; blocks > 0; --blocks, i += size) {
-        const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
-        put_interleaved<past, static_cast<std::size_t>(size)>(values, to + i * scale);
+    cover_row<size>(count, [&](Index first, Index blocks) {
+      [&]<std::size_t... p>(std::index_sequence<p...>) {
+        for (Index i = first; blocks > 0; --blocks, i += size) {
+          const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
+          put_interleaved<past, static_cast<std::size_t>(size)>(
+              values, to + i * static_cast<Index>(phases));
+        }
       }
-    }
-    (std::make_index_sequence<phases>{});
+      (std::make_index_sequence<phases>{});
+    });
   });
 }
 
