@@ -86,7 +86,8 @@ class Interpolation {
 
   template <std::size_t scale>
   void enlarge_rows(const std::array<Range, 3>& ranges, Scalar* y) const {
-    const auto& [range0, range1, range2] = ranges;
+    // clang++ 14 does not capture structured bindings.
+    const Range range0 = ranges[0], range1 = ranges[1], range2 = ranges[2];
     const auto& [n0, n1, n2] = grid_.extents;
     const auto places0 = places<Scalar>(n0, scale_[0], n1 * n2);
     const auto places1 = places<Scalar>(n1, scale_[1], n2);
