@@ -14,6 +14,7 @@
 #include <ctime>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <tconv/tconv.hpp>
 #include <vector>
@@ -37,11 +38,11 @@ Tensor<rank> random_tensor(const tconv::Extents<rank>& extents) {
 }
 
 Run copy(Index bytes) {
-  const auto from = random_tensor<1>({bytes / static_cast<Index>(sizeof(float))});
-  return [from] {
+  return [from = std::make_shared<Tensor<1>>(
+              random_tensor<1>({bytes / static_cast<Index>(sizeof(float))}))] {
     // As results are made: large ones ask for huge pages.
-    auto to = tconv::detail::make_tensor<Tensor<1>>(tconv::Extents<1>{from.size()});
-    std::memcpy(to.data(), from.data(), static_cast<std::size_t>(from.size()) * sizeof(float));
+    auto to = tconv::detail::make_tensor<Tensor<1>>(tconv::Extents<1>{from->size()});
+    std::memcpy(to.data(), from->data(), static_cast<std::size_t>(from->size()) * sizeof(float));
     benchmark::DoNotOptimize(to.data());
     benchmark::ClobberMemory();
   };
@@ -84,9 +85,9 @@ void add(const std::string& name, const Run& run, const Run& reference, Index by
 }
 
 template <class X, class F>
-Run call(const X& x, const F& f) {
+Run call(const std::shared_ptr<X>& x, const F& f) {
   return [x, f] {
-    const auto y = f(x);
+    const auto y = f(*x);
     benchmark::DoNotOptimize(y.data());
     benchmark::ClobberMemory();
   };
@@ -98,17 +99,18 @@ void add_image(const char* name, const tconv::Extents<R + 1>& image, Index scale
   std::copy(image.begin(), image.end(), shape.begin() + 1);
   phases_shape = shape;
   for (int a = 0; a < R; ++a) phases_shape[1] *= scale;
-  const auto x = random_tensor<R + 2>(shape), phases = random_tensor<R + 2>(phases_shape);
+  const auto x = std::make_shared<Tensor<R + 2>>(random_tensor<R + 2>(shape));
+  const auto phases = std::make_shared<Tensor<R + 2>>(random_tensor<R + 2>(phases_shape));
   const std::string suffix = std::string("/") + name + "/x" + std::to_string(scale);
   const auto beside_copy = [&](const char* function, Index read, const Run& run) {
-    const Index bytes = (read + phases.size()) * static_cast<Index>(sizeof(float));
+    const Index bytes = (read + phases->size()) * static_cast<Index>(sizeof(float));
     add(function + suffix, run, copy(bytes / 2), bytes);
   };
-  beside_copy("nearest", x.size(),
+  beside_copy("nearest", x->size(),
               call(x, [=](const auto& from) { return tconv::upsample_nearest(from, scale); }));
-  beside_copy("linear", x.size(),
+  beside_copy("linear", x->size(),
               call(x, [=](const auto& from) { return tconv::upsample_linear(from, scale); }));
-  beside_copy("pixel_shuffle", phases.size(),
+  beside_copy("pixel_shuffle", phases->size(),
               call(phases, [=](const auto& from) { return tconv::pixel_shuffle(from, scale); }));
   tconv::Extents<R + 2> weight_shape;
   weight_shape.fill(3);

@@ -109,6 +109,7 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
   const bool streams = streams_rows(y, y_row, planes * scale[0] * y_plane);
   const bool copies = grid.inner > 1 && scale[2] > 1;
   std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
+  const auto interleave = find_interleave<Scalar, Scalar>(rows.size(), n2, grid.inner, streams);
   for (Index plane = 0; plane < planes; ++plane, y += scale[0] * y_plane)
     for (Index i1 = 0; i1 < n1; ++i1, x += x_row) {
       Scalar* const first = y + i1 * scale[1] * y_row;
@@ -119,7 +120,7 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
           if (copies && to != first)
             std::copy_n(first, y_row, to);
           else
-            interleave(rows, n2, grid.inner, streams, to);
+            interleave(rows, n2, grid.inner, to);
         }
     }
   if (streams) finish_streaming();
@@ -153,6 +154,8 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
       outer_batch * outer_channels * grid.extents[0] * scale[0] * grid.extents[1] * scale[1];
   const bool streams = streams_rows(y.data, y_row, y_rows * y_row);
   std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
+  const auto interleave =
+      find_interleave<Scalar, Scalar>(rows.size(), grid.extents[2], pixel, streams);
   Scalar* to = y.data;
   for (Index n = 0; n < outer_batch; ++n)
     for (Index c = 0; c < outer_channels; ++c)
@@ -166,7 +169,7 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
               for (Index p2 = 0; p2 < scale[2]; ++p2)
                 rows[static_cast<std::size_t>(p2)] = from + p2 * steps[2];
               if (!inside) {
-                interleave(rows, grid.extents[2], pixel, streams, to);
+                interleave(rows, grid.extents[2], pixel, to);
                 to += y_row;
                 continue;
               }

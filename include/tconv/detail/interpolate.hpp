@@ -194,7 +194,8 @@ class Interpolation {
                  phase.fraction, count, side);
       rows.sides[p] = side;
     }
-    interleave(rows.sides, part.size(), inner, false, to);
+    find_interleave<Sum, Sum>(rows.sides.size(), part.size(), inner, false)(rows.sides, part.size(),
+                                                                            inner, to);
   }
 
   const Scalar* x_;

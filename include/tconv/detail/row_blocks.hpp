@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "tconv/detail/block.hpp"
 #include "tconv/detail/packet.hpp"
@@ -31,24 +32,12 @@ bool streams_rows(const Scalar* y, Index row, Index elements) {
 /// Calls `f.template operator()<size, streams>()` with the elements of the blocks of which rows of
 /// `count` inputs are made: no more than a row has.
 template <class Scalar, class F>
-void with_block_size(Index count, bool streams, const F& f) {
+auto with_block_size(Index count, bool streams, const F& f) {
   constexpr Index lanes = Packet<Scalar>::size, few = std::max<Index>(lanes / 4, 1);
-  if (count >= lanes && streams)
-    f.template operator()<lanes, true>();
-  else if (count >= lanes)
-    f.template operator()<lanes, false>();
-  else if (count >= few)
-    f.template operator()<few, false>();
-  else
-    f.template operator()<1, false>();
-}
-
-/// Covers a row with blocks, of which the last two may overlap: its end needs no loop of its own.
-/// Calls `f(first, blocks)`.
-template <Index size, class F>
-EIGEN_ALWAYS_INLINE void cover_row(Index count, const F& f) {
-  f(Index{0}, count / size);
-  if (count % size > 0) f(count - size, Index{1});
+  if (count >= lanes && streams) return f.template operator()<lanes, true>();
+  if (count >= lanes) return f.template operator()<lanes, false>();
+  if (count >= few) return f.template operator()<few, false>();
+  return f.template operator()<1, false>();
 }
 
 /// Writes blocks interleaved; `streams` to memory that will not be read soon.
@@ -68,24 +57,23 @@ EIGEN_ALWAYS_INLINE void put_interleaved(const typename Block<Scalar, size>::Typ
   }
 }
 
-/// Writes element 0 of each of `phases` rows, then element 1 of each, and so on.
-template <std::size_t phases, class Scalar>
-void interleave_blocks(const Scalar* const* rows, Index count, bool streams, Scalar* to) {
+/// Writes element 0 of each of `phases` rows, then element 1 of each, and so on. The last two
+/// blocks may overlap: the end of a row needs no loop of its own.
+template <std::size_t phases, Index size, bool streams, class Scalar>
+void interleave_blocks(const std::vector<const Scalar*>& rows, Index count, Index inner,
+                       Scalar* to) {
+  using Lanes = Block<Scalar, static_cast<std::size_t>(size)>;
   std::array<const Scalar*, phases> from;
-  std::copy_n(rows, phases, from.begin());
-  with_block_size<Scalar>(count, streams, [&]<Index size, bool past>() {
-    using Lanes = Block<Scalar, static_cast<std::size_t>(size)>;
-    cover_row<size>(count, [&](Index first, Index blocks) {
-      [&]<std::size_t... p>(std::index_sequence<p...>) {
-        for (Index i = first; blocks > 0; --blocks, i += size) {
-          const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
-          put_interleaved<past, static_cast<std::size_t>(size)>(
-              values, to + i * static_cast<Index>(phases));
-        }
-      }
-      (std::make_index_sequence<phases>{});
-    });
-  });
+  std::copy_n(rows.begin(), phases, from.begin());
+  const Index elements = count * inner;
+  const auto block = [&]<std::size_t... p>(Index i, std::index_sequence<p...>) {
+    const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
+    put_interleaved<streams, static_cast<std::size_t>(size)>(values,
+                                                             to + i * static_cast<Index>(phases));
+  };
+  constexpr std::make_index_sequence<phases> each_row;
+  for (Index i = 0; i + size <= elements; i += size) block(i, each_row);
+  if (elements % size > 0) block(elements - size, each_row);
 }
 
 }  // namespace tconv::detail
