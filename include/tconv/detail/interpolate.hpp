@@ -84,29 +84,45 @@ class Interpolation {
   /// Elements of an enlarged row that are made at once: three such rows fit the second-level cache.
   static constexpr Index chunk_elements = 8192;
 
+  /// Output rows whose places are listed at once.
+  static constexpr Index rows_at_once = 1024;
+
+  /// Where output `o` of an axis lies between inputs that are `step` apart.
+  Place<Real> place(std::size_t axis, Index o, Index step) const {
+    const Index q = o / scale_[axis];
+    const Phase& phase = phases_[axis][static_cast<std::size_t>(o % scale_[axis])];
+    const Index a = std::max<Index>(q + phase.base, 0);
+    const Index b = phase.exact ? a : std::min(q + phase.base + 1, grid_.extents[axis] - 1);
+    return {a * step, b * step, phase.near(), phase.fraction};
+  }
+
   template <std::size_t scale>
   void enlarge_rows(const std::array<Range, 3>& ranges, Scalar* y) const {
-    // clang++ 14 does not capture structured bindings.
-    const Range range0 = ranges[0], range1 = ranges[1], range2 = ranges[2];
-    const auto& [n0, n1, n2] = grid_.extents;
-    const auto places0 = places<Scalar>(n0, scale_[0], n1 * n2);
-    const auto places1 = places<Scalar>(n1, scale_[1], n2);
-    const Columns columns{range2.size(), range2.begin > 0 ? -1 : 0,
-                          range2.size() - (range2.end < n2 ? 0 : 1)};
-    const Index y_row = range2.size() * scale_[2];
-    const Index y_plane = range1.size() * scale_[1] * y_row;
-    const bool streams = streams_rows(y, y_row, grid_.outer * range0.size() * scale_[0] * y_plane);
+    const Index width = grid_.extents[2], plane_size = grid_.extents[1] * width;
+    const Range part = ranges[2];
+    const Range rows{ranges[1].begin * scale_[1], ranges[1].end * scale_[1]};
+    const Range planes{ranges[0].begin * scale_[0], ranges[0].end * scale_[0]};
+    const Columns columns{part.size(), part.begin > 0 ? -1 : 0,
+                          part.size() - (part.end < width ? 0 : 1)};
+    const Index y_row = part.size() * scale_[2], y_plane = rows.size() * y_row;
+    const bool streams = streams_rows(y, y_row, grid_.outer * planes.size() * y_plane);
+    std::vector<Place<Scalar>> places;
     with_block_size<Scalar>(columns.count, streams, [&]<Index size, bool past>() {
-      for (Index outer = 0; outer < grid_.outer; ++outer)
-        for (Index o0 = range0.begin * scale_[0]; o0 < range0.end * scale_[0]; ++o0) {
-          const auto& place0 = places0[static_cast<std::size_t>(o0)];
-          const auto plane = place0.between() ? interpolate_plane<scale, size, past, true, Scalar>
-                                              : interpolate_plane<scale, size, past, false, Scalar>;
-          plane(row(outer, 0, 0) + range2.begin, columns, place0,
-                places1.data() + range1.begin * scale_[1], places1.data() + range1.end * scale_[1],
-                y);
-          y += y_plane;
-        }
+      for (Index first = rows.begin; first < rows.end; first += rows_at_once) {
+        places.clear();
+        for (Index o = first; o < std::min(first + rows_at_once, rows.end); ++o)
+          places.push_back(place(1, o, width));
+        Scalar* to = y + (first - rows.begin) * y_row;
+        for (Index outer = 0; outer < grid_.outer; ++outer)
+          for (Index o = planes.begin; o < planes.end; ++o, to += y_plane) {
+            const Place<Scalar> place0 = place(0, o, plane_size);
+            const auto plane = place0.between()
+                                   ? interpolate_plane<scale, size, past, true, Scalar>
+                                   : interpolate_plane<scale, size, past, false, Scalar>;
+            plane(row(outer, 0, 0) + part.begin, columns, place0, places.data(),
+                  places.data() + places.size(), to);
+          }
+      }
     });
     if (streams) finish_streaming();
   }

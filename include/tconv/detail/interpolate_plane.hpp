@@ -4,11 +4,9 @@
 /// Linear interpolation in registers: an output row is a blend of up to four input rows, enlarged.
 /// It passes through no memory in between, from which it would have to be read back.
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
-#include <vector>
 
 #include "tconv/detail/linear_phase.hpp"
 #include "tconv/detail/row_blocks.hpp"
@@ -23,22 +21,6 @@ struct Place {
   Real a_weight, b_weight;
   bool between() const { return a != b; }
 };
-
-/// The places of all outputs of an axis whose inputs are `step` apart.
-template <class Real>
-std::vector<Place<Real>> places(Index extent, Index scale, Index step) {
-  std::vector<LinearPhase<Real>> phases;
-  for (Index p = 0; p < scale; ++p) phases.emplace_back(scale, p);
-  std::vector<Place<Real>> result;
-  result.reserve(static_cast<std::size_t>(extent * scale));
-  for (Index q = 0; q < extent; ++q)
-    for (const auto& phase : phases) {
-      const Index a = phase.exact ? q : std::max<Index>(q + phase.base, 0);
-      const Index b = phase.exact ? q : std::min(q + phase.base + 1, extent - 1);
-      result.push_back({a * step, b * step, phase.near(), phase.fraction});
-    }
-  return result;
-}
 
 /// Columns of the input that rows are made of. Beside them lie the pixels `left` and `right`; at
 /// the border of the image those are its own last.
