@@ -25,20 +25,11 @@ struct Arguments {
   std::array<Index, R> kernel{};
   tconv::ConvOptions<R> options;
 
-  explicit Arguments(const Problem& p) {
-    tconv::Extents<R + 2> x_shape{p.batch, p.in_channels};
-    tconv::Extents<R + 2> w_shape{p.in_channels, p.out_channels / p.groups};
-    for (std::size_t a = 0; a < R; ++a) {
-      x_shape[a + 2] = p.in[a];
-      w_shape[a + 2] = kernel[a] = p.kernel[a];
-      options.stride[a] = p.stride[a];
-      options.padding[a] = p.padding[a];
-      options.output_padding[a] = p.output_padding[a];
-      options.dilation[a] = p.dilation[a];
-    }
-    options.groups = p.groups;
-    x.resize(x_shape);
-    weight.resize(w_shape);
+  explicit Arguments(const Problem& p)
+      : x(shape_of<R>(p.batch, p.in_channels, p.in)),
+        weight(shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel)),
+        options(options_of<R>(p)) {
+    std::copy_n(p.kernel.begin(), R, kernel.begin());
     x.setRandom();
     weight.setRandom();
     grad_y = tconv::conv_transpose(x, weight, options);

@@ -89,27 +89,15 @@ struct Layer {
   Tensor<1> bias;
   tconv::ConvOptions<R> options;
 
-  explicit Layer(const Problem& p) : bias(p.out_channels) {
-    tconv::Extents<R + 2> x_shape{p.batch, p.in_channels};
-    tconv::Extents<R + 2> w_shape{p.in_channels, p.out_channels / p.groups};
-    tconv::Extents<R + 2> y_shape{p.batch, p.out_channels};
-    const auto out = p.out();
-    for (std::size_t a = 0; a < R; ++a) {
-      x_shape[a + 2] = p.in[a];
-      w_shape[a + 2] = p.kernel[a];
-      y_shape[a + 2] = out[a];
-      options.stride[a] = p.stride[a];
-      options.padding[a] = p.padding[a];
-      options.output_padding[a] = p.output_padding[a];
-      options.dilation[a] = p.dilation[a];
-    }
-    options.groups = p.groups;
-    x.resize(x_shape);
-    weight.resize(w_shape);
+  explicit Layer(const Problem& p)
+      : x(shape_of<R>(p.batch, p.in_channels, p.in)),
+        weight(shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel)),
+        y(shape_of<R>(p.batch, p.out_channels, p.out())),
+        bias(p.out_channels),
+        options(options_of<R>(p)) {
     x.setRandom();
     weight.setRandom();
     bias.setRandom();
-    y.resize(y_shape);
   }
 };
 

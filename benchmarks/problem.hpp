@@ -4,8 +4,10 @@
 /// The layers of layers.csv, and the peak they are measured against.
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <array>
 #include <string>
+#include <tconv/geometry.hpp>
 #include <vector>
 
 /// Spatial arrays hold `axes` entries, outermost first, and neutral values behind them.
@@ -21,6 +23,29 @@ struct Problem {
   /// x, weight and y, each moved once.
   double bytes() const;
 };
+
+/// The options of a problem of `R` axes.
+template <int R>
+tconv::ConvOptions<R> options_of(const Problem& p) {
+  tconv::ConvOptions<R> options;
+  for (std::size_t a = 0; a < R; ++a) {
+    options.stride[a] = p.stride[a];
+    options.padding[a] = p.padding[a];
+    options.output_padding[a] = p.output_padding[a];
+    options.dilation[a] = p.dilation[a];
+  }
+  options.groups = p.groups;
+  return options;
+}
+
+/// The shape `(first, second, extents...)` of a tensor with `R` spatial axes.
+template <int R>
+tconv::Extents<R + 2> shape_of(Eigen::Index first, Eigen::Index second,
+                               const std::array<Eigen::Index, 3>& extents) {
+  tconv::Extents<R + 2> shape{first, second};
+  std::copy_n(extents.begin(), R, shape.begin() + 2);
+  return shape;
+}
 
 /// \throws std::runtime_error if the file cannot be read
 std::vector<Problem> read_problems(const std::string& path);

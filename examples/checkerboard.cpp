@@ -8,11 +8,10 @@
 // an untrained network has no reason to prefer to others. Source: Odena, Dumoulin and Olah,
 // "Deconvolution and Checkerboard Artifacts", 2016.
 
-#include <exception>
 #include <iostream>
 #include <tconv/tconv.hpp>
 
-#include "support/picture.hpp"
+#include "support/example.hpp"
 
 namespace {
 
@@ -41,20 +40,15 @@ void print(const Picture& counts) {
   }
 }
 
-Picture enlarge(const Picture& picture, Index factor) {
-  const Eigen::DSizes<Index, 4> batch(1, 3, picture.dimension(1), picture.dimension(2));
-  return tconv::upsample_nearest(picture.reshape(batch), factor).chip<0>(0);
-}
-
 Picture middle(const Picture& photo) {
   const Index rows = photo.dimension(1) / 2, cols = photo.dimension(2) / 2;
   return photo.slice(Eigen::array<Index, 3>{0, rows / 2, cols / 2},
                      Eigen::array<Index, 3>{3, rows, cols});
 }
 
-int run(int argc, char** argv) {
-  const std::string in = argc > 1 ? argv[1] : DATA_FOLDER "/photo.png";
-  const std::string out = argc > 2 ? argv[2] : "checkerboard.png";
+int run(const Arguments& arguments) {
+  const std::string in = arguments.text(0, DATA_FOLDER "/photo.png");
+  const std::string out = arguments.text(1, "checkerboard.png");
   const Picture photo = middle(read_png(in));
   const Index rows = 2 * photo.dimension(1), cols = 2 * photo.dimension(2);
 
@@ -74,18 +68,10 @@ int run(int argc, char** argv) {
 
   const Picture corner =
       counts.slice(Eigen::array<Index, 3>{0, 8, 8}, Eigen::array<Index, 3>{3, rows, cols});
-  write_png(out, side_by_side(side_by_side(corner, by_3), side_by_side(by_4, linear)));
-  std::cout << "wrote " << out << '\n';
+  save(out, side_by_side(side_by_side(corner, by_3), side_by_side(by_4, linear)));
   return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_example(run, argc, argv); }

@@ -8,13 +8,12 @@
 
 #include <Eigen/IterativeLinearSolvers>
 #include <cmath>
-#include <exception>
 #include <iomanip>
 #include <iostream>
 #include <random>
 #include <tconv/tconv.hpp>
 
-#include "support/picture.hpp"
+#include "support/example.hpp"
 
 namespace {
 
@@ -42,11 +41,6 @@ void add_noise(Picture& picture, float deviation) {
   for (Index i = 0; i < picture.size(); ++i) picture.data()[i] += noise(random);
 }
 
-Picture enlarge(const Picture& picture, Index factor) {
-  const Eigen::DSizes<Index, 4> batch(1, 3, picture.dimension(1), picture.dimension(2));
-  return tconv::upsample_nearest(picture.reshape(batch), factor).chip<0>(0);
-}
-
 /// A picture whose image under the operator is `degraded` up to the noise: to come nearer would be
 /// to restore the noise. Eigen's solver says nothing while it works, so it is stopped every few
 /// iterations and taken up again.
@@ -72,9 +66,9 @@ float difference(const Picture& a, const Picture& b) {
   return std::sqrt(mean());
 }
 
-int run(int argc, char** argv) {
-  const std::string in = argc > 1 ? argv[1] : DATA_FOLDER "/photo.png";
-  const std::string out = argc > 2 ? argv[2] : "deblur.png";
+int run(const Arguments& arguments) {
+  const std::string in = arguments.text(0, DATA_FOLDER "/photo.png");
+  const std::string out = arguments.text(1, "deblur.png");
   const Picture photo = read_png(in);
   const Weight weight = blur(7, 1.4f);
   const tconv::ConvOptions<2> options{.stride = 2, .padding = 3, .groups = 3};
@@ -94,19 +88,11 @@ int run(int argc, char** argv) {
   std::cout << "distance from the photograph: transposed convolution "
             << difference(transposed, photo) << ", restored " << difference(restored, photo)
             << '\n';
-  write_png(out, side_by_side(side_by_side(photo, enlarge(degraded, 2)),
-                              side_by_side(transposed, restored)));
-  std::cout << "wrote " << out << '\n';
+  save(out,
+       side_by_side(side_by_side(photo, enlarge(degraded, 2)), side_by_side(transposed, restored)));
   return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_example(run, argc, argv); }

@@ -7,11 +7,10 @@
 // channels to three, stride 2, padding 1, one block for every pair of channels.
 
 #include <algorithm>
-#include <exception>
 #include <iostream>
 #include <tconv/tconv.hpp>
 
-#include "support/picture.hpp"
+#include "support/example.hpp"
 
 namespace {
 
@@ -73,19 +72,14 @@ SparseMatrix larger_matrix() {
   return tconv::kernel2matrix(weight, {7, 7}, {.stride = 2, .padding = 1});
 }
 
+int run(const Arguments& arguments) {
+  print_textbook();
+  const SparseMatrix matrix = larger_matrix();
+  std::cout << matrix.rows() << " x " << matrix.cols() << ", " << matrix.nonZeros() << " entries\n";
+  save(arguments.text(0, "matrix_view.png"), draw(matrix, matrix.rows() / 3, matrix.cols() / 2));
+  return 0;
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    const std::string out = argc > 1 ? argv[1] : "matrix_view.png";
-    print_textbook();
-    const SparseMatrix matrix = larger_matrix();
-    write_png(out, draw(matrix, matrix.rows() / 3, matrix.cols() / 2));
-    std::cout << "wrote " << out << ": " << matrix.rows() << " x " << matrix.cols() << ", "
-              << matrix.nonZeros() << " entries\n";
-    return 0;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_example(run, argc, argv); }

@@ -13,14 +13,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <exception>
 #include <iostream>
 #include <random>
 #include <tconv/tconv.hpp>
 #include <thread>
 #include <vector>
 
-#include "support/picture.hpp"
+#include "support/example.hpp"
 
 namespace {
 
@@ -152,10 +151,10 @@ Images random_patches(const Picture& photo, Index count, Index size, Random& ran
   return patches;
 }
 
-int run(int argc, char** argv) {
-  const int steps = argc > 1 ? std::atoi(argv[1]) : 2000;
-  const std::string in = argc > 2 ? argv[2] : DATA_FOLDER "/photo.png";
-  const std::string out = argc > 3 ? argv[3] : "train_autoencoder.png";
+int run(const Arguments& arguments) {
+  const int steps = arguments.number(0, 2000);
+  const std::string in = arguments.text(1, DATA_FOLDER "/photo.png");
+  const std::string out = arguments.text(2, "train_autoencoder.png");
   constexpr Index batch = 16, patch = 32;
   if (steps < 1) {
     std::cerr << "usage: train_autoencoder [steps [photograph.png [result.png]]]\n";
@@ -194,18 +193,10 @@ int run(int argc, char** argv) {
 
   const Images x = photo.reshape(Eigen::array<Index, 4>{1, 3, whole[1], whole[2]});
   const Picture again = network(x, workspace).reshape(whole);
-  write_png(out, side_by_side(photo, again));
-  std::cout << "wrote " << out << '\n';
+  save(out, side_by_side(photo, again));
   return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_example(run, argc, argv); }

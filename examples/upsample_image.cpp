@@ -7,11 +7,10 @@
 // is no multiple of 2: the checkerboard.
 
 #include <cstdlib>
-#include <exception>
 #include <iostream>
 #include <tconv/tconv.hpp>
 
-#include "support/picture.hpp"
+#include "support/example.hpp"
 
 namespace {
 
@@ -40,10 +39,10 @@ Picture upsample_with_ones(const Picture& photo) {
                                {.stride = 2, .padding = 1, .output_padding = 1, .groups = 3});
 }
 
-int run(int argc, char** argv) {
-  const Index factor = argc > 1 ? std::atoi(argv[1]) : 2;
-  const std::string in = argc > 2 ? argv[2] : DATA_FOLDER "/photo.png";
-  const std::string out = argc > 3 ? argv[3] : "upsample_image.png";
+int run(const Arguments& arguments) {
+  const Index factor = arguments.number(0, 2);
+  const std::string in = arguments.text(1, DATA_FOLDER "/photo.png");
+  const std::string out = arguments.text(2, "upsample_image.png");
   if (factor < 2 || factor > 4) {
     std::cerr << "usage: upsample_image [factor 2, 3 or 4 [photograph.png [result.png]]]\n";
     return 1;
@@ -53,18 +52,10 @@ int run(int argc, char** argv) {
   const Picture checkerboard = upsample_with_ones(photo);
   std::cout << photo.dimension(2) << "x" << photo.dimension(1) << " -> " << smooth.dimension(2)
             << "x" << smooth.dimension(1) << '\n';
-  write_png(out, side_by_side(smooth, checkerboard));
-  std::cout << "wrote " << out << '\n';
+  save(out, side_by_side(smooth, checkerboard));
   return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return run_example(run, argc, argv); }

@@ -267,16 +267,50 @@ TEST_CASE("rows of any length are interpolated to their end") {
 
 TEST_CASE("results larger than the caches are right too, wherever their rows begin") {
   Random random(59);
-  const Extents<4> shape{1, 1, 1201, 451}, y_shape{1, 1, 2402, 1353};
-  const auto x = random_tensor<float, 2, Eigen::RowMajor>(random, shape, {});
-  const auto y = upsample_linear(x, {2, 3});
-  const auto x_view = detail::image_view<2>(x, {});
+  for (const Index width : {448, 451}) {
+    const Extents<4> y_shape{1, 1, 3202, 3 * width};
+    const auto x = random_tensor<float, 2, Eigen::RowMajor>(random, {1, 1, 1601, width}, {});
+    const auto phases = random_tensor<float, 2, Eigen::RowMajor>(random, {1, 6, 1601, width}, {});
+    const auto linear = upsample_linear(x, {2, 3}), nearest = upsample_nearest(x, {2, 3}),
+               shuffled = pixel_shuffle(phases, {2, 3});
+    const auto x_view = detail::image_view<2>(x, {});
+    bool interpolates = true, repeats = true, shuffles = true;
+    for_each_position(y_shape, [&](Index, Index, const Extents<2>& o) {
+      const Index h = o[0] / 2, w = o[1] / 3;
+      interpolates = interpolates && std::abs(static_cast<double>(linear(0, 0, o[0], o[1])) -
+                                              interpolated<2>(x_view, {2, 3}, 0, 0, o)) <= 4e-6;
+      repeats = repeats && nearest(0, 0, o[0], o[1]) == x(0, 0, h, w);
+      shuffles = shuffles && shuffled(0, 0, o[0], o[1]) == phases(0, o[0] % 2 * 3 + o[1] % 3, h, w);
+    });
+    CHECK(interpolates);
+    CHECK(repeats);
+    CHECK(shuffles);
+  }
+}
+
+TEST_CASE("images of more rows than are placed at once have no seam") {
+  Random random(61);
+  const auto x = random_tensor<double, 3, Eigen::RowMajor>(random, {2, 1, 3, 1300, 2}, {});
+  const auto y = upsample_linear(x, {2, 3, 1});
   bool right = true;
-  for_each_position(y_shape, [&](Index, Index, const Extents<2>& o) {
-    right = right && std::abs(static_cast<double>(y(0, 0, o[0], o[1])) -
-                              interpolated<2>(x_view, {2, 3}, 0, 0, o)) <= 4e-6;
+  for_each_position(Extents<5>{2, 1, 6, 3900, 2}, [&](Index n, Index c, const Extents<3>& o) {
+    right = right &&
+            std::abs(y(n, c, o[0], o[1], o[2]) -
+                     interpolated<3>(detail::image_view<3>(x, {}), {2, 3, 1}, n, c, o)) <= 1e-14;
   });
   CHECK(right);
+}
+
+TEST_CASE("a constant image stays as it is at scale 2, infinities included") {
+  Random random(67);
+  std::uniform_real_distribution<float> draw(-1, 1);
+  for (int i = 0; i < 200; ++i) {
+    Eigen::Tensor<float, 5, Eigen::RowMajor> x(1, 1, 2, 3, draw(random) < 0 ? 5 : 17);
+    const float value = i == 0 ? std::numeric_limits<float>::infinity() : draw(random);
+    x.setConstant(value);
+    const auto y = upsample_linear(x, 2);
+    CHECK(std::all_of(y.data(), y.data() + y.size(), [&](float o) { return o == value; }));
+  }
 }
 
 TEST_CASE("away from the border, linear upsampling is the bilinear transposed convolution") {

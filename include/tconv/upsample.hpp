@@ -97,23 +97,33 @@ auto resample(const char* function, const X& x, DataFormat format, const ShapeOf
   return y;
 }
 
-/// Repeats each pixel of a grid: a row in itself, then as many rows as the other axes ask for.
+/// Repeats each pixel of a grid. Rows that registers interleave are all made of the input row,
+/// which is at hand where the result may not be; others are copies of the first.
 template <class Scalar>
 void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>& scale,
                    Scalar* y) {
   const auto& [n0, n1, n2] = grid.extents;
   const Index x_row = n2 * grid.inner, y_row = x_row * scale[2];
   const Index y_plane = n1 * scale[1] * y_row;
-  std::vector<const Scalar*> copies(static_cast<std::size_t>(scale[2]));
-  for (Index plane = 0; plane < grid.outer * n0; ++plane, y += scale[0] * y_plane)
+  const Index planes = grid.outer * n0;
+  const bool streams = streams_rows(y, y_row, planes * scale[0] * y_plane);
+  const bool copies = grid.inner > 1 && scale[2] > 1;
+  std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
+  const auto interleave = find_interleave<Scalar, Scalar>(rows.size(), n2, grid.inner, streams);
+  for (Index plane = 0; plane < planes; ++plane, y += scale[0] * y_plane)
     for (Index i1 = 0; i1 < n1; ++i1, x += x_row) {
       Scalar* const first = y + i1 * scale[1] * y_row;
-      std::fill(copies.begin(), copies.end(), x);
-      interleave(copies, n2, grid.inner, first);
+      std::fill(rows.begin(), rows.end(), x);
       for (Index p0 = 0; p0 < scale[0]; ++p0)
-        for (Index p1 = p0 == 0 ? 1 : 0; p1 < scale[1]; ++p1)
-          std::copy_n(first, y_row, first + p0 * y_plane + p1 * y_row);
+        for (Index p1 = 0; p1 < scale[1]; ++p1) {
+          Scalar* const to = first + p0 * y_plane + p1 * y_row;
+          if (copies && to != first)
+            std::copy_n(first, y_row, to);
+          else
+            interleave(rows, n2, grid.inner, to);
+        }
     }
+  if (streams) finish_streaming();
 }
 
 /// Elements from one channel of `x` to the channel of the next phase, for each axis.
@@ -139,7 +149,13 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
   const Index outer_channels = inside ? 1 : y.extents[1],
               inner_channels = y.extents[1] / outer_channels;
   const Index pixel = inner_batch * inner_channels;
+  const Index y_row = grid.extents[2] * scale[2] * pixel;
+  const Index y_rows =
+      outer_batch * outer_channels * grid.extents[0] * scale[0] * grid.extents[1] * scale[1];
+  const bool streams = streams_rows(y.data, y_row, y_rows * y_row);
   std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
+  const auto interleave =
+      find_interleave<Scalar, Scalar>(rows.size(), grid.extents[2], pixel, streams);
   Scalar* to = y.data;
   for (Index n = 0; n < outer_batch; ++n)
     for (Index c = 0; c < outer_channels; ++c)
@@ -154,7 +170,7 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
                 rows[static_cast<std::size_t>(p2)] = from + p2 * steps[2];
               if (!inside) {
                 interleave(rows, grid.extents[2], pixel, to);
-                to += grid.extents[2] * scale[2] * pixel;
+                to += y_row;
                 continue;
               }
               for (Index i2 = 0; i2 < grid.extents[2]; ++i2)
@@ -164,6 +180,7 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
                     for (Index b = 0; b < inner_batch; ++b) *to++ = source[b];
                   }
             }
+  if (streams) finish_streaming();
 }
 
 }  // namespace detail

@@ -59,43 +59,115 @@ struct Block {
 #endif
   }
 
-  /// Writes `from[0][0], from[1][0], ..., from[0][1], from[1][1], ...`.
+  static EIGEN_ALWAYS_INLINE Type broadcast(Scalar value) {
+    return broadcast(value, std::make_index_sequence<size>{});
+  }
+
+  /// The last element of `before`, then `block` without its own last.
+  static EIGEN_ALWAYS_INLINE Type shift_up(const Type& before, const Type& block) {
+    return window<size - 1>(before, block, std::make_index_sequence<size>{});
+  }
+
+  /// `block` without its first element, then the first of `after`.
+  static EIGEN_ALWAYS_INLINE Type shift_down(const Type& block, const Type& after) {
+    return window<1>(block, after, std::make_index_sequence<size>{});
+  }
+
+  /// Elements `[part * size, (part + 1) * size)` of the sequence `from[0][0], from[1][0], ...,
+  /// from[0][1], from[1][1], ...`.
+  template <std::size_t part, std::size_t count>
+  static EIGEN_ALWAYS_INLINE Type interleaved(const Type (&from)[count]) {
+    if constexpr (count == 1) {
+      return from[0];
+    } else if constexpr (count % 2 == 0) {
+      // Of even and odd sources, each interleaved before: as many shuffles as for pairs.
+      return [&]<std::size_t... source>(std::index_sequence<source...>) {
+        const Type even[] = {from[2 * source]...}, odd[] = {from[2 * source + 1]...};
+        return zip<part % 2>(interleaved<part / 2>(even), interleaved<part / 2>(odd),
+                             std::make_index_sequence<size>{});
+      }
+      (std::make_index_sequence<count / 2>{});
+    } else {
+      Type result = from[0];
+      [&]<std::size_t... source>(std::index_sequence<source...>) {
+        ((result = take<part, count, source + 1>(result, from[source + 1],
+                                                 std::make_index_sequence<size>{})),
+         ...);
+      }
+      (std::make_index_sequence<count - 1>{});
+      return result;
+    }
+  }
+
+  /// Writes all parts of the interleaved sequence.
   template <std::size_t count>
   static EIGEN_ALWAYS_INLINE void interleave(const Type (&from)[count], Scalar* to) {
-#ifdef TCONV_HAS_SHUFFLEVECTOR
     [&]<std::size_t... part>(std::index_sequence<part...>) {
       (store(to + part * size, interleaved<part>(from)), ...);
     }
     (std::make_index_sequence<count>{});
-#else
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t r = 0; r < count; ++r) to[i * count + r] = from[r][i];
-#endif
   }
 
  private:
-#ifdef TCONV_HAS_SHUFFLEVECTOR
-  /// Elements `[part * size, (part + 1) * size)` of the interleaved sequence, one source at a time.
-  template <std::size_t part, std::size_t count>
-  static EIGEN_ALWAYS_INLINE Type interleaved(const Type (&from)[count]) {
-    Type result = from[0];
-    [&]<std::size_t... source>(std::index_sequence<source...>) {
-      ((result = take<part, count, source>(result, from[source], std::make_index_sequence<size>{})),
-       ...);
-    }
-    (std::make_index_sequence<count>{});
-    return result;
+  template <std::size_t... i>
+  static EIGEN_ALWAYS_INLINE Type broadcast(Scalar value, std::index_sequence<i...>) {
+    return Type{(static_cast<void>(i), value)...};
   }
 
+  /// Elements `[first, first + size)` of `a` and `b` one after the other.
+  template <std::size_t first, std::size_t... i>
+  static EIGEN_ALWAYS_INLINE Type window(const Type& a, const Type& b, std::index_sequence<i...>) {
+    return select<(first + i)...>(a, b);
+  }
+
+  /// The elements of `a` and `b` in turn: of their lower half, or of their upper half.
+  template <std::size_t half, std::size_t... i>
+  static EIGEN_ALWAYS_INLINE Type zip(const Type& a, const Type& b, std::index_sequence<i...>) {
+    return select<((half * size + i) / 2 + (half * size + i) % 2 * size)...>(a, b);
+  }
+
+  /// `result` with those of its elements replaced that come from `from`, the source number
+  /// `source`. Source 0 has the others: the first replacement takes them from where they are.
   template <std::size_t part, std::size_t count, std::size_t source, std::size_t... i>
   static EIGEN_ALWAYS_INLINE Type take(const Type& result, const Type& from,
                                        std::index_sequence<i...>) {
-    return __builtin_shufflevector(
-        result, from,
-        static_cast<int>((part * size + i) % count == source ? size + (part * size + i) / count
-                                                             : i)...);
+    return select<((part * size + i) % count == source ? size + (part * size + i) / count
+                   : source == 1                       ? (part * size + i) / count
+                                                       : i)...>(result, from);
   }
+
+  /// Those elements of `a` and `b`, one after the other, at the given places.
+  template <std::size_t... at>
+  static EIGEN_ALWAYS_INLINE Type select(const Type& a, const Type& b) {
+#ifdef TCONV_HAS_SHUFFLEVECTOR
+    return __builtin_shufflevector(a, b, static_cast<int>(at)...);
+#else
+    return Type{(at < size ? a[at % size] : b[at % size])...};
 #endif
+  }
+};
+
+/// A single element, which is no vector to the compiler.
+template <class Scalar>
+struct Block<Scalar, 1> {
+  using Type = Scalar;
+
+  static EIGEN_ALWAYS_INLINE Scalar load(const Scalar* from) { return *from; }
+  static EIGEN_ALWAYS_INLINE Scalar load_and_add(const Scalar* from, Scalar addend) {
+    return *from + addend;
+  }
+  static EIGEN_ALWAYS_INLINE Scalar broadcast(Scalar value) { return value; }
+  static EIGEN_ALWAYS_INLINE void store(Scalar* to, Scalar value) { *to = value; }
+  static EIGEN_ALWAYS_INLINE Scalar blend(Scalar a, Scalar a_weight, Scalar b, Scalar b_weight) {
+    return a_weight * a + b_weight * b;
+  }
+  static EIGEN_ALWAYS_INLINE Scalar shift_up(Scalar before, Scalar) { return before; }
+  static EIGEN_ALWAYS_INLINE Scalar shift_down(Scalar, Scalar after) { return after; }
+
+  template <std::size_t count>
+  static EIGEN_ALWAYS_INLINE void interleave(const Scalar (&from)[count], Scalar* to) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+  }
 };
 
 }  // namespace tconv::detail

@@ -12,6 +12,7 @@
 
 #include "tconv/detail/accumulator.hpp"
 #include "tconv/detail/production.hpp"
+#include "tconv/detail/row_blocks.hpp"
 
 namespace tconv::detail {
 
@@ -69,19 +70,26 @@ EIGEN_ALWAYS_INLINE Scalar from_blend(const From& value) {
     return static_cast<Scalar>(value);
 }
 
-/// Interleaves rows of pixels of one element.
+/// Writes pixel 0 of each of the rows, then pixel 1 of each, and so on; a pixel is `inner`
+/// elements.
+template <class From, class Scalar>
+using Interleave = void (*)(const std::vector<const From*>& rows, Index count, Index inner,
+                            Scalar* to);
+
+/// Pixels of one element.
 template <std::size_t phases, class From, class Scalar>
-void interleave_rows(const From* const* rows, Index count, Scalar* to) {
+void interleave_elements(const std::vector<const From*>& rows, Index count, Index inner,
+                         Scalar* to) {
   std::array<const From*, phases> from;
-  std::copy_n(rows, phases, from.begin());
-  for (Index i = 0; i < count; ++i)
+  std::copy_n(rows.begin(), phases, from.begin());
+  for (Index i = 0; i < count * inner; ++i)
     for (std::size_t p = 0; p < phases; ++p)
       to[i * static_cast<Index>(phases) + static_cast<Index>(p)] = from_blend<Scalar>(from[p][i]);
 }
 
-/// The same with pixels of a few elements, copied without a loop.
+/// Pixels of a few elements, copied without a loop.
 template <Index inner, class From, class Scalar>
-void interleave_pixels(const std::vector<const From*>& rows, Index count, Scalar* to) {
+void interleave_pixels(const std::vector<const From*>& rows, Index count, Index, Scalar* to) {
   for (Index i = 0; i < count; ++i)
     for (const From* row : rows) {
       for (Index j = 0; j < inner; ++j) to[j] = from_blend<Scalar>(row[i * inner + j]);
@@ -89,34 +97,49 @@ void interleave_pixels(const std::vector<const From*>& rows, Index count, Scalar
     }
 }
 
-/// Writes pixel 0 of each of the rows, then pixel 1 of each, and so on; a pixel is `inner`
-/// elements.
 template <class From, class Scalar>
-void interleave(const std::vector<const From*>& rows, Index count, Index inner, Scalar* to) {
-  if (rows.size() == 1) return interleave_rows<1>(rows.data(), count * inner, to);
-  if (inner == 1) switch (rows.size()) {
+void interleave_any(const std::vector<const From*>& rows, Index count, Index inner, Scalar* to) {
+  for (Index i = 0; i < count; ++i)
+    for (const From* row : rows)
+      for (Index j = i * inner; j < (i + 1) * inner; ++j) *to++ = from_blend<Scalar>(row[j]);
+}
+
+/// What interleaves rows of pixels of one element best.
+template <std::size_t phases, class From, class Scalar>
+Interleave<From, Scalar> find_interleave_elements(Index elements, bool streams) {
+  if constexpr (EngineScalar<Scalar> && std::same_as<From, Scalar>)
+    return with_block_size<Scalar>(elements, streams, []<Index size, bool past>() {
+      return &interleave_blocks<phases, size, past, Scalar>;
+    });
+  else
+    return &interleave_elements<phases, From, Scalar>;
+}
+
+/// The best for rows of so many pixels; `streams` if the result will not be read soon.
+template <class From, class Scalar>
+Interleave<From, Scalar> find_interleave(std::size_t phases, Index count, Index inner,
+                                         bool streams) {
+  if (phases == 1) return find_interleave_elements<1, From, Scalar>(count * inner, streams);
+  if (inner == 1) switch (phases) {
       case 2:
-        return interleave_rows<2>(rows.data(), count, to);
+        return find_interleave_elements<2, From, Scalar>(count, streams);
       case 3:
-        return interleave_rows<3>(rows.data(), count, to);
+        return find_interleave_elements<3, From, Scalar>(count, streams);
       case 4:
-        return interleave_rows<4>(rows.data(), count, to);
+        return find_interleave_elements<4, From, Scalar>(count, streams);
       default:
         break;
     }
   switch (inner) {
     case 2:
-      return interleave_pixels<2>(rows, count, to);
+      return &interleave_pixels<2, From, Scalar>;
     case 3:
-      return interleave_pixels<3>(rows, count, to);
+      return &interleave_pixels<3, From, Scalar>;
     case 4:
-      return interleave_pixels<4>(rows, count, to);
+      return &interleave_pixels<4, From, Scalar>;
     default:
-      break;
+      return &interleave_any<From, Scalar>;
   }
-  for (Index i = 0; i < count; ++i)
-    for (const From* row : rows)
-      for (Index j = i * inner; j < (i + 1) * inner; ++j) *to++ = from_blend<Scalar>(row[j]);
 }
 
 }  // namespace tconv::detail

@@ -6,71 +6,35 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
-#include "tconv/detail/block.hpp"
 #include "tconv/detail/grid.hpp"
-#include "tconv/detail/packet.hpp"
+#include "tconv/detail/interpolate_plane.hpp"
+#include "tconv/detail/linear_phase.hpp"
 
 namespace tconv::detail {
 
-/// Output `q * scale + phase` of an axis lies between inputs `q + base` and `q + base + 1`, at
-/// `fraction` of the way: with half-pixel centres, at `(q * scale + phase + 1/2) / scale - 1/2`.
-template <class Real>
-struct LinearPhase {
-  Index base;
-  Real fraction;
-  /// The output is the input at `q`.
-  bool exact;
-
-  LinearPhase(Index scale, Index phase)
-      : base(2 * phase + 1 < scale ? -1 : 0),
-        fraction(Real(static_cast<double>(2 * phase + 1 - scale - 2 * base * scale)) /
-                 Real(static_cast<double>(2 * scale))),
-        exact(2 * phase + 1 == scale) {}
-
-  Real near() const { return Real(Real(1) - fraction); }
-};
-
-/// Pixels `[begin, end)` of an axis.
-struct Range {
-  Index begin, end;
-  constexpr Index size() const { return end - begin; }
-};
-
-/// `to[i] = near * a[i] + far * b[i]`; `streams` to memory that will not be read soon.
-template <bool streams = false, class Real, class Sum, class Scalar>
+/// `to[i] = near * a[i] + far * b[i]`.
+template <class Real, class Sum, class Scalar>
 void blend_rows(const Sum* a, const Real& near, const Sum* b, const Real& far, Index count,
                 Scalar* to) {
   Index i = 0;
-  const auto blend_until = [&](Index end) {
-    for (; i < end; ++i)
-      to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
-                                 far * static_cast<Blend<Scalar>>(b[i]));
-  };
   if constexpr (EngineScalar<Scalar> && std::same_as<Sum, Scalar>) {
     using Lanes = Packet<Scalar>;
-    if constexpr (streams) {
-      const auto address = reinterpret_cast<std::uintptr_t>(to) / sizeof(Scalar);
-      blend_until(std::min(count, -static_cast<Index>(address) & (Lanes::size - 1)));
-    }
     const auto near_lanes = Lanes::broadcast(near), far_lanes = Lanes::broadcast(far);
-    for (; i + Lanes::size <= count; i += Lanes::size) {
-      const auto value = Lanes::multiply_add(Lanes::load(a + i), near_lanes,
-                                             Lanes::multiply(Lanes::load(b + i), far_lanes));
-      if constexpr (streams)
-        stream(to + i, value);
-      else
-        Lanes::store(to + i, value);
-    }
+    for (; i + Lanes::size <= count; i += Lanes::size)
+      Lanes::store(to + i, Lanes::multiply_add(Lanes::load(a + i), near_lanes,
+                                               Lanes::multiply(Lanes::load(b + i), far_lanes)));
   }
-  blend_until(count);
+  for (; i < count; ++i)
+    to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
+                               far * static_cast<Blend<Scalar>>(b[i]));
 }
 
-/// Enlarges images along each axis. An input row is first enlarged by itself, then output rows are
-/// made between two such rows: the shuffling of pixels is paid once for each input row.
+/// Enlarges images along each axis. Rows of single pixels are made in registers, one output row at
+/// a time. Otherwise an input row is first enlarged by itself, then output rows are made between
+/// two such rows: the shuffling of pixels is paid once for each input row.
 template <class Scalar>
 class Interpolation {
  public:
@@ -83,40 +47,85 @@ class Interpolation {
   /// Enlarges the pixels in `ranges`, interpolating between all of the image, and writes them as a
   /// grid of their own.
   void operator()(const std::array<Range, 3>& ranges, Scalar* y) const {
+    if constexpr (EngineScalar<Scalar>)
+      if (grid_.inner == 1) switch (scale_[2]) {
+          case 1:
+            return enlarge_rows<1>(ranges, y);
+          case 2:
+            return enlarge_rows<2>(ranges, y);
+          case 3:
+            return enlarge_rows<3>(ranges, y);
+          case 4:
+            return enlarge_rows<4>(ranges, y);
+          default:
+            break;
+        }
     const Index pixel = scale_[2] * grid_.inner, width = ranges[2].size();
     const Index chunk = std::clamp<Index>(chunk_elements / pixel, 1, width);
     Rows rows((chunk + 2) * grid_.inner, chunk * pixel, scale_[2]);
     const Index plane_size = ranges[1].size() * scale_[1] * width * pixel;
-    const Index size = grid_.outer * ranges[0].size() * scale_[0] * plane_size;
-    const bool streams = size > streamed_bytes / static_cast<Index>(sizeof(Scalar));
     for (Index outer = 0; outer < grid_.outer; ++outer)
       for (Index i0 = ranges[0].begin; i0 < ranges[0].end; ++i0)
         for (const Phase& phase0 : phases_[0]) {
           for (Index q = ranges[2].begin; q < ranges[2].end; q += chunk) {
             const Range part{q, std::min(q + chunk, ranges[2].end)};
-            Scalar* const strip = y + (q - ranges[2].begin) * pixel;
-            if (streams)
-              make_strip<true>({outer, i0, phase0}, ranges[1], part, width * pixel, rows, strip);
-            else
-              make_strip<false>({outer, i0, phase0}, ranges[1], part, width * pixel, rows, strip);
+            make_strip({outer, i0, phase0}, ranges[1], part, width * pixel, rows,
+                       y + (q - ranges[2].begin) * pixel);
           }
           y += plane_size;
         }
-    if (streams) finish_streaming();
   }
 
  private:
   using Sum = Blend<Scalar>;
   using Real = typename Eigen::NumTraits<Sum>::Real;
   using Phase = LinearPhase<Real>;
-  using Lanes = Block<Sum, static_cast<std::size_t>(Packet<Sum>::size)>;
 
   /// Elements of an enlarged row that are made at once: three such rows fit the second-level cache.
   static constexpr Index chunk_elements = 8192;
-  /// Results larger than this are no use in the caches, and displace what is.
-  static constexpr Index streamed_bytes = Index{8} << 20;
-  /// Elements that are computed at once, and may be computed beyond the end of a row.
-  static constexpr Index lanes = EngineScalar<Scalar> ? Packet<Sum>::size : 1;
+
+  /// Output rows whose places are listed at once.
+  static constexpr Index rows_at_once = 1024;
+
+  /// Where output `o` of an axis lies between inputs that are `step` apart.
+  Place<Real> place(std::size_t axis, Index o, Index step) const {
+    const Index q = o / scale_[axis];
+    const Phase& phase = phases_[axis][static_cast<std::size_t>(o % scale_[axis])];
+    const Index a = std::max<Index>(q + phase.base, 0);
+    const Index b = phase.exact ? a : std::min(q + phase.base + 1, grid_.extents[axis] - 1);
+    return {a * step, b * step, phase.near(), phase.fraction};
+  }
+
+  template <std::size_t scale>
+  void enlarge_rows(const std::array<Range, 3>& ranges, Scalar* y) const {
+    const Index width = grid_.extents[2], plane_size = grid_.extents[1] * width;
+    const Range part = ranges[2];
+    const Range rows{ranges[1].begin * scale_[1], ranges[1].end * scale_[1]};
+    const Range planes{ranges[0].begin * scale_[0], ranges[0].end * scale_[0]};
+    const Columns columns{part.size(), part.begin > 0 ? -1 : 0,
+                          part.size() - (part.end < width ? 0 : 1)};
+    const Index y_row = part.size() * scale_[2], y_plane = rows.size() * y_row;
+    const bool streams = streams_rows(y, y_row, grid_.outer * planes.size() * y_plane);
+    std::vector<Place<Scalar>> places;
+    with_block_size<Scalar>(columns.count, streams, [&]<Index size, bool past>() {
+      for (Index first = rows.begin; first < rows.end; first += rows_at_once) {
+        places.clear();
+        for (Index o = first; o < std::min(first + rows_at_once, rows.end); ++o)
+          places.push_back(place(1, o, width));
+        Scalar* to = y + (first - rows.begin) * y_row;
+        for (Index outer = 0; outer < grid_.outer; ++outer)
+          for (Index o = planes.begin; o < planes.end; ++o, to += y_plane) {
+            const Place<Scalar> place0 = place(0, o, plane_size);
+            const auto plane = place0.between()
+                                   ? interpolate_plane<scale, size, past, true, Scalar>
+                                   : interpolate_plane<scale, size, past, false, Scalar>;
+            plane(row(outer, 0, 0) + part.begin, columns, place0, places.data(),
+                  places.data() + places.size(), to);
+          }
+      }
+    });
+    if (streams) finish_streaming();
+  }
 
   /// A row before it is enlarged, with a pixel on each side, and three after, that of input `i1` in
   /// place `i1 % 3`.
@@ -128,10 +137,10 @@ class Interpolation {
     std::vector<const Sum*> sides;
 
     Rows(Index source_size, Index enlarged_size, Index scale)
-        : source(static_cast<std::size_t>(source_size + lanes)),
+        : source(static_cast<std::size_t>(source_size)),
           phases(static_cast<std::size_t>(enlarged_size)),
           sides(static_cast<std::size_t>(scale)) {
-      for (auto& row : enlarged) row.resize(static_cast<std::size_t>(enlarged_size + 4 * lanes));
+      for (auto& row : enlarged) row.resize(static_cast<std::size_t>(enlarged_size));
     }
     Sum* of(Index i1) { return enlarged[static_cast<std::size_t>(i1 % 3)].data(); }
   };
@@ -144,7 +153,6 @@ class Interpolation {
 
   /// The columns `part` of the output rows from `range`, of which each begins `y_step` after the
   /// one before.
-  template <bool streams>
   void make_strip(const Plane& plane, const Range& range, const Range& part, Index y_step,
                   Rows& rows, Scalar* y) const {
     const Index count = part.size() * scale_[2] * grid_.inner, last = grid_.extents[1] - 1;
@@ -159,7 +167,7 @@ class Interpolation {
         if (phase.exact)
           std::transform(a, a + count, y, [](const Sum& sum) { return from_blend<Scalar>(sum); });
         else
-          blend_rows<streams>(a, phase.near(), b, phase.fraction, count, y);
+          blend_rows(a, phase.near(), b, phase.fraction, count, y);
         y += y_step;
       }
     }
@@ -191,17 +199,6 @@ class Interpolation {
     if (first == part.begin) std::copy_n(source, inner, source - inner);
     if (last == part.end) std::copy_n(source + count - inner, inner, source + count);
 
-    if constexpr (EngineScalar<Scalar>)
-      if (inner == 1) switch (scale_[2]) {
-          case 2:
-            return enlarge_pixels<2>(source, count, to);
-          case 3:
-            return enlarge_pixels<3>(source, count, to);
-          case 4:
-            return enlarge_pixels<4>(source, count, to);
-          default:
-            break;
-        }
     for (std::size_t p = 0; p < phases_[2].size(); ++p) {
       const Phase& phase = phases_[2][p];
       if (phase.exact) {
@@ -213,35 +210,8 @@ class Interpolation {
                  phase.fraction, count, side);
       rows.sides[p] = side;
     }
-    interleave(rows.sides, part.size(), inner, to);
-  }
-
-  /// Pixels of one element, many at once.
-  template <std::size_t scale>
-  void enlarge_pixels(const Sum* source, Index count, Sum* to) const {
-    std::array<Sum, scale> near, far;
-    for (std::size_t p = 0; p < scale; ++p)
-      near[p] = phases_[2][p].near(), far[p] = phases_[2][p].fraction;
-    [&]<std::size_t... p>(std::index_sequence<p...>) {
-      for (Index i = 0; i < count; i += lanes) {
-        const typename Lanes::Type phases[] = {
-            blend_neighbours<2 * static_cast<int>(p) + 1 - static_cast<int>(scale)>(
-                source + i, near[p], far[p])...};
-        Lanes::interleave(phases, to + i * static_cast<Index>(scale));
-      }
-    }
-    (std::make_index_sequence<scale>{});
-  }
-
-  /// The outputs of one phase, `side` of the centres of their inputs.
-  template <int side>
-  static EIGEN_ALWAYS_INLINE auto blend_neighbours(const Sum* at, Sum near, Sum far) {
-    if constexpr (side == 0)
-      return Lanes::load(at);
-    else if constexpr (side < 0)
-      return Lanes::blend(Lanes::load(at - 1), near, Lanes::load(at), far);
-    else
-      return Lanes::blend(Lanes::load(at), near, Lanes::load(at + 1), far);
+    find_interleave<Sum, Sum>(rows.sides.size(), part.size(), inner, false)(rows.sides, part.size(),
+                                                                            inner, to);
   }
 
   const Scalar* x_;

@@ -1,0 +1,79 @@
+#pragma once
+
+/// \file
+/// Rows of a result that are made a SIMD register at a time, however short they are and wherever
+/// they begin.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "tconv/detail/block.hpp"
+#include "tconv/detail/packet.hpp"
+
+namespace tconv::detail {
+
+/// Results larger than this are no use in the caches, and displace what is.
+inline constexpr Index streamed_bytes = Index{16} << 20;
+
+/// Whether every row of a result of `elements` at `y` begins at an aligned address, and the whole
+/// is so large that it should be written past the caches.
+template <class Scalar>
+bool streams_rows(const Scalar* y, Index row, Index elements) {
+  constexpr Index lanes = Packet<Scalar>::size, size = sizeof(Scalar);
+  return elements > streamed_bytes / size && row % lanes == 0 &&
+         reinterpret_cast<std::uintptr_t>(y) % static_cast<std::uintptr_t>(lanes * size) == 0;
+}
+
+/// Calls `f.template operator()<size, streams>()` with the elements of the blocks of which rows of
+/// `count` inputs are made: no more than a row has.
+template <class Scalar, class F>
+auto with_block_size(Index count, bool streams, const F& f) {
+  constexpr Index lanes = Packet<Scalar>::size, few = std::max<Index>(lanes / 4, 1);
+  if (count >= lanes && streams) return f.template operator()<lanes, true>();
+  if (count >= lanes) return f.template operator()<lanes, false>();
+  if (count >= few) return f.template operator()<few, false>();
+  return f.template operator()<1, false>();
+}
+
+/// Writes blocks interleaved; `streams` to memory that will not be read soon.
+template <bool streams, std::size_t size, class Scalar, std::size_t count>
+EIGEN_ALWAYS_INLINE void put_interleaved(const typename Block<Scalar, size>::Type (&from)[count],
+                                         Scalar* to) {
+  if constexpr (streams) {
+    using Register = typename Packet<Scalar>::Type;
+    [&]<std::size_t... part>(std::index_sequence<part...>) {
+      (stream(to + part * size,
+              std::bit_cast<Register>(Block<Scalar, size>::template interleaved<part>(from))),
+       ...);
+    }
+    (std::make_index_sequence<count>{});
+  } else {
+    Block<Scalar, size>::interleave(from, to);
+  }
+}
+
+/// Writes element 0 of each of `phases` rows, then element 1 of each, and so on. The last two
+/// blocks may overlap: the end of a row needs no loop of its own.
+template <std::size_t phases, Index size, bool streams, class Scalar>
+void interleave_blocks(const std::vector<const Scalar*>& rows, Index count, Index inner,
+                       Scalar* to) {
+  using Lanes = Block<Scalar, static_cast<std::size_t>(size)>;
+  std::array<const Scalar*, phases> from;
+  std::copy_n(rows.begin(), phases, from.begin());
+  const Index elements = count * inner;
+  const auto block = [&]<std::size_t... p>(Index i, std::index_sequence<p...>) {
+    const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
+    put_interleaved<streams, static_cast<std::size_t>(size)>(values,
+                                                             to + i * static_cast<Index>(phases));
+  };
+  constexpr std::make_index_sequence<phases> each_row;
+  for (Index i = 0; i + size <= elements; i += size) block(i, each_row);
+  if (elements % size > 0) block(elements - size, each_row);
+}
+
+}  // namespace tconv::detail
