@@ -30,8 +30,10 @@ struct TaskGrid {
     const WeightLayout& layout = schedule.layout();
     units.size = layout.lines() * layout.chunks().parts;
     const Index count = count_tiles(c, tile);
-    const Index wanted = schedule.threads() > 1 ? 2 * schedule.threads() : 1;
-    units.parts = count == 0 ? 1 : std::clamp<Index>(ceil_div(wanted, count), 1, units.size);
+    const Index threads = schedule.threads();
+    // Parts enough that a thread which wakes late finds some left.
+    if (threads > 1 && count > 0 && count < 2 * threads)
+      units.parts = std::clamp<Index>(ceil_div(4 * threads, count), 1, units.size);
   }
   Index size(Index groups) const {
     return batches * groups * tiles[0] * tiles[1] * tiles[2] * units.parts;
@@ -67,12 +69,14 @@ void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
       task /= size;
       return i;
     };
-    const Index part = next(grid.units.parts);
     std::array<Index, 3> q{};
     for (std::size_t a = 3; a-- > 0;)
       q[a] = q_range(c.axes[a]).first + next(grid.tiles[a]) * tile.q[a];
     const Index n = next(grid.batches) * tile.batch;
-    object(worker)->run(task, n, q, grid.units.begin(part), grid.units.end(part));
+    const Index group = next(c.groups);
+    // The slowest index, so that a worker meets parts of the tile that it has packed.
+    const Index part = task;
+    object(worker)->run(group, n, q, grid.units.begin(part), grid.units.end(part));
   });
 }
 

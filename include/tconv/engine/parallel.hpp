@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "tconv/detail/eigen.hpp"
@@ -32,6 +33,9 @@ ThreadSource thread_source(const Device& device) {
           device.numThreads() > 1 ? static_cast<int>(device.numThreads()) : 1};
 }
 
+/// Times that the caller looks for the end of the other threads before it sleeps, some 100 us.
+inline constexpr int patience = 300;
+
 /// Calls `f(task, worker)` for each task once; at most one task at a time has the same worker. The
 /// caller works too, and waits only for threads that have begun, so that a busy pool delays
 /// nothing.
@@ -45,7 +49,7 @@ void parallel_for(const ThreadSource& source, Index tasks, int workers, const F&
     std::atomic<Index> next{0};
     std::mutex mutex;
     std::condition_variable idle;
-    int active = 0;
+    std::atomic<int> active{0};
     bool closed = false;
     std::exception_ptr error;
   };
@@ -73,6 +77,10 @@ void parallel_for(const ThreadSource& source, Index tasks, int workers, const F&
   work(*shared, 0);
   std::unique_lock lock(shared->mutex);
   shared->closed = true;
+  // The others are about to end as well, and to sleep and be woken takes longer than they do.
+  lock.unlock();
+  for (int i = 0; i < patience && shared->active > 0; ++i) std::this_thread::yield();
+  lock.lock();
   shared->idle.wait(lock, [&] { return shared->active == 0; });
   if (shared->error) std::rethrow_exception(shared->error);
 }

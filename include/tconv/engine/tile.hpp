@@ -246,16 +246,22 @@ inline Tile choose_tile(const Correlation& c, const WeightLayout& layout, const 
   return tile;
 }
 
-/// Shrinks a tile until there are two for each thread, but not below a few micro-tiles of pixels.
+/// Shrinks a tile until there are two for each thread, and as many for each where they are few, but
+/// not below a few micro-tiles of pixels.
 inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index lane_count) {
   if (threads == 1) return tile;
-  const auto few = [&] {
-    return count_tiles(c, tile) < 2 * threads && tile.pixels() >= 16 * lane_count;
+  const auto unfair = [&] {
+    const Index count = count_tiles(c, tile);
+    return count < 2 * threads || (count < 8 * threads && count % threads != 0);
   };
-  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
-    const Index whole = *extent;
-    for (Index parts = 2; *extent > 1 && few(); ++parts) *extent = ceil_div(whole, parts);
-  }
+  const Tile image = whole_image(c);
+  const auto shrink = [&](Index whole, Index& extent) {
+    for (Index parts = ceil_div(whole, extent) + 1;
+         extent > 1 && unfair() && tile.pixels() >= 16 * lane_count; ++parts)
+      extent = ceil_div(whole, parts);
+  };
+  shrink(image.batch, tile.batch);
+  for (std::size_t a = 0; a < 3; ++a) shrink(image.q[a], tile.q[a]);
   return tile;
 }
 
