@@ -50,14 +50,22 @@ EIGEN_ALWAYS_INLINE void copy_dense(const Scalar* from, Index count, Scalar* to)
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.
 template <int step, class Scalar>
 void copy_strided(const Scalar* from, Index count, Scalar* to) {
+  constexpr int lanes = detail::Packet<Scalar>::size, half = lanes / 2;
   Index i = 0;
-  const auto copy = [&](auto size) {
-    for (; i + size < count; i += size)
-      detail::load_strided<Scalar, static_cast<std::size_t>(size), step>(from + i * step, to + i);
-  };
-  constexpr int lanes = detail::Packet<Scalar>::size;
-  copy(std::integral_constant<int, lanes>{});
-  if constexpr (lanes >= 8) copy(std::integral_constant<int, lanes / 2>{});
+  if constexpr (half > 1) {
+    const auto copy = [&](auto size) {
+      for (; i + size < count; i += size)
+        detail::load_strided<Scalar, static_cast<std::size_t>(size), step>(from + i * step, to + i);
+    };
+    copy(std::integral_constant<int, lanes>{});
+    copy(std::integral_constant<int, half>{});
+    if (i > 0) {
+      // The last ones are the last of `step` elements each, as nothing behind them may be read.
+      i = count - half;
+      detail::load_strided<Scalar, half, step, step - 1>(from + i * step - (step - 1), to + i);
+      return;
+    }
+  }
   for (; i < count; ++i) to[i] = from[i * step];
 }
 
