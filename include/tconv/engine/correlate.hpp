@@ -31,9 +31,10 @@ struct TaskGrid {
     units.size = layout.lines() * layout.chunks().parts;
     const Index count = count_tiles(c, tile);
     const Index threads = schedule.threads();
-    // Parts enough that a thread which wakes late finds some left.
-    if (threads > 1 && count > 0 && count < 2 * threads)
-      units.parts = std::clamp<Index>(ceil_div(4 * threads, count), 1, units.size);
+    // A worker copies pixels anew for each part if they come in several blocks.
+    const Index wanted = layout.channel_blocks().parts > 1 ? threads : 2 * threads;
+    if (threads > 1 && count > 0 && count < wanted)
+      units.parts = std::clamp<Index>(ceil_div(wanted, count), 1, units.size);
   }
   Index size(Index groups) const {
     return batches * groups * tiles[0] * tiles[1] * tiles[2] * units.parts;
