@@ -26,6 +26,7 @@ class Workspace {
 
   /// Computes on the calling thread and those of `device`, an `Eigen::ThreadPoolDevice` (define
   /// `EIGEN_USE_THREADS` before Eigen's headers to have it), which must outlive the workspace.
+  /// After a call these look out for the next one for 100 us before they go back to the device.
   template <class Device>
   requires requires(const Device& device) {
     { device.numThreads() } -> std::convertible_to<int>;

@@ -25,9 +25,8 @@ struct WeightSource {
   Index group_stride = 0;
 };
 
-/// Packs weights as `WeightLayout` says: `[product][channel
-/// block][chunk][panel][channel][tap][row]`. Reads them in the order of memory: all panels advance
-/// together, from input channel to input channel.
+/// Packs weights in the order of `WeightLayout`. All products take their weights of an input
+/// channel from the same cache lines, and advance together.
 template <class Scalar>
 class WeightPacker {
  public:
@@ -44,7 +43,8 @@ class WeightPacker {
       members = std::max(members, product.members());
     }
     // Rows of several phases would have to be interleaved after they are turned.
-    turns_ = members == 1 && reach_ <= 2 * taps && layout.chunks().size >= lanes / 2;
+    turns_ = members == 1 && layout.chunks().size >= lanes / 2 && reach_ <= 2 * taps &&
+             reach_ * pitch() <= most_turned;
   }
 
   /// Packs the input channels `[first, end)` of the group whose weights begin at `group`, and whose
@@ -55,6 +55,7 @@ class WeightPacker {
     std::vector<Scalar*> places(panels_.size());
     for (Index b = 0; b < blocks.parts; ++b) {
       const Range channels{std::max(first, blocks.begin(b)), std::min(end, blocks.end(b))};
+      if (channels.first >= channels.end) continue;
       for (std::size_t i = 0; i < panels_.size(); ++i)
         places[i] = to + place(panels_[i], b, channels.first);
       if (turns_) {
@@ -71,6 +72,8 @@ class WeightPacker {
 
  private:
   static constexpr Index lanes = detail::Packet<Scalar>::size;
+  /// Weights of an input channel that are turned at once: they should fit the second-level cache.
+  static constexpr Index most_turned = 128 * 1024;
 
   /// Some rows of one product in one chunk, as the micro-kernel takes them at once.
   struct Panel {
