@@ -33,8 +33,8 @@ struct Packet {
   }
 };
 
-/// A packet whose lanes in `[begin, end)` come from memory. The others are zero, and their memory is
-/// not touched.
+/// A packet whose lanes in `[begin, end)` come from memory. The others are zero, and their memory
+/// is not touched.
 template <class Scalar>
 EIGEN_ALWAYS_INLINE typename Packet<Scalar>::Type load_part(const Scalar* from, Index begin,
                                                             Index end) {

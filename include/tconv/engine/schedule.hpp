@@ -33,6 +33,8 @@ class Schedule {
         layout_(correlation_, plan_.packing, lane_count),
         lane_count_(lane_count) {
     threads_ = 1 + static_cast<int>(std::min(plan_.cycles / cycles_of_a_thread, threads - 1.0));
+    footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
+    if (shares_rows()) return;
     plan_.tile = share_tile(correlation_, plan_.tile, threads_, lane_count);
     footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
   }
@@ -48,6 +50,8 @@ class Schedule {
   const Correlation& correlation() const { return correlation_; }
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
+  /// Parts that the rows of a tile may be computed in: chunks of lines.
+  Index units() const { return layout_.lines() * layout_.chunks().parts; }
   Index lane_count() const { return lane_count_; }
   /// Threads that share the work.
   int threads() const { return threads_; }
@@ -58,6 +62,13 @@ class Schedule {
   Index weight_size() const { return correlation_.groups * layout_.size(); }
 
  private:
+  /// Whether threads do better with all pixels of the one tile and some of its rows than the other
+  /// way round: more weights are packed than pixels.
+  bool shares_rows() const {
+    return count_tiles(correlation_, plan_.tile) == 1 && units() >= 2 * threads_ &&
+           layout_.size() > footprint_.pixels * layout_.channel_blocks().parts;
+  }
+
   Correlation correlation_;
   Plan plan_;
   WeightLayout layout_;
