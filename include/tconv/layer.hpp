@@ -138,6 +138,7 @@ class Layer {
     Eigen::Tensor<Scalar, 1, layout> bias;
     ConvOptions<R> options;
     bool finite = true;
+    Scalar magnitude = 0;  // sum of those of the weights
     engine::PackedWeights<Scalar> packed;
 
     template <class W, class Bias>
@@ -154,7 +155,10 @@ class Layer {
                               : CheckedIndex(weight.dimension(0), name),
                           name);
       }
-      if constexpr (EngineScalar<Scalar>) finite = all_finite(weight.data(), weight.size());
+      if constexpr (EngineScalar<Scalar>) {
+        finite = all_finite(weight.data(), weight.size());
+        magnitude = sum_of_magnitudes(weight.data(), weight.size());
+      }
     }
 
     TensorView<const Scalar, R + 2> view() const { return plain_view(weight); }
@@ -177,6 +181,18 @@ class Layer {
       if (state_->finite && engine_counts(geometry)) {
         const engine::Schedule& schedule =
             find_schedule<direction, Scalar>(workspace, geometry, layout);
+        if (const engine::WinogradSchedule* winograd = schedule.winograd()) {
+          std::atomic<bool> exceeded = false;
+          const engine::WinogradCall<Scalar, F> call{*winograd,
+                                                     state_->packed.get(*winograd),
+                                                     bias,
+                                                     engine_image<R>(x, layout),
+                                                     engine_image<R>(y, layout),
+                                                     f,
+                                                     winograd_limit(state_->magnitude),
+                                                     exceeded};
+          if (engine::correlate(call, workspace)) return;
+        }
         engine::correlate(
             engine::Call<Scalar, F>{schedule, state_->packed.get(schedule), bias,
                                     engine_image<R>(x, layout), engine_image<R>(y, layout), f},

@@ -73,6 +73,12 @@ struct Block {
     return window<1>(block, after, std::make_index_sequence<size>{});
   }
 
+  /// Every second element of `a` and `b`, one after the other, from element `first` on.
+  template <std::size_t first>
+  static EIGEN_ALWAYS_INLINE Type alternate(const Type& a, const Type& b) {
+    return alternate<first>(a, b, std::make_index_sequence<size>{});
+  }
+
   /// Elements `[part * size, (part + 1) * size)` of the sequence `from[0][0], from[1][0], ...,
   /// from[0][1], from[1][1], ...`.
   template <std::size_t part, std::size_t count>
@@ -120,6 +126,12 @@ struct Block {
     return select<(first + i)...>(a, b);
   }
 
+  template <std::size_t first, std::size_t... i>
+  static EIGEN_ALWAYS_INLINE Type alternate(const Type& a, const Type& b,
+                                            std::index_sequence<i...>) {
+    return select<(first + 2 * i)...>(a, b);
+  }
+
   /// The elements of `a` and `b` in turn: of their lower half, or of their upper half.
   template <std::size_t half, std::size_t... i>
   static EIGEN_ALWAYS_INLINE Type zip(const Type& a, const Type& b, std::index_sequence<i...>) {
@@ -163,6 +175,11 @@ struct Block<Scalar, 1> {
   }
   static EIGEN_ALWAYS_INLINE Scalar shift_up(Scalar before, Scalar) { return before; }
   static EIGEN_ALWAYS_INLINE Scalar shift_down(Scalar, Scalar after) { return after; }
+
+  template <std::size_t first>
+  static EIGEN_ALWAYS_INLINE Scalar alternate(Scalar a, Scalar b) {
+    return first == 0 ? a : b;
+  }
 
   template <std::size_t count>
   static EIGEN_ALWAYS_INLINE void interleave(const Scalar (&from)[count], Scalar* to) {

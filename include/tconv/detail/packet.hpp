@@ -4,6 +4,7 @@
 /// The seam to Eigen's packets: the SIMD vectors of one scalar under the names the engine uses.
 
 #include <algorithm>
+#include <numeric>
 
 #include "tconv/detail/eigen.hpp"
 
@@ -31,27 +32,52 @@ struct Packet {
   static EIGEN_ALWAYS_INLINE Type multiply_add(const Type& a, const Type& b, const Type& c) {
     return Eigen::internal::pmadd(a, b, c);
   }
+  /// a + |b|.
+  static EIGEN_ALWAYS_INLINE Type add_magnitude(const Type& a, const Type& b) {
+    return Eigen::internal::padd(a, Eigen::internal::pabs(b));
+  }
+  /// The sum over all lanes.
+  static EIGEN_ALWAYS_INLINE Scalar sum(const Type& a) {
+    Scalar lanes[size];
+    store(lanes, a);
+    return std::accumulate(lanes, lanes + size, Scalar(0));
+  }
 };
 
-/// A packet whose lanes in `[begin, end)` come from memory. The others are zero, and their memory
-/// is not touched.
+/// The lanes `[begin, end)` of packets.
+template <class Scalar>
+class PacketPart {
+  using P = Packet<Scalar>;
+
+ public:
+  EIGEN_ALWAYS_INLINE PacketPart(Index begin, Index end)
+      : begin_(std::clamp<Index>(begin, 0, P::size)),
+        end_(std::clamp<Index>(end, begin_, P::size)) {}
+
+  /// A packet with these lanes from memory. The others are zero, and their memory is not touched.
+  EIGEN_ALWAYS_INLINE typename P::Type load(const Scalar* from) const {
+    [[maybe_unused]] const unsigned mask = (1U << end_) - (1U << begin_);
+#ifdef EIGEN_VECTORIZE_AVX512
+    if constexpr (sizeof(Scalar) == sizeof(double))
+      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
+    else
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
+#else
+    if (end_ - begin_ == P::size) return P::load(from);
+    Scalar lanes[P::size] = {};
+    std::copy(from + begin_, from + end_, lanes + begin_);
+    return P::load(lanes);
+#endif
+  }
+
+ private:
+  Index begin_, end_;
+};
+
 template <class Scalar>
 EIGEN_ALWAYS_INLINE typename Packet<Scalar>::Type load_part(const Scalar* from, Index begin,
                                                             Index end) {
-  using P = Packet<Scalar>;
-  begin = std::clamp<Index>(begin, 0, P::size);
-  end = std::clamp<Index>(end, begin, P::size);
-  [[maybe_unused]] const unsigned mask = (1U << end) - (1U << begin);
-#ifdef EIGEN_VECTORIZE_AVX512
-  if constexpr (sizeof(Scalar) == sizeof(double))
-    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
-  else
-    return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
-#else
-  Scalar lanes[P::size] = {};
-  std::copy(from + begin, from + end, lanes + begin);
-  return P::load(lanes);
-#endif
+  return PacketPart<Scalar>(begin, end).load(from);
 }
 
 /// Writes past the caches what will not be read soon: `to` is aligned to the packet. Other threads

@@ -8,7 +8,9 @@
 #include <array>
 #include <cmath>
 #include <concepts>
+#include <limits>
 #include <memory>
+#include <numeric>
 
 #include "tconv/engine/correlate.hpp"
 #include "tconv/engine/packed_weights.hpp"
@@ -109,18 +111,38 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
   });
 }
 
-/// Whether zeros around the image may be multiplied with the weights: infinity times a zero that is
-/// no term of the sum would make a NaN. Reads all elements of a dense tensor.
-template <class Scalar>
-bool all_finite(const Scalar* data, Index size) {
+/// The sum of `f` over all elements of a dense tensor.
+template <class Scalar, class F>
+Scalar sum_over(const Scalar* data, Index size, const F& f) {
   // Independent sums, as many as fill the SIMD registers' latency.
   constexpr Index ways = 64;
   std::array<Scalar, static_cast<std::size_t>(ways)> sums{};
   Index i = 0;
   for (; i + ways <= size; i += ways)
-    for (Index j = 0; j < ways; ++j) sums[static_cast<std::size_t>(j)] += data[i + j] * Scalar(0);
-  for (; i < size; ++i) sums[0] += data[i] * Scalar(0);
-  return std::all_of(sums.begin(), sums.end(), [](Scalar sum) { return sum == Scalar(0); });
+    for (Index j = 0; j < ways; ++j) sums[static_cast<std::size_t>(j)] += f(data[i + j]);
+  for (; i < size; ++i) sums[0] += f(data[i]);
+  return std::accumulate(sums.begin(), sums.end(), Scalar(0));
+}
+
+/// Whether zeros around the image may be multiplied with the weights: infinity times a zero that is
+/// no term of the sum would make a NaN.
+template <class Scalar>
+bool all_finite(const Scalar* data, Index size) {
+  return sum_over(data, size, [](Scalar value) { return value * Scalar(0); }) == Scalar(0);
+}
+
+/// May be infinite or no number.
+template <class Scalar>
+Scalar sum_of_magnitudes(const Scalar* data, Index size) {
+  return sum_over(data, size, [](Scalar value) { return std::abs(value); });
+}
+
+/// The largest sum of the magnitudes of transformed inputs that cannot overflow when multiplied
+/// with transformed weights, whose magnitudes are at most 3^3 times the sum of those of the
+/// weights, and joined with up to as many others.
+template <class Scalar>
+Scalar winograd_limit(Scalar weight_magnitude) {
+  return std::numeric_limits<Scalar>::max() / (1024 * std::max(weight_magnitude, Scalar(1)));
 }
 
 /// Whether positions are far from the end of the index type, so that the engine may add and

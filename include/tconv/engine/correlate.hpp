@@ -12,6 +12,7 @@
 
 #include "tconv/engine/schedule.hpp"
 #include "tconv/engine/tile_task.hpp"
+#include "tconv/engine/winograd_task.hpp"
 #include "tconv/workspace.hpp"
 
 namespace tconv::engine {
@@ -22,7 +23,8 @@ struct TaskGrid {
   Index batches = 1;
   Split units;
 
-  explicit TaskGrid(const Schedule& schedule) {
+  template <class AnySchedule>
+  explicit TaskGrid(const AnySchedule& schedule) {
     const Correlation& c = schedule.correlation();
     const Tile& tile = schedule.plan().tile;
     batches = ceil_div(c.batch, tile.batch);
@@ -40,16 +42,15 @@ struct TaskGrid {
   }
 };
 
-/// Computes a call on the threads of `workspace`.
-template <class Scalar, class F>
-void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
-  const Schedule& schedule = call.schedule;
+/// Runs all tasks of a call on the threads of `workspace`.
+template <class Task, class AnyCall>
+void run_tasks(const AnyCall& call, Workspace& workspace) {
+  const auto& schedule = call.schedule;
   const Correlation& c = schedule.correlation();
   const Tile& tile = schedule.plan().tile;
   const TaskGrid grid(schedule);
   const Index tasks = grid.size(c.groups);
   if (tasks == 0) return;
-  using Task = TileTask<Scalar, F>;
   static_assert(std::is_trivially_destructible_v<Task>);
   // A worker's object begins its scratch, and keeps what it has packed from task to task.
   const std::size_t object_bytes = whole_pages(sizeof(Task));
@@ -78,6 +79,20 @@ void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
     const Index part = task;
     object(worker)->run(group, n, q, grid.units.begin(part), grid.units.end(part));
   });
+}
+
+/// Computes a call.
+template <class Scalar, class F>
+void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
+  run_tasks<TileTask<Scalar, F>>(call, workspace);
+}
+
+/// Computes a call by Winograd's transform. Returns false, and leaves `y` of no use, if values are
+/// so large, or no numbers, that its sums could overflow where those of the definition do not.
+template <class Scalar, class F>
+bool correlate(const WinogradCall<Scalar, F>& call, Workspace& workspace) {
+  run_tasks<WinogradTask<Scalar, F>>(call, workspace);
+  return !call.exceeded;
 }
 
 }  // namespace tconv::engine

@@ -142,4 +142,23 @@ MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
   }
 }
 
+/// One panel of `width` rows times one block of `size` pixels: whole micro-tiles, then halves of
+/// what the lanes hold. Without steps there may be no weights to point at.
+template <Lanes held, class Scalar>
+void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
+                    const Scalar* weights, Index width, Index size, Scalar* sums, Index sums_step,
+                    bool accumulate) {
+  constexpr Index lanes = detail::Packet<Scalar>::size;
+  const Index total = held == Lanes::weights ? width : size;
+  const Index rows = held == Lanes::weights ? size : width;
+  for (Index done = 0, vectors = max_vectors; done < total; done += vectors * lanes) {
+    while (vectors * lanes > total - done || max_rows(static_cast<int>(vectors)) < rows)
+      vectors /= 2;
+    find_micro_kernel<Scalar, held>(rows, vectors)(
+        steps, offsets, held == Lanes::pixels ? pixels + done : pixels,
+        held == Lanes::weights && steps > 0 ? weights + done : weights, width, sums + done,
+        sums_step, accumulate);
+  }
+}
+
 }  // namespace tconv::engine

@@ -32,24 +32,31 @@ inline constexpr Index cached_budgets = 10;
 /// loads. Constants are fitted to measurements on AVX-512; what matters is their ratio.
 class CostModel {
  public:
-  /// `budget` as in `make_plan`.
+  /// `budget` as in `make_plan`, of which a tile takes `scratch`.
   CostModel(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-            const Tile& tile, Index lane_count, Index budget)
+            const Tile& tile, Index lane_count, Index budget, Index scratch)
       : c_(c), layout_(layout), packing_(packing), tile_(tile), lanes_(lane_count) {
-    const Footprint scratch(c, layout, packing, tile, lane_count);
-    crowding_ = std::min(static_cast<double>(scratch.size()) / static_cast<double>(budget), 1.0);
+    crowding_ = std::min(static_cast<double>(scratch) / static_cast<double>(budget), 1.0);
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
   }
 
+  /// Of all tiles.
   double cycles() const {
-    double sum = 0;
+    double sum = products();
     for (std::size_t p = 0; p < layout_.products().size(); ++p) {
       if (p % layout_.line_size() == 0) sum += pack(p);
-      const Box box = box_of(p);
-      sum += multiply(p, box) + stream_weights(p) + store(p, box);
+      sum += store(p, box_of(p));
     }
     return sum * static_cast<double>(count_tiles(c_, tile_));
+  }
+
+  /// Of the products of a tile, without what prepares and stores them.
+  double products() const {
+    double sum = 0;
+    for (std::size_t p = 0; p < layout_.products().size(); ++p)
+      sum += multiply(p, box_of(p)) + stream_weights(p);
+    return sum;
   }
 
  private:
@@ -186,14 +193,16 @@ inline std::vector<Merge> differing_merges(const Correlation& c, std::size_t fir
   return merges;
 }
 
+/// What the lanes hold, and packets of it, in the micro-tiles worth a look.
+inline constexpr std::pair<Lanes, int> micro_tiles[] = {{Lanes::pixels, 2},
+                                                        {Lanes::pixels, 1},
+                                                        {Lanes::weights, 2},
+                                                        {Lanes::weights, 4},
+                                                        {Lanes::weights, 8}};
+
 /// Calls `visit(packing)` for every packing worth a look.
 template <class Visit>
 void for_each_packing(const Correlation& c, const Visit& visit) {
-  constexpr std::pair<Lanes, int> micro_tiles[] = {{Lanes::pixels, 2},
-                                                   {Lanes::pixels, 1},
-                                                   {Lanes::weights, 2},
-                                                   {Lanes::weights, 4},
-                                                   {Lanes::weights, 8}};
   // Phases of the innermost axis that could share a product always should.
   const auto inner_merges = differing_merges(c, 2, 3, {Merge::equal, Merge::unequal});
   const auto outer_merges = differing_merges(c, 0, 2, {Merge::none, Merge::equal, Merge::unequal});
@@ -219,10 +228,13 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
     for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
       // Only the sums that wait for the next channel block may lie in the third-level cache.
       if (scratch_size > budget && parts == 1) continue;
-      const Tile tile = choose_tile(c, layout, packing, scratch_size, lane_count);
+      const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
+        return Footprint(c, layout, packing, candidate, lane_count).size();
+      });
       const Footprint scratch(c, layout, packing, tile, lane_count);
       if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
-      const double cycles = CostModel(c, layout, packing, tile, lane_count, budget).cycles();
+      const double cycles =
+          CostModel(c, layout, packing, tile, lane_count, budget, scratch.size()).cycles();
       if (cycles < best.cycles) best = {packing, tile, false, cycles};
     }
   });

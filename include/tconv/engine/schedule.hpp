@@ -4,10 +4,12 @@
 /// What is computed once for a shape, and the packing of all its weights.
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "tconv/engine/plan.hpp"
+#include "tconv/engine/winograd_schedule.hpp"
 
 namespace tconv::engine {
 
@@ -33,6 +35,7 @@ class Schedule {
         layout_(correlation_, plan_.packing, lane_count),
         lane_count_(lane_count) {
     threads_ = 1 + static_cast<int>(std::min(plan_.cycles / cycles_of_a_thread, threads - 1.0));
+    winograd_ = find_winograd(correlation_, lane_count, budget, plan_.cycles, threads_);
     footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
     if (shares_rows()) return;
     plan_.tile = share_tile(correlation_, plan_.tile, threads_, lane_count);
@@ -56,6 +59,8 @@ class Schedule {
   /// Threads that share the work.
   int threads() const { return threads_; }
   const Footprint& footprint() const { return footprint_; }
+  /// A schedule expected to take less time where the weights are at hand transformed, or null.
+  const WinogradSchedule* winograd() const { return winograd_.get(); }
   /// Equal where weights are packed alike.
   const std::vector<Index>& signature() const { return signature_; }
   /// Elements of the packed weights of all groups.
@@ -76,6 +81,7 @@ class Schedule {
   int threads_ = 1;
   Footprint footprint_;
   std::vector<Index> signature_ = layout_.signature();
+  std::unique_ptr<const WinogradSchedule> winograd_;
 };
 
 }  // namespace tconv::engine

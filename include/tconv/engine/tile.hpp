@@ -230,14 +230,14 @@ struct Footprint {
   Index size() const { return pixels + sums + turned; }
 };
 
-/// Shrinks the tile from the whole image until its scratch fits the budget, outermost axis first,
-/// so that rows stay long.
-inline Tile choose_tile(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-                        Index budget, Index lane_count) {
+/// Shrinks the tile from the whole image until its scratch, `scratch_size(tile)`, fits the budget,
+/// outermost axis first, so that rows stay long.
+template <class ScratchSize>
+Tile choose_tile(const Correlation& c, Index budget, Index lane_count,
+                 const ScratchSize& scratch_size) {
   Tile tile = whole_image(c);
   const auto too_large = [&] {
-    const Footprint scratch(c, layout, packing, tile, lane_count);
-    return tile.pixels() > 2 * lane_count && scratch.size() > budget;
+    return tile.pixels() > 2 * lane_count && scratch_size(tile) > budget;
   };
   for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
     const Index whole = *extent;

@@ -180,12 +180,7 @@ class TileTask {
   /// Brings the sums of a chunk into the order in which they are stored.
   void turn_sums(const Pixels& pixels, Index chunk) const {
     const Sums from = chunk_sums(pixels, chunk), to = stored_sums(pixels, chunk);
-    const Index rows = from.pixel_step, count = pixels.count();
-    const RowSource<Scalar> source{rows, 1, count, from.first + count * rows};
-    for (Index i = 0; i < count; i += lanes)
-      for (Index row = 0; row < rows; row += lanes)
-        transpose_square(from.first + i * rows + row, source, std::min(lanes, count - i), lanes,
-                         to.first + row * to.row_step + i, to.row_step);
+    turn_rows(from.first, from.pixel_step, pixels.count(), to.first, to.row_step);
   }
 
   /// Adds the products of one channel block to the sums of one chunk.
@@ -216,24 +211,6 @@ class TileTask {
                                             sums.row_step, b > 0);
           }
         }
-    }
-  }
-
-  /// One panel of `width` rows times one block of `size` pixels: whole micro-tiles, then halves of
-  /// what the lanes hold. Without steps there may be no weights to point at.
-  template <Lanes held>
-  static void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
-                             const Scalar* weights, Index width, Index size, Scalar* sums,
-                             Index sums_step, bool accumulate) {
-    const Index total = held == Lanes::weights ? width : size;
-    const Index rows = held == Lanes::weights ? size : width;
-    for (Index done = 0, vectors = max_vectors; done < total; done += vectors * lanes) {
-      while (vectors * lanes > total - done || max_rows(static_cast<int>(vectors)) < rows)
-        vectors /= 2;
-      find_micro_kernel<Scalar, held>(rows, vectors)(
-          steps, offsets, held == Lanes::pixels ? pixels + done : pixels,
-          held == Lanes::weights && steps > 0 ? weights + done : weights, width, sums + done,
-          sums_step, accumulate);
     }
   }
 

@@ -151,4 +151,16 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
   }
 }
 
+/// Turns `count` rows of `width` elements, a multiple of the packet: `from[i * width + j]` to `to[j
+/// * to_step + i]`. Writes whole packets.
+template <class Scalar>
+void turn_rows(const Scalar* from, Index width, Index count, Scalar* to, Index to_step) {
+  constexpr Index lanes = detail::Packet<Scalar>::size;
+  const RowSource<Scalar> source{width, 1, count, from + count * width};
+  for (Index i = 0; i < count; i += lanes)
+    for (Index j = 0; j < width; j += lanes)
+      transpose_square(from + i * width + j, source, std::min(lanes, count - i), lanes,
+                       to + j * to_step + i, to_step);
+}
+
 }  // namespace tconv::engine

@@ -1,0 +1,317 @@
+#pragma once
+
+/// \file
+/// One task of a correlation by Winograd's transform.
+///
+///     for each line
+///       for each block of input channels
+///         copy what its windows consist of, and combine it             pack_channel
+///         for each chunk of output channels
+///           for each term
+///             for each panel of its rows, for each block of pixels     micro_kernel
+///           with the last input channels, for each output row
+///             join its phases from the terms, and write it             store_rows
+///
+/// Every output is summed in one order, however the work is cut.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "tconv/engine/split_row.hpp"
+#include "tconv/engine/store.hpp"
+#include "tconv/engine/tile_line.hpp"
+#include "tconv/engine/transpose.hpp"
+#include "tconv/engine/winograd_schedule.hpp"
+
+namespace tconv::engine {
+
+/// The arguments of a call, as every task sees them.
+template <class Scalar, class F>
+struct WinogradCall {
+  const WinogradSchedule& schedule;
+  const Scalar* weights;  // transformed and packed
+  const Scalar* bias;     // one a channel of all groups, or null
+  Image<const Scalar> x;
+  Image<Scalar> y;
+  const F& f;
+  /// Largest sum of the magnitudes of a tile's windows with which no product can overflow. Beyond,
+  /// or where it is not a number, differences of infinities could replace them.
+  Scalar limit;
+  /// Set where that was exceeded: the result is of no use.
+  std::atomic<bool>& exceeded;
+};
+
+/// Computes the tasks of one worker, one after another, in one scratch.
+template <class Scalar, class F>
+class WinogradTask {
+ public:
+  static constexpr Index lanes = detail::Packet<Scalar>::size;
+
+  WinogradTask(const WinogradCall<Scalar, F>& call, std::byte* scratch)
+      : call_(call),
+        problem_(call.schedule.problem()),
+        layout_(call.schedule.layout()),
+        packing_(call.schedule.plan().packing),
+        tile_(call.schedule.plan().tile),
+        scratch_(call.schedule, Arena(scratch)),
+        streams_(call.schedule.plan().streams && call.y.strides[2] == 1) {}
+
+  static std::size_t scratch_bytes(const WinogradSchedule& schedule) {
+    return Scratch(schedule, Arena(nullptr)).bytes;
+  }
+
+  /// Computes the rows `[unit_begin, unit_end)` of the tile at batch entry `n` and `q`; a unit is a
+  /// chunk of a line.
+  void run(Index group, Index n, const std::array<Index, 3>& q, Index unit_begin, Index unit_end) {
+    if (call_.exceeded.load(std::memory_order_relaxed)) return;
+    const bool moved = group != group_ || n != n_ || q[0] != q_[0].first || q[1] != q_[1].first ||
+                       q[2] != q_[2].first;
+    if (moved) packed_block_ = -1;
+    group_ = group;
+    n_ = n;
+    extents_.batch = std::min(tile_.batch, problem_.terms().batch - n);
+    for (std::size_t a = 0; a < 3; ++a) {
+      q_[a] = {q[a], std::min(q[a] + tile_.q[a], q_range(problem_.terms().axes[a]).end)};
+      extents_.q[a] = q_[a].size();
+    }
+    const WinogradFootprint& whole = call_.schedule.footprint();
+    place_ = {problem_, layout_, packing_, extents_, lanes};
+    place_.channels = std::min(place_.channels, whole.channels);
+    eigen_assert(place_.copied_rows <= whole.copied_rows && place_.windows <= whole.windows &&
+                 place_.sums <= whole.sums && place_.joined <= whole.joined &&
+                 place_.turned <= whole.turned);
+    const Index chunks = layout_.chunks().parts;
+    while (unit_begin < unit_end) {
+      const Index line = unit_begin / chunks;
+      const Index line_end = std::min(unit_end, (line + 1) * chunks);
+      compute_line(line, {unit_begin - line * chunks, line_end - line * chunks});
+      unit_begin = line_end;
+    }
+    if (streams_) detail::finish_streaming();
+  }
+
+ private:
+  struct Scratch {
+    std::int32_t* offsets;  // of the steps of a line's products in the windows
+    PhaseRow<Scalar>* rows;
+    Scalar* row;  // of outputs
+    SourceRow* copied_rows;
+    Scalar* copies;
+    Scalar* windows;
+    Scalar* sums;
+    Scalar* joined;
+    Scalar* turned;
+    std::size_t bytes;
+
+    Scratch(const WinogradSchedule& schedule, Arena arena) {
+      const WinogradFootprint& place = schedule.footprint();
+      const PhasedAxis& x = schedule.problem().axis(2).outputs;
+      Index taps = 0;
+      for (const WinogradLine& line : schedule.problem().lines()) taps = std::max(taps, line.taps);
+      offsets = arena.take<std::int32_t>(taps * schedule.layout().channel_blocks().largest());
+      rows = arena.take<PhaseRow<Scalar>>(static_cast<Index>(x.phases.size()));
+      row = arena.take<Scalar>(std::min(x.out, schedule.plan().tile.q[2] * x.out_stride));
+      copied_rows = arena.take<SourceRow>(place.copied_rows);
+      copies = arena.take<Scalar>(place.copies);
+      windows = arena.take<Scalar>(place.windows);
+      sums = arena.take<Scalar>(place.sums);
+      joined = arena.take<Scalar>(place.joined);
+      turned = arena.take<Scalar>(place.turned);
+      bytes = arena.used();
+    }
+  };
+
+  void compute_line(Index number, const Range& chunks) {
+    const WinogradLine& line = problem_.lines()[static_cast<std::size_t>(number)];
+    const Split& blocks = layout_.channel_blocks();
+    for (Index b = 0; b < blocks.parts; ++b) {
+      if (packed_block_ != b || packed_line_ != number) pack_block(line, b);
+      packed_block_ = b;
+      packed_line_ = number;
+      for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        for (std::size_t i = 0; i < line.products.size(); ++i) multiply(line, i, chunk, b);
+        if (b + 1 == blocks.parts)
+          for (const WinogradLine::Rows& rows : line.rows) store(rows, chunk);
+      }
+    }
+  }
+
+  /// Lists what the products of a line read, and fills its windows with a block of channels, a few
+  /// at a time, so that what is copied of them stays in the first-level cache.
+  void pack_block(const WinogradLine& line, Index b) {
+    const Split& blocks = layout_.channel_blocks();
+    const Index first = blocks.begin(b), end = blocks.end(b);
+    const Index pitch = blocks.largest() * place_.pixels;
+    std::int32_t* offset = scratch_.offsets;
+    for (const WinogradLine::Product& product : line.products)
+      for (Index c = 0; c < blocks.largest(); ++c)
+        for (const Index window : product.windows)
+          *offset++ = static_cast<std::int32_t>(window * pitch + c * place_.pixels);
+    const Index rows = list_rows(line);
+    auto magnitude = detail::Packet<Scalar>::broadcast(Scalar(0));
+    for (Index c = first, next = c; c < end; c = next) {
+      next = std::min(c + place_.channels, end);
+      const Index size = (next - c) * place_.pixels;
+      copy_channels(line, c, next, rows);
+      Scalar* to = scratch_.windows + (c - first) * place_.pixels;
+      for (const Combination& window : line.windows) {
+        magnitude = detail::Packet<Scalar>::add_magnitude(
+            magnitude, combine(window, scratch_.copies, copies_pitch(), size, to));
+        to += pitch;
+      }
+    }
+    if (!(detail::Packet<Scalar>::sum(magnitude) <= call_.limit))
+      call_.exceeded.store(true, std::memory_order_relaxed);
+  }
+
+  /// Lists the rows that the windows of a line consist of, `[z shift][y shift][n][z][y]`.
+  Index list_rows(const WinogradLine& line) {
+    SourceRow* row = scratch_.copied_rows;
+    const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
+    for (const Index z_shift : line.shifts[0])
+      for (const Index y_shift : line.shifts[1])
+        for (Index n = 0; n < extents_.batch; ++n)
+          for (Index qz = q_[0].first; qz < q_[0].end; ++qz)
+            for (Index qy = q_[1].first; qy < q_[1].end; ++qy) {
+              const Index z = qz * z_axis.in_stride + z_shift;
+              const Index y = qy * y_axis.in_stride + y_shift;
+              *row++ = {
+                  (n_ + n) * call_.x.batch_stride + z * call_.x.strides[0] + y * call_.x.strides[1],
+                  0 <= z && z < z_axis.in && 0 <= y && y < y_axis.in};
+            }
+    return row - scratch_.copied_rows;
+  }
+
+  /// Copies what windows consist of: the pixels of some channels at each shift.
+  void copy_channels(const WinogradLine& line, Index begin, Index end, Index rows) {
+    const PhasedAxis& axis = problem_.axis(2).outputs;
+    const Index period = line.period, x_step = call_.x.strides[2], count = q_[2].size();
+    const Index pitch = copies_pitch(), plane_rows = extents_.pixels() / count;
+    const Index pixels = extents_.pixels(), padding = place_.pixels - pixels;
+    const auto zero = detail::Packet<Scalar>::broadcast(Scalar(0));
+    const Index group_channel = group_ * problem_.terms().in_channels;
+    for (Index c = begin; c < end; ++c) {
+      const Scalar* const channel = call_.x.data + (group_channel + c) * call_.x.channel_stride;
+      const Index ahead = c + place_.channels < problem_.terms().in_channels
+                              ? place_.channels * call_.x.channel_stride
+                              : 0;
+      Scalar* to = scratch_.copies + (c - begin) * place_.pixels;
+      for (Index first = 0; first < rows; first += plane_rows)
+        for (Index block = 0; block < line.blocks; ++block) {
+          const Index x = (q_[2].first + block) * period + line.first_shift;
+          split_rows(channel + x * x_step, scratch_.copied_rows + first, plane_rows, x_step, period,
+                     -x, axis.in - x, count, block == 0 ? ahead : 0, to, pitch);
+          for (Index shift = 0; shift < period && padding > 0; ++shift)
+            detail::Packet<Scalar>::store(to + shift * pitch + pixels, zero);
+          to += period * pitch;
+        }
+    }
+  }
+
+  /// From shift to shift: whole packets are written behind each.
+  Index copies_pitch() const { return place_.channels * place_.pixels + lanes; }
+
+  /// The sums of a product's chunk, `[row][pixel]` or `[pixel][row]`.
+  Scalar* sums_of(Index product, Index chunk) const {
+    const bool one_block = layout_.channel_blocks().parts == 1;
+    const Index rows = one_block ? layout_.chunk_rows(0) : layout_.total_rows(0);
+    const Index before = one_block ? 0 : layout_.rows_before(0, chunk);
+    return scratch_.sums + (product * rows + before) * place_.span;
+  }
+
+  void multiply(const WinogradLine& line, std::size_t i, Index chunk, Index b) const {
+    const WinogradLine::Product& product = line.products[i];
+    const Split& blocks = layout_.channel_blocks();
+    const auto taps = static_cast<Index>(product.windows.size());
+    const Index steps = taps * (blocks.end(b) - blocks.begin(b));
+    const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
+    const Scalar* weights =
+        call_.weights + group_ * layout_.size() + layout_.offset(product.product, b, chunk);
+    Scalar* const sums = sums_of(static_cast<Index>(i), chunk);
+    const Split panels = layout_.panels(product.product, chunk);
+    const PixelBlocks pixels(packing_, extents_.pixels(), panels.largest(), lanes);
+    for (Index p = 0; p < panels.parts; ++p) {
+      const Index row = panels.begin(p) * layout_.lane_multiple();
+      const Index width = panels.end(p) * layout_.lane_multiple() - row;
+      for (Index block = 0; block < pixels.parts(); ++block) {
+        const Index first = pixels.begin(block), size = pixels.size(block);
+        if (packing_.weights_in_lanes()) {
+          const Index step = layout_.padded_rows(product.product, chunk);
+          multiply_block<Lanes::weights>(steps, offsets, scratch_.windows + first,
+                                         weights + steps * row, width, size,
+                                         sums + first * step + row, step, b > 0);
+        } else {
+          multiply_block<Lanes::pixels>(steps, offsets, scratch_.windows + first,
+                                        weights + steps * row, width, size,
+                                        sums + row * place_.span + first, place_.span, b > 0);
+        }
+      }
+    }
+  }
+
+  /// Joins and writes a chunk of the rows of one phase of each outer axis.
+  void store(const WinogradLine::Rows& outputs, Index chunk) {
+    const PhasedAxis& axis = problem_.axis(2).outputs;
+    const bool turns = packing_.weights_in_lanes();
+    const Index rows = layout_.padded_rows(0, chunk);
+    const Index product = sums_of(1, 0) - sums_of(0, 0), size = round_up(rows * place_.span, lanes);
+    Scalar* const stored = turns ? scratch_.turned : scratch_.joined;
+    const Index stored_size = turns ? rows * place_.pixels : size;
+    PhaseRow<Scalar>* const row = scratch_.rows;
+    Index count = 0, begin = 0, end = 0;
+    for (std::size_t p = 0; p < axis.phases.size(); ++p) {
+      const PhasePixels pixels = phase_pixels(axis.phases[p], q_[2], axis.out_stride);
+      if (pixels.count == 0) continue;
+      if (count == 0) begin = pixels.first;
+      end = std::max(end, pixels.first + (pixels.count - 1) * axis.out_stride + 1);
+      Scalar* const sums = scratch_.joined + count * size;
+      combine(outputs.sums[p], sums_of(0, chunk), product, size, sums);
+      if (turns)
+        turn_rows(sums, rows, extents_.pixels(), stored + count * stored_size, place_.pixels);
+      row[count++] = {nullptr, 1, pixels.first - begin, pixels.count, 1, q_[2].size()};
+    }
+    if (count == 0) return;
+    const RowPattern pattern(row, count, axis.out_stride, call_.y.strides[2]);
+    const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
+    const PhasePixels z = phase_pixels(*outputs.z, q_[0], z_axis.out_stride);
+    const PhasePixels y = phase_pixels(*outputs.y, q_[1], y_axis.out_stride);
+    const Index plane = q_[1].size() * q_[2].size();
+    const Split& chunks = layout_.chunks();
+    for (Index m = chunks.begin(chunk); m < chunks.end(chunk); ++m) {
+      const Index channel = group_ * problem_.terms().out_channels + m;
+      const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
+      for (Index n = 0; n < extents_.batch; ++n)
+        for (Index k = 0; k < z.count; ++k) {
+          Scalar* const sums =
+              stored + (m - chunks.begin(chunk)) * place_.pixels + (n * q_[0].size() + k) * plane;
+          for (Index i = 0; i < count; ++i) row[i].sums = sums + i * stored_size;
+          Scalar* const first = call_.y.data + (n_ + n) * call_.y.batch_stride +
+                                channel * call_.y.channel_stride +
+                                (z.first + k * z_axis.out_stride) * call_.y.strides[0] +
+                                y.first * call_.y.strides[1] + begin * call_.y.strides[2];
+          store_rows(row, count, pattern, bias, channel, call_.f, y.count, first,
+                     y_axis.out_stride * call_.y.strides[1], streams_ ? scratch_.row : nullptr,
+                     end - begin);
+        }
+    }
+  }
+
+  const WinogradCall<Scalar, F>& call_;
+  const WinogradProblem& problem_;
+  const WeightLayout& layout_;
+  const Packing& packing_;
+  const Tile& tile_;
+  Scratch scratch_;
+  bool streams_;
+  Index group_ = 0, n_ = 0;
+  Tile extents_;  // of the present tile
+  std::array<Range, 3> q_{};
+  WinogradFootprint place_;
+  Index packed_block_ = -1, packed_line_ = 0;
+};
+
+}  // namespace tconv::engine

@@ -1,0 +1,184 @@
+#define EIGEN_USE_THREADS
+
+/// \file
+/// Winograd's transform under plans that the cost model would not choose, and where it must not be
+/// used.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "support/catch.hpp"
+#include "support/engine.hpp"
+
+using namespace support;
+using tconv::Direction;
+using namespace tconv::engine;
+
+namespace {
+
+template <class Scalar>
+struct Result {
+  std::vector<Scalar> y;
+  bool exceeded;
+};
+
+template <class Scalar>
+Result<Scalar> run_schedule(const Problem& p, const Data<Scalar>& data,
+                            const WinogradSchedule& schedule, tconv::Workspace& workspace) {
+  using Task = WinogradTask<Scalar, Identity>;
+  std::vector<Scalar> y;
+  const auto arguments =
+      engine_arguments(p, data, schedule, Task::scratch_bytes(schedule), workspace, y);
+  const Identity f;
+  std::atomic<bool> exceeded = false;
+  const Scalar limit = tconv::detail::winograd_limit(
+      tconv::detail::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
+  correlate(WinogradCall<Scalar, Identity>{schedule, arguments.weights.data(), arguments.bias,
+                                           arguments.x, arguments.y, f, limit, exceeded},
+            workspace);
+  return {y, exceeded};
+}
+
+/// Axes that can be transformed, each in turn or not, but at least one; or none, if none can be.
+std::array<Index, 3> random_distances(Random& random, const Correlation& c) {
+  std::array<Index, 3> possible{}, chosen{};
+  for (std::size_t a = 0; a < 3; ++a) possible[a] = winograd_distance(c.axes[a]);
+  while (possible != std::array<Index, 3>{} && chosen == std::array<Index, 3>{})
+    for (std::size_t a = 0; a < 3; ++a)
+      chosen[a] = std::bernoulli_distribution()(random) ? possible[a] : 0;
+  return chosen;
+}
+
+/// A random cut of a problem whose axes are transformed at random, or null if none can be.
+std::unique_ptr<const WinogradSchedule> random_schedule(Random& random, const Problem& p,
+                                                        Index lanes, int threads) {
+  const Correlation c = engine_correlation(p);
+  const auto distances = random_distances(random, c);
+  if (distances == std::array<Index, 3>{}) return nullptr;
+  auto problem = std::make_unique<const WinogradProblem>(c, distances);
+  const auto draw = [&](int first, int last) {
+    return std::uniform_int_distribution<int>(first, last)(random);
+  };
+  const int vectors[] = {1, 2, 4, max_vectors};
+  const Packing packing{draw(0, 1) == 0 ? Lanes::pixels : Lanes::weights,
+                        vectors[draw(0, 3)],
+                        3,
+                        Merge::none,
+                        Merge::none,
+                        Index{1} << draw(0, 11)};
+  const Plan plan{packing, random_tile(random, whole_image(problem->terms())), draw(0, 1) == 0};
+  return std::make_unique<const WinogradSchedule>(std::move(problem), plan, lanes, threads);
+}
+
+template <class Scalar>
+Scalar largest_magnitude(const std::vector<Scalar>& values) {
+  Scalar result = 0;
+  for (const Scalar value : values) result = std::max(result, std::abs(value));
+  return result;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Winograd's transform is exact on small integers, however it is cut", "", float,
+                   double) {
+  Random random(41);
+  Eigen::ThreadPool pool(2);
+  const Eigen::ThreadPoolDevice device(&pool, 2);
+  tconv::Workspace one, two(device);
+  int transformed = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                                     i % 10 == 0 ? 20 : 9);
+    tconv::Workspace& workspace = i % 4 < 2 ? one : two;
+    const auto schedule =
+        random_schedule(random, p, tconv::detail::Packet<TestType>::size, workspace.threads());
+    if (!schedule) continue;
+    ++transformed;
+    const Data<TestType> data = random_integers<TestType>(random, p);
+    const Plan& plan = schedule->plan();
+    INFO(p << " | weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
+           << plan.packing.vectors << " steps " << plan.packing.steps << " streams " << plan.streams
+           << " tile " << plan.tile.batch << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " "
+           << plan.tile.q[2] << " periods " << schedule->problem().axis(0).outputs.in_stride << " "
+           << schedule->problem().axis(1).outputs.in_stride << " "
+           << schedule->problem().axis(2).outputs.in_stride);
+    const Result<TestType> result = run_schedule(p, data, *schedule, workspace);
+    REQUIRE_FALSE(result.exceeded);
+    REQUIRE(result.y == reference(p, data));
+  }
+  REQUIRE(transformed > 500);
+}
+
+TEST_CASE("Winograd's transform rounds no more than its sums of magnitudes allow") {
+  Random random(42);
+  tconv::Workspace workspace;
+  for (int i = 0; i < 300; ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    const auto schedule = random_schedule(random, p, tconv::detail::Packet<float>::size, 1);
+    if (!schedule) continue;
+    const Data<float> data = random_reals<float>(random, p);
+    const Result<float> result = run_schedule(p, data, *schedule, workspace);
+    const auto expected = reference(p, data);
+    // On each axis an output is joined from up to three terms, windows are up to twice as large as
+    // inputs, and kernels one and a half times as weights. All of it is rounded once an addition.
+    const double terms = static_cast<double>(p.terms());
+    const double magnitude =
+        std::pow(9, p.rank) * terms * largest_magnitude(data.x) * largest_magnitude(data.w) +
+        largest_magnitude(data.bias);
+    const double bound = (terms + 20) * std::numeric_limits<float>::epsilon() * magnitude;
+    for (std::size_t o = 0; o < expected.size(); ++o) {
+      INFO(p << " output " << o);
+      REQUIRE(std::abs(static_cast<double>(result.y[o]) - expected[o]) <= bound);
+    }
+  }
+}
+
+TEST_CASE("Winograd's transform reports inputs that are no numbers, or could overflow") {
+  Random random(43);
+  tconv::Workspace workspace;
+  for (int i = 0; i < 200; ++i) {
+    const Problem p = random_problem(random, Direction::scatter);
+    const auto schedule = random_schedule(random, p, tconv::detail::Packet<float>::size, 1);
+    if (!schedule || p.x_size() == 0) continue;
+    Data<float> data = random_reals<float>(random, p);
+    const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
+                         std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max()};
+    // The middle of the image is read by some tap.
+    const Index plane = p.in[0] * p.in[1] * p.in[2];
+    const Index middle = (p.in[0] / 2 * p.in[1] + p.in[1] / 2) * p.in[2] + p.in[2] / 2;
+    const Index channel = std::uniform_int_distribution<Index>(0, p.in_channels - 1)(random);
+    data.x[static_cast<std::size_t>(channel * plane + middle)] = bad[i % 3];
+    const auto expected = reference(p, data);
+    const bool reaches = std::any_of(expected.begin(), expected.end(), [](float value) {
+      return !(std::abs(value) < std::sqrt(std::numeric_limits<float>::max()));
+    });
+    INFO(p << " problem " << i);
+    if (reaches) REQUIRE(run_schedule(p, data, *schedule, workspace).exceeded);
+  }
+}
+
+TEST_CASE("a layer that is transformed still treats NaN and infinity as the definition does") {
+  Random random(44);
+  Problem p;
+  p.batch = 1;
+  p.in_channels = p.out_channels = 64;
+  p.in = p.out = {30, 26, 1};
+  p.kernel = {3, 3, 1};
+  p.before = p.after = {1, 1, 0};
+  constexpr Index lanes = tconv::detail::Packet<float>::size;
+  const Schedule schedule(engine_correlation(p), lanes, scratch_budget<float>(), 1);
+  REQUIRE(schedule.winograd());
+  Data<float> data = random_integers<float>(random, p);
+  REQUIRE(run(Implementation::layer, p, data) == reference(p, data));
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
+    data.x[static_cast<std::size_t>(random() % data.x.size())] = bad;
+    const auto y = run(Implementation::layer, p, data), expected = reference(p, data);
+    REQUIRE(std::equal(y.begin(), y.end(), expected.begin(), [](float u, float v) {
+      return u == v || (std::isnan(u) && std::isnan(v));
+    }));
+  }
+}

@@ -1,0 +1,95 @@
+#pragma once
+
+/// \file
+/// Problems as the engine sees them.
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <tconv/detail/production.hpp>
+#include <vector>
+
+#include "support/problem.hpp"
+
+namespace support {
+
+/// The axes of a problem as the engine orders them, missing ones in front.
+inline std::array<tconv::Axis, 3> engine_axes(const Problem& p) {
+  std::array<tconv::Axis, 3> axes;
+  const auto first = static_cast<std::size_t>(3 - p.rank);
+  for (std::size_t a = first; a < 3; ++a) {
+    const std::size_t i = a - first;
+    axes[a] = {p.scatters() ? p.in[i] : p.out[i],
+               p.scatters() ? p.out[i] : p.in[i],
+               p.kernel[i],
+               p.stride[i],
+               p.dilation[i],
+               p.before[i]};
+  }
+  return axes;
+}
+
+inline tconv::engine::Correlation engine_correlation(const Problem& p) {
+  return tconv::engine::make_correlation(p.direction, p.batch, p.groups, p.in_channels,
+                                         p.out_channels, engine_axes(p));
+}
+
+inline tconv::engine::Tile random_tile(Random& random, const tconv::engine::Tile& whole) {
+  const auto draw = [&](Index extent) {
+    return std::uniform_int_distribution<Index>(1, extent)(random);
+  };
+  return {draw(whole.batch), {draw(whole.q[0]), draw(whole.q[1]), draw(whole.q[2])}};
+}
+
+inline std::array<Index, 3> row_major(const std::array<Index, 3>& extents) {
+  return {extents[1] * extents[2], extents[2], 1};
+}
+
+template <class Scalar>
+struct EngineArguments {
+  std::vector<Scalar> weights;
+  const Scalar* bias;
+  tconv::engine::Image<const Scalar> x;
+  tconv::engine::Image<Scalar> y;
+};
+
+/// What a call takes, with the weights packed as `schedule` wants them. Scratch is full of NaN, of
+/// `scratch_bytes` for each thread.
+template <class Schedule, class Scalar>
+EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& data,
+                                         const Schedule& schedule, std::size_t scratch_bytes,
+                                         tconv::Workspace& workspace, std::vector<Scalar>& y) {
+  constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+  const auto axes = engine_axes(p);
+  std::array<Index, 3> in{}, out{}, kernel{};
+  for (std::size_t a = 0; a < 3; ++a) {
+    in[a] = p.scatters() ? axes[a].coarse : axes[a].fine;
+    out[a] = p.scatters() ? axes[a].fine : axes[a].coarse;
+    kernel[a] = axes[a].kernel;
+  }
+  const Index taps = kernel[0] * kernel[1] * kernel[2];
+  const Index in_plane = in[0] * in[1] * in[2], out_plane = out[0] * out[1] * out[2];
+  // The weight is (coarse channels, fine channels of a group, kernel...).
+  const Index fine_group = (p.scatters() ? p.out_channels : p.in_channels) / p.groups;
+  const Index coarse_group = (p.scatters() ? p.in_channels : p.out_channels) / p.groups;
+  const tconv::engine::WeightSource<Scalar> source{data.w.data(),
+                                                   data.w.data() + data.w.size(),
+                                                   p.scatters() ? fine_group * taps : taps,
+                                                   p.scatters() ? taps : fine_group * taps,
+                                                   row_major(kernel),
+                                                   coarse_group * fine_group * taps};
+  std::vector<Scalar> weights(static_cast<std::size_t>(schedule.weight_size()), nan);
+  tconv::engine::pack_all_weights(schedule, source, weights.data(),
+                                  [](Index tasks, const auto& pack) {
+                                    for (Index task = 0; task < tasks; ++task) pack(task);
+                                  });
+  y.assign(static_cast<std::size_t>(p.y_size()), nan);
+  const std::size_t bytes = 2 * scratch_bytes;
+  std::fill_n(reinterpret_cast<Scalar*>(workspace.scratch(bytes)), bytes / sizeof(Scalar), nan);
+  return {std::move(weights),
+          p.bias ? data.bias.data() : nullptr,
+          {data.x.data(), p.in_channels * in_plane, in_plane, row_major(in)},
+          {y.data(), p.out_channels * out_plane, out_plane, row_major(out)}};
+}
+
+}  // namespace support
