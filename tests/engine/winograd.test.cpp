@@ -58,7 +58,8 @@ std::unique_ptr<const WinogradSchedule> random_schedule(Random& random, const Pr
   const Correlation c = engine_correlation(p);
   const auto distances = random_distances(random, c);
   if (distances == std::array<Index, 3>{}) return nullptr;
-  auto problem = std::make_unique<const WinogradProblem>(c, distances);
+  auto problem =
+      std::make_shared<const WinogradProblem>(c, distances, std::bernoulli_distribution()(random));
   const auto draw = [&](int first, int last) {
     return std::uniform_int_distribution<int>(first, last)(random);
   };

@@ -46,16 +46,15 @@ class CostModel {
     double sum = products();
     for (std::size_t p = 0; p < layout_.products().size(); ++p) {
       if (p % layout_.line_size() == 0) sum += pack(p);
-      sum += store(p, box_of(p));
+      sum += stream_weights(p) + store(p, box_of(p));
     }
     return sum * static_cast<double>(count_tiles(c_, tile_));
   }
 
-  /// Of the products of a tile, without what prepares and stores them.
+  /// Of the products of a tile, their operands being at hand.
   double products() const {
     double sum = 0;
-    for (std::size_t p = 0; p < layout_.products().size(); ++p)
-      sum += multiply(p, box_of(p)) + stream_weights(p);
+    for (std::size_t p = 0; p < layout_.products().size(); ++p) sum += multiply(p, box_of(p));
     return sum;
   }
 

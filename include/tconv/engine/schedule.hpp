@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tconv/engine/plan.hpp"
-#include "tconv/engine/winograd_schedule.hpp"
+#include "tconv/engine/winograd_plan.hpp"
 
 namespace tconv::engine {
 

@@ -40,33 +40,50 @@ struct SourceRow {
   bool inside;
 };
 
-/// Rows of `count` periods, of which element `j * period + r` goes to `to[r * to_step + j]`, and
-/// the next row behind it: zero where it is not in `[begin, end)`. Writes whole packets, the last
-/// ones first, as they spill over the row that follows. Asks for what lies `ahead` of the source.
+/// Rows of several channels, and what becomes of them.
+struct RowSplit {
+  const SourceRow* rows;
+  Index row_count;
+  Index channels;
+  Index channel_stride;
+  Index begin, end;  // of the positions that are in the image, counted in a row
+  Index count;       // periods of a row
+  Index ahead;       // what lies there in the source is asked for, unless it is zero
+  Index channel_pitch;
+  Index pitch;  // from remainder to remainder
+};
+
+/// Element `j * period + r` of a row goes to `to[r * pitch + j]`, the next row behind it, zero
+/// where it is not in the image. Writes whole packets, the last ones first, as they spill over what
+/// follows.
 template <std::size_t period, class Scalar>
-void split_rows(const Scalar* from, const SourceRow* rows, Index row_count, Index begin, Index end,
-                Index count, Index ahead, Scalar* to, Index to_step) {
+void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
   using P = detail::Packet<Scalar>;
   using Row = typename detail::Block<Scalar, P::size>::Type;
-  for (Index j = (count - 1) / P::size * P::size; j >= 0; j -= P::size) {
+  for (Index j = (split.count - 1) / P::size * P::size; j >= 0; j -= P::size) {
     const Index at = j * static_cast<Index>(period);
     [&]<std::size_t... i>(std::index_sequence<i...>) {
-      const detail::PacketPart<Scalar> parts[] = {{begin - at - static_cast<Index>(i) * P::size,
-                                                   end - at - static_cast<Index>(i) * P::size}...};
-      Scalar* row_to = to + j;
-      for (const SourceRow* row = rows; row < rows + row_count; ++row, row_to += count) {
-        Row packets[period] = {};
-        if (row->inside) {
-          const Scalar* const source = from + row->from + at;
-          ((packets[i] =
-                std::bit_cast<Row>(parts[i].load(source + static_cast<Index>(i) * P::size))),
+      const detail::PacketPart<Scalar> parts[] = {
+          {split.begin - at - static_cast<Index>(i) * P::size,
+           split.end - at - static_cast<Index>(i) * P::size}...};
+      for (Index c = 0; c < split.channels; ++c) {
+        const Scalar* const channel = from + c * split.channel_stride + at;
+        Scalar* row_to = to + c * split.channel_pitch + j;
+        for (Index r = 0; r < split.row_count; ++r, row_to += split.count) {
+          Row packets[period] = {};
+          if (split.rows[r].inside) {
+            const Scalar* const source = channel + split.rows[r].from;
+            ((packets[i] =
+                  std::bit_cast<Row>(parts[i].load(source + static_cast<Index>(i) * P::size))),
+             ...);
+            if (split.ahead > 0)
+              (detail::prefetch(source + split.ahead + static_cast<Index>(i) * P::size), ...);
+          }
+          split_packets<Scalar>(packets);
+          (detail::Block<Scalar, P::size>::store(row_to + static_cast<Index>(i) * split.pitch,
+                                                 packets[i]),
            ...);
-          if (ahead > 0) (detail::prefetch(source + ahead + static_cast<Index>(i) * P::size), ...);
         }
-        split_packets<Scalar>(packets);
-        (detail::Block<Scalar, P::size>::store(row_to + static_cast<Index>(i) * to_step,
-                                               packets[i]),
-         ...);
       }
     }
     (std::make_index_sequence<period>{});
@@ -75,22 +92,20 @@ void split_rows(const Scalar* from, const SourceRow* rows, Index row_count, Inde
 
 /// The same for elements that lie `step` apart, and any period.
 template <class Scalar>
-void split_rows(const Scalar* from, const SourceRow* rows, Index row_count, Index step,
-                Index period, Index begin, Index end, Index count, Index ahead, Scalar* to,
-                Index to_step) {
-  if (step == 1 && period == 1)
-    return split_rows<1>(from, rows, row_count, begin, end, count, ahead, to, to_step);
-  if (step == 1 && period == 2)
-    return split_rows<2>(from, rows, row_count, begin, end, count, ahead, to, to_step);
-  if (step == 1 && period == 4)
-    return split_rows<4>(from, rows, row_count, begin, end, count, ahead, to, to_step);
-  for (const SourceRow* row = rows; row < rows + row_count; ++row, to += count)
-    for (Index r = 0; r < period; ++r)
-      for (Index j = 0; j < count; ++j) {
-        const Index at = j * period + r;
-        const bool inside = row->inside && begin <= at && at < end;
-        to[r * to_step + j] = inside ? from[row->from + at * step] : Scalar(0);
-      }
+void split_rows(const Scalar* from, Index step, Index period, const RowSplit& split, Scalar* to) {
+  if (step == 1 && period == 1) return split_rows<1>(from, split, to);
+  if (step == 1 && period == 2) return split_rows<2>(from, split, to);
+  if (step == 1 && period == 4) return split_rows<4>(from, split, to);
+  for (Index c = 0; c < split.channels; ++c)
+    for (Index row = 0; row < split.row_count; ++row)
+      for (Index r = 0; r < period; ++r)
+        for (Index j = 0; j < split.count; ++j) {
+          const Index at = j * period + r;
+          const bool inside = split.rows[row].inside && split.begin <= at && at < split.end;
+          to[c * split.channel_pitch + r * split.pitch + row * split.count + j] =
+              inside ? from[c * split.channel_stride + split.rows[row].from + at * step]
+                     : Scalar(0);
+        }
 }
 
 }  // namespace tconv::engine

@@ -24,7 +24,7 @@ inline Combination combine_axes(const std::array<const Combination*, 3>& axes,
   return result;
 }
 
-/// A group of terms of each outer axis, with all terms of the innermost one: whole output rows.
+/// Some groups of terms of each outer axis, with all terms of the innermost one: whole output rows.
 struct WinogradLine {
   struct Product {
     std::size_t product = 0;     // in the layout of the terms
@@ -56,15 +56,20 @@ struct WinogradLine {
 /// A correlation with transformed axes.
 class WinogradProblem {
  public:
-  /// Transforms the axes for which `distances` is not zero.
-  WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances)
+  /// Transforms the axes for which `distances` is not zero. The groups of the outer axes may share
+  /// one line, and with it the windows that several of them read.
+  WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
       : terms_{c.batch, c.groups, c.in_channels, c.out_channels, {}} {
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
       terms_.axes[a] = axes_[a].terms;
     }
-    for (const WinogradAxis::Group& z : axes_[0].groups)
-      for (const WinogradAxis::Group& y : axes_[1].groups) lines_.push_back(make_line(z, y));
+    const auto z_groups = static_cast<Index>(axes_[0].groups.size());
+    const auto y_groups = static_cast<Index>(axes_[1].groups.size());
+    const Index z_step = one_line ? z_groups : 1, y_step = one_line ? y_groups : 1;
+    for (Index z = 0; z < z_groups; z += z_step)
+      for (Index y = 0; y < y_groups; y += y_step)
+        lines_.push_back(make_line({z, z + z_step}, {y, y + y_step}));
   }
   WinogradProblem(const WinogradProblem&) = delete;
   WinogradProblem& operator=(const WinogradProblem&) = delete;
@@ -83,9 +88,16 @@ class WinogradProblem {
  private:
   using Terms = std::vector<std::size_t>;
 
-  static Terms terms_of(const Range& range) {
+  const WinogradAxis::Group& group(std::size_t a, Index g) const {
+    return axes_[a].groups[static_cast<std::size_t>(g)];
+  }
+
+  /// The terms of consecutive groups.
+  Terms terms_of(std::size_t a, const Range& groups) const {
     Terms terms;
-    for (Index t = range.first; t < range.end; ++t) terms.push_back(static_cast<std::size_t>(t));
+    for (Index g = groups.first; g < groups.end; ++g)
+      for (Index t = group(a, g).terms.first; t < group(a, g).terms.end; ++t)
+        terms.push_back(static_cast<std::size_t>(t));
     return terms;
   }
 
@@ -114,10 +126,13 @@ class WinogradProblem {
     return std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
   }
 
-  WinogradLine make_line(const WinogradAxis::Group& z, const WinogradAxis::Group& y) const {
+  /// The line of some groups of the outer axes.
+  WinogradLine make_line(const Range& z_groups, const Range& y_groups) const {
     WinogradLine line;
-    const auto x_terms = static_cast<Index>(terms_.axes[2].phases.size());
-    const std::array<Terms, 3> terms{terms_of(z.terms), terms_of(y.terms), terms_of({0, x_terms})};
+    const auto x_groups = static_cast<Index>(axes_[2].groups.size());
+    const std::array<Range, 3> groups{z_groups, y_groups, {0, x_groups}};
+    std::array<Terms, 3> terms;
+    for (std::size_t a = 0; a < 3; ++a) terms[a] = terms_of(a, groups[a]);
     std::array<std::vector<Index>, 3> windows;
     std::array<std::vector<Combination>, 3> copies;
     std::array<Index, 3> window_counts{}, copy_counts{}, term_counts{};
@@ -162,25 +177,30 @@ class WinogradProblem {
           product.taps_before = line.taps;
           line.taps += static_cast<Index>(product.windows.size());
         }
-    for (const auto& z_output : z.outputs)
-      for (const auto& y_output : y.outputs)
-        line.rows.push_back({&axes_[0].outputs.phases[z_output.phase],
-                             &axes_[1].outputs.phases[y_output.phase],
-                             x_sums(z_output.terms, y_output.terms, term_counts)});
+    for_each_output(0, z_groups, [&](std::size_t z_phase, const Combination& z) {
+      for_each_output(1, y_groups, [&](std::size_t y_phase, const Combination& y) {
+        auto& rows = line.rows.emplace_back(
+            WinogradLine::Rows{&axes_[0].outputs.phases[z_phase], &axes_[1].outputs.phases[y_phase],
+                               std::vector<Combination>(axes_[2].outputs.phases.size())});
+        for_each_output(2, groups[2], [&](std::size_t x_phase, const Combination& x) {
+          rows.sums[x_phase] = combine_axes({&z, &y, &x}, term_counts);
+        });
+      });
+    });
     return line;
   }
 
-  /// What each phase of the innermost axis is joined from.
-  std::vector<Combination> x_sums(const Combination& z, const Combination& y,
-                                  const std::array<Index, 3>& counts) const {
-    std::vector<Combination> sums(axes_[2].outputs.phases.size());
-    for (const WinogradAxis::Group& group : axes_[2].groups)
-      for (const auto& output : group.outputs) {
-        Combination x = output.terms;
-        for (Multiple& term : x) term.index += group.terms.first;
-        sums[output.phase] = combine_axes({&z, &y, &x}, counts);
+  /// Calls `visit(phase, terms)` for the outputs of some groups of an axis, with the terms numbered
+  /// from the first group on.
+  template <class Visit>
+  void for_each_output(std::size_t a, const Range& groups, const Visit& visit) const {
+    const Index first = group(a, groups.first).terms.first;
+    for (Index g = groups.first; g < groups.end; ++g)
+      for (const auto& output : group(a, g).outputs) {
+        Combination terms = output.terms;
+        for (Multiple& term : terms) term.index += group(a, g).terms.first - first;
+        visit(output.phase, terms);
       }
-    return sums;
   }
 
   std::array<WinogradAxis, 3> axes_;

@@ -1,17 +1,15 @@
 #pragma once
 
 /// \file
-/// The plan of a correlation by Winograd's transform, and what it is expected to cost.
+/// What is computed once for a shape that takes Winograd's transform.
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tconv/engine/plan.hpp"
-#include "tconv/engine/store.hpp"
 #include "tconv/engine/winograd_lines.hpp"
 
 namespace tconv::engine {
@@ -57,7 +55,7 @@ struct WinogradFootprint {
 /// A correlation with transformed axes, and the cut that was chosen for it.
 class WinogradSchedule {
  public:
-  WinogradSchedule(std::unique_ptr<const WinogradProblem> problem, const Plan& plan,
+  WinogradSchedule(std::shared_ptr<const WinogradProblem> problem, const Plan& plan,
                    Index lane_count, int threads)
       : problem_(std::move(problem)),
         plan_(plan),
@@ -97,7 +95,7 @@ class WinogradSchedule {
     return numbers;
   }
 
-  std::unique_ptr<const WinogradProblem> problem_;
+  std::shared_ptr<const WinogradProblem> problem_;
   Plan plan_;
   WeightLayout layout_;
   Index lane_count_;
@@ -105,101 +103,5 @@ class WinogradSchedule {
   WinogradFootprint footprint_;
   std::vector<Index> signature_ = make_signature();
 };
-
-/// Estimated cycles of a tile for what surrounds the products.
-inline double winograd_transforms(const WinogradProblem& problem, const WeightLayout& layout,
-                                  const Packing& packing, const Tile& tile, Index lane_count,
-                                  bool input_in_cache, bool output_in_cache) {
-  const Correlation& c = problem.terms();
-  const auto packets = [&](Index elements) {
-    return static_cast<double>(ceil_div(elements, lane_count));
-  };
-  const auto parts = [](const std::vector<Combination>& sums) {
-    std::size_t count = 0;
-    for (const Combination& sum : sums) count += sum.size();
-    return static_cast<double>(count) / 2 + 1.5 * static_cast<double>(sums.size());
-  };
-  const double pixels = packets(tile.pixels());
-  const auto planes = static_cast<double>(tile.batch * tile.q[0]);
-  const auto rows = planes * static_cast<double>(tile.q[1]);
-  double sum = 0;
-  for (const WinogradLine& line : problem.lines()) {
-    const auto copies = static_cast<double>(line.copies() / line.period);
-    const double packet = input_in_cache ? 3 : 15;
-    const double copy = planes * 30 + rows * (2 + packet * packets(line.period * tile.q[2])) +
-                        pixels * 3 * static_cast<double>(line.period);
-    sum += static_cast<double>(c.in_channels) * (copies * copy + pixels * parts(line.windows));
-    for (const WinogradLine::Rows& outputs : line.rows) {
-      const auto phases = static_cast<double>(outputs.sums.size());
-      const Index stride = problem.axis(2).outputs.out_stride;
-      const double element =
-          (stride <= max_interleaved ? 3 / static_cast<double>(lane_count) : 1.2) +
-          (packing.weights_in_lanes() ? 0.2 : 0);
-      sum += static_cast<double>(layout.total_rows(0)) * pixels * parts(outputs.sums);
-      sum += static_cast<double>(c.out_channels) *
-             ((output_in_cache ? 0 : planes * 300) + rows * 10 +
-              static_cast<double>(tile.pixels()) * phases * element);
-    }
-  }
-  return sum;
-}
-
-/// Cycles below which a transform is not worth its while, and how much fewer it should take than
-/// the direct products: it asks more of the caches, which others may use.
-inline constexpr double winograd_cycles = 60e3, winograd_gain = 0.88;
-
-/// The cheapest transform of a correlation, or null if none is expected to take fewer than
-/// `cycles`.
-inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& c, Index lane_count,
-                                                             Index budget, double cycles,
-                                                             int threads) {
-  if (cycles < winograd_cycles) return nullptr;
-  std::array<Index, 3> distances{};
-  for (std::size_t a = 0; a < 3; ++a) distances[a] = winograd_distance(c.axes[a]);
-  const bool input_in_cache = input_size(c) < cached_budgets * budget;
-  const bool output_in_cache = output_size(c) < cached_budgets * budget;
-  Plan best;
-  best.cycles = cycles * winograd_gain;
-  std::array<Index, 3> best_distances{};
-  for (int axes = 1; axes < 8; ++axes) {
-    std::array<Index, 3> chosen{};
-    bool possible = true;
-    for (std::size_t a = 0; a < 3; ++a)
-      if (axes >> a & 1) {
-        chosen[a] = distances[a];
-        possible = possible && distances[a] > 0 && distances[a] <= 4;
-      }
-    if (!possible) continue;
-    const WinogradProblem problem(c, chosen);
-    for (const auto& [lanes, vectors] : micro_tiles)
-      for (const Index steps : {2048, 512, 256, 128}) {
-        if (vectors > max_vectors) continue;
-        const Packing packing{lanes, vectors, 3, Merge::none, Merge::none, steps};
-        const WeightLayout layout(problem.terms(), packing, lane_count);
-        const auto scratch = [&](const Tile& tile) {
-          return WinogradFootprint(problem, layout, packing, tile, lane_count).size();
-        };
-        for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
-          // Only the sums that wait for the next channel block may lie in the third-level cache.
-          if (scratch_size > budget && layout.channel_blocks().parts == 1) continue;
-          const Tile tile = choose_tile(problem.terms(), scratch_size, lane_count, scratch);
-          const double estimate =
-              (CostModel(problem.terms(), layout, packing, tile, lane_count, budget, scratch(tile))
-                   .products() +
-               winograd_transforms(problem, layout, packing, tile, lane_count, input_in_cache,
-                                   output_in_cache)) *
-              static_cast<double>(count_tiles(problem.terms(), tile));
-          if (estimate < best.cycles) {
-            best = {packing, tile, false, estimate};
-            best_distances = chosen;
-          }
-        }
-      }
-  }
-  if (best_distances == std::array<Index, 3>{}) return nullptr;
-  best.streams = output_size(c) >= streamed_budgets * budget;
-  return std::make_unique<const WinogradSchedule>(
-      std::make_unique<const WinogradProblem>(c, best_distances), best, lane_count, threads);
-}
 
 }  // namespace tconv::engine

@@ -50,6 +50,7 @@ template <class Scalar, class F>
 class WinogradTask {
  public:
   static constexpr Index lanes = detail::Packet<Scalar>::size;
+  static constexpr Index channels_ahead = 4;
 
   WinogradTask(const WinogradCall<Scalar, F>& call, std::byte* scratch)
       : call_(call),
@@ -189,27 +190,34 @@ class WinogradTask {
   /// Copies what windows consist of: the pixels of some channels at each shift.
   void copy_channels(const WinogradLine& line, Index begin, Index end, Index rows) {
     const PhasedAxis& axis = problem_.axis(2).outputs;
-    const Index period = line.period, x_step = call_.x.strides[2], count = q_[2].size();
-    const Index pitch = copies_pitch(), plane_rows = extents_.pixels() / count;
-    const Index pixels = extents_.pixels(), padding = place_.pixels - pixels;
+    const Index period = line.period, count = q_[2].size(), x_step = call_.x.strides[2];
+    const Index plane_rows = extents_.pixels() / count, pitch = copies_pitch();
+    const Scalar* const from =
+        call_.x.data + (group_ * problem_.terms().in_channels + begin) * call_.x.channel_stride;
+    RowSplit split{nullptr, plane_rows, end - begin, call_.x.channel_stride, 0,
+                   0,       count,      0,           place_.pixels,          pitch};
+    const bool more = end + channels_ahead <= problem_.terms().in_channels;
+    Scalar* to = scratch_.copies;
+    for (Index first = 0; first < rows; first += plane_rows)
+      for (Index block = 0; block < line.blocks; ++block, to += period * pitch) {
+        const Index x = (q_[2].first + block) * period + line.first_shift;
+        split.rows = scratch_.copied_rows + first;
+        split.begin = -x;
+        split.end = std::min(axis.in - x, count * period);
+        split.ahead = more && block == 0 ? channels_ahead * call_.x.channel_stride : 0;
+        clear_padding(period * pitch, to);
+        split_rows(from + x * x_step, x_step, period, split, to);
+      }
+  }
+
+  /// Zeros behind the pixels, up to whole packets: what lies there must be a number.
+  void clear_padding(Index size, Scalar* copies) const {
+    const Index pixels = extents_.pixels();
+    if (pixels == place_.pixels) return;
     const auto zero = detail::Packet<Scalar>::broadcast(Scalar(0));
-    const Index group_channel = group_ * problem_.terms().in_channels;
-    for (Index c = begin; c < end; ++c) {
-      const Scalar* const channel = call_.x.data + (group_channel + c) * call_.x.channel_stride;
-      const Index ahead = c + place_.channels < problem_.terms().in_channels
-                              ? place_.channels * call_.x.channel_stride
-                              : 0;
-      Scalar* to = scratch_.copies + (c - begin) * place_.pixels;
-      for (Index first = 0; first < rows; first += plane_rows)
-        for (Index block = 0; block < line.blocks; ++block) {
-          const Index x = (q_[2].first + block) * period + line.first_shift;
-          split_rows(channel + x * x_step, scratch_.copied_rows + first, plane_rows, x_step, period,
-                     -x, axis.in - x, count, block == 0 ? ahead : 0, to, pitch);
-          for (Index shift = 0; shift < period && padding > 0; ++shift)
-            detail::Packet<Scalar>::store(to + shift * pitch + pixels, zero);
-          to += period * pitch;
-        }
-    }
+    for (Index shift = 0; shift < size; shift += copies_pitch())
+      for (Index c = 0; c < place_.channels; ++c)
+        detail::Packet<Scalar>::store(copies + shift + c * place_.pixels + pixels, zero);
   }
 
   /// From shift to shift: whole packets are written behind each.
