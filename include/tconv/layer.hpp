@@ -156,8 +156,8 @@ class Layer {
                           name);
       }
       if constexpr (EngineScalar<Scalar>) {
-        finite = all_finite(weight.data(), weight.size());
         magnitude = sum_of_magnitudes(weight.data(), weight.size());
+        finite = std::isfinite(magnitude) || all_finite(weight.data(), weight.size());
       }
     }
 
@@ -181,22 +181,10 @@ class Layer {
       if (state_->finite && engine_counts(geometry)) {
         const engine::Schedule& schedule =
             find_schedule<direction, Scalar>(workspace, geometry, layout);
-        if (const engine::WinogradSchedule* winograd = schedule.winograd()) {
-          std::atomic<bool> exceeded = false;
-          const engine::WinogradCall<Scalar, F> call{*winograd,
-                                                     state_->packed.get(*winograd),
-                                                     bias,
-                                                     engine_image<R>(x, layout),
-                                                     engine_image<R>(y, layout),
-                                                     f,
-                                                     winograd_limit(state_->magnitude),
-                                                     exceeded};
-          if (engine::correlate(call, workspace)) return;
-        }
-        engine::correlate(
-            engine::Call<Scalar, F>{schedule, state_->packed.get(schedule), bias,
-                                    engine_image<R>(x, layout), engine_image<R>(y, layout), f},
-            workspace);
+        run_schedule(
+            schedule, schedule.winograd() != nullptr, state_->magnitude,
+            [&](const auto& packed_schedule) { return state_->packed.get(packed_schedule); }, bias,
+            engine_image<R>(x, layout), engine_image<R>(y, layout), f, workspace);
         return;
       }
     }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -181,6 +182,22 @@ inline Workspace& thread_workspace() {
   return workspace;
 }
 
+/// Computes a call with the weights packed by `pack(schedule)`: by Winograd's transform if
+/// `transforms`, and directly if not, or if values are too large for it.
+template <class Scalar, class F, class Pack>
+void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weight_magnitude,
+                  const Pack& pack, const Scalar* bias, const engine::Image<const Scalar>& x,
+                  const engine::Image<Scalar>& y, const F& f, Workspace& workspace) {
+  if (transforms) {
+    const engine::WinogradSchedule& winograd = *schedule.winograd();
+    std::atomic<bool> exceeded = false;
+    const engine::WinogradCall<Scalar, F> call{
+        winograd, pack(winograd), bias, x, y, f, winograd_limit(weight_magnitude), exceeded};
+    if (engine::correlate(call, workspace)) return;
+  }
+  engine::correlate(engine::Call<Scalar, F>{schedule, pack(schedule), bias, x, y, f}, workspace);
+}
+
 /// The production path of the free functions: packs the weights for this call.
 template <Direction direction, int layout>
 struct Production {
@@ -194,28 +211,36 @@ struct Production {
     if constexpr (EngineScalar<Scalar>) {
       Index size = 1;
       for (const Index extent : weight.extents) size *= extent;
-      if (engine_counts(geometry) && all_finite(weight.data, size)) {
+      const Scalar magnitude = sum_of_magnitudes(weight.data, size);
+      if (engine_counts(geometry) && (std::isfinite(magnitude) || all_finite(weight.data, size))) {
         const engine::Schedule& schedule =
             find_schedule<direction, Scalar>(workspace, geometry, layout);
-        auto* packed = reinterpret_cast<Scalar*>(workspace.weight_scratch(
-            static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-        engine::pack_all_weights(
-            schedule, weight_source<direction, R>(weight, geometry.groups(), layout), packed,
-            [&](Index tasks, const auto& pack) {
-              // A cycle an element, as in `cycles_of_a_thread`.
-              const Index worthwhile = 1 + size / static_cast<Index>(engine::cycles_of_a_thread);
-              const auto workers =
-                  static_cast<int>(std::min<Index>({workspace.threads(), tasks, worthwhile}));
-              workspace.parallel_for(tasks, workers, [&](Index task, int) { pack(task); });
-            });
-        engine::correlate(
-            engine::Call<Scalar, engine::Identity>{
-                schedule, packed, bias, engine_image<R>(x, layout), engine_image<R>(y, layout), f},
-            workspace);
+        const auto source = weight_source<direction, R>(weight, geometry.groups(), layout);
+        const auto pack = [&](const auto& packed_schedule) -> const Scalar* {
+          return pack_weights(packed_schedule, source, size);
+        };
+        run_schedule(schedule, schedule.transforms_once(), magnitude, pack, bias,
+                     engine_image<R>(x, layout), engine_image<R>(y, layout), f, workspace);
         return;
       }
     }
     run_direct_loops<direction>(geometry, x, weight, bias, y, f);
+  }
+
+ private:
+  template <class AnySchedule, class Scalar>
+  const Scalar* pack_weights(const AnySchedule& schedule,
+                             const engine::WeightSource<Scalar>& source, Index size) const {
+    auto* packed = reinterpret_cast<Scalar*>(workspace.weight_scratch(
+        static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
+    engine::pack_all_weights(schedule, source, packed, [&](Index tasks, const auto& pack) {
+      // A cycle an element, as in `cycles_of_a_thread`.
+      const Index worthwhile = 1 + size / static_cast<Index>(engine::cycles_of_a_thread);
+      const auto workers =
+          static_cast<int>(std::min<Index>({workspace.threads(), tasks, worthwhile}));
+      workspace.parallel_for(tasks, workers, [&](Index task, int) { pack(task); });
+    });
+    return packed;
   }
 };
 

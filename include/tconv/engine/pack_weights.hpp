@@ -25,6 +25,30 @@ struct WeightSource {
   Index group_stride = 0;
 };
 
+/// From tap to tap of turned weights.
+template <class Scalar>
+Index turned_pitch(Index out_channels) {
+  return round_up(out_channels, detail::Packet<Scalar>::size);
+}
+
+/// Turns the weights of an input channel, of which an output channel has `reach` elements side by
+/// side, to `[element][output channel]`. Those of the next channel lie `ahead`.
+template <class Scalar>
+void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index ahead,
+                  Index out_channels, Index reach, Scalar* turned) {
+  constexpr Index lanes = detail::Packet<Scalar>::size;
+  const Index pitch = turned_pitch<Scalar>(out_channels);
+  const RowSource<Scalar> rows{source.out_stride, 1, out_channels, source.end};
+  for (Index m = 0; m < out_channels; m += lanes)
+    for (Index t = 0; t < reach; t += lanes) {
+      const Index count = std::min(out_channels - m, lanes);
+      const Scalar* corner = from + m * source.out_stride + t;
+      for (Index i = 0; i < count; ++i) detail::prefetch(corner + ahead + i * source.out_stride);
+      transpose_square(corner, rows, count, std::min(reach - t, lanes), turned + t * pitch + m,
+                       pitch);
+    }
+}
+
 /// Packs weights in the order of `WeightLayout`. All products take their weights of an input
 /// channel from the same cache lines, and advance together.
 template <class Scalar>
@@ -50,24 +74,42 @@ class WeightPacker {
   /// Packs the input channels `[first, end)` of the group whose weights begin at `group`, and whose
   /// packed weights begin at `to`.
   void pack(const Scalar* group, Index first, Index end, Scalar* to) const {
-    const Split& blocks = layout_.channel_blocks();
-    std::vector<Scalar> turned(static_cast<std::size_t>(turns_ ? reach_ * pitch() : 0));
-    std::vector<Scalar*> places(panels_.size());
-    for (Index b = 0; b < blocks.parts; ++b) {
-      const Range channels{std::max(first, blocks.begin(b)), std::min(end, blocks.end(b))};
-      if (channels.first >= channels.end) continue;
-      for (std::size_t i = 0; i < panels_.size(); ++i)
-        places[i] = to + place(panels_[i], b, channels.first);
-      if (turns_) {
-        pack_channels(group, channels, 0, panels_.size(), places.data(), turned.data());
-        continue;
-      }
+    if (turns_) {
+      const Index channels = layout_.chunks().size;
+      std::vector<Scalar> turned(static_cast<std::size_t>(reach_ * pitch()));
+      pack_turned(first, end, to, [&](Index c) {
+        turn_weights(source_, group + c * source_.in_stride, c + 1 < end ? source_.in_stride : 0,
+                     channels, reach_, turned.data());
+        return turned.data();
+      });
+      return;
+    }
+    for_each_block(first, end, to, [&](const Range& channels, Scalar** places) {
       // Chunk by chunk, whose list of offsets stays in the first-level cache.
       for (std::size_t i = 0, next = 0; i < panels_.size(); i = next) {
         while (next < panels_.size() && panels_[next].chunk == panels_[i].chunk) ++next;
-        pack_channels(group, channels, i, next, places.data(), nullptr);
+        for (Index c = channels.first; c < channels.end; ++c)
+          for (std::size_t k = i; k < next; ++k) {
+            copy_listed(panels_[k], group + c * source_.in_stride, places[k]);
+            places[k] += panels_[k].taps * panels_[k].width;
+          }
       }
-    }
+    });
+  }
+
+  /// The same from weights `[tap][output channel]`, `turned(c)` of an input channel, whose taps are
+  /// numbered by the source's strides. No product has rows of several phases.
+  template <class Turned>
+  void pack_turned(Index first, Index end, Scalar* to, const Turned& turned) const {
+    for_each_block(first, end, to, [&](const Range& channels, Scalar** places) {
+      for (Index c = channels.first; c < channels.end; ++c) {
+        const Scalar* const rows = turned(c);
+        for (std::size_t k = 0; k < panels_.size(); ++k) {
+          copy_turned(panels_[k], rows, places[k]);
+          places[k] += panels_[k].taps * panels_[k].width;
+        }
+      }
+    });
   }
 
  private:
@@ -123,39 +165,22 @@ class WeightPacker {
            panel.taps * (depth * panel.first + (channel - blocks.begin(block)) * panel.width);
   }
 
-  /// Packs the panels `[begin, end)`.
-  void pack_channels(const Scalar* group, const Range& channels, std::size_t begin, std::size_t end,
-                     Scalar** places, Scalar* turned) const {
-    for (Index c = channels.first; c < channels.end; ++c) {
-      const Scalar* from = group + c * source_.in_stride;
-      if (turned) turn(from, c + 1 < channels.end ? source_.in_stride : 0, turned);
-      for (std::size_t i = begin; i < end; ++i) {
-        if (turned)
-          copy_turned(panels_[i], turned, places[i]);
-        else
-          copy_listed(panels_[i], from, places[i]);
-        places[i] += panels_[i].taps * panels_[i].width;
-      }
+  /// Calls `pack(channels, places)` for the input channels of each block, with where the panels
+  /// have the first one of them.
+  template <class Pack>
+  void for_each_block(Index first, Index end, Scalar* to, const Pack& pack) const {
+    const Split& blocks = layout_.channel_blocks();
+    std::vector<Scalar*> places(panels_.size());
+    for (Index b = 0; b < blocks.parts; ++b) {
+      const Range channels{std::max(first, blocks.begin(b)), std::min(end, blocks.end(b))};
+      if (channels.first >= channels.end) continue;
+      for (std::size_t i = 0; i < panels_.size(); ++i)
+        places[i] = to + place(panels_[i], b, channels.first);
+      pack(channels, places.data());
     }
   }
 
-  /// From tap to tap of turned weights.
-  Index pitch() const { return round_up(layout_.chunks().size, lanes); }
-
-  /// Turns the weights of an input channel, whose taps lie side by side, to `[tap][output
-  /// channel]`. Those of the next channel lie `ahead`.
-  void turn(const Scalar* from, Index ahead, Scalar* turned) const {
-    const Index channels = layout_.chunks().size;
-    const RowSource<Scalar> rows{source_.out_stride, 1, channels, source_.end};
-    for (Index m = 0; m < channels; m += lanes)
-      for (Index t = 0; t < reach_; t += lanes) {
-        const Index count = std::min(channels - m, lanes);
-        const Scalar* corner = from + m * source_.out_stride + t;
-        for (Index i = 0; i < count; ++i) detail::prefetch(corner + ahead + i * source_.out_stride);
-        transpose_square(corner, rows, count, std::min(reach_ - t, lanes), turned + t * pitch() + m,
-                         pitch());
-      }
-  }
+  Index pitch() const { return turned_pitch<Scalar>(layout_.chunks().size); }
 
   void copy_turned(const Panel& panel, const Scalar* turned, Scalar* to) const {
     const Index* offset = panel.offsets.data();

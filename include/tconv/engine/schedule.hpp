@@ -61,6 +61,13 @@ class Schedule {
   const Footprint& footprint() const { return footprint_; }
   /// A schedule expected to take less time where the weights are at hand transformed, or null.
   const WinogradSchedule* winograd() const { return winograd_.get(); }
+  /// Whether it pays to transform the weights for one call: some three cycles an element, where
+  /// they are packed directly in two.
+  bool transforms_once() const {
+    return winograd_ &&
+           winograd_->plan().cycles + 3 * static_cast<double>(winograd_->weight_size()) <
+               plan_.cycles + 2 * static_cast<double>(weight_size());
+  }
   /// Equal where weights are packed alike.
   const std::vector<Index>& signature() const { return signature_; }
   /// Elements of the packed weights of all groups.

@@ -12,14 +12,19 @@
 
 namespace tconv::engine {
 
-/// Every sum of a thing of each axis, numbered in row-major order of `counts`.
+/// Steps from number to number of each axis, in row-major order of `counts`.
+constexpr std::array<Index, 3> row_major_steps(const std::array<Index, 3>& counts) {
+  return {counts[1] * counts[2], counts[2], 1};
+}
+
+/// Every sum of a thing of each axis, whose number is the sum of theirs times `steps`.
 inline Combination combine_axes(const std::array<const Combination*, 3>& axes,
-                                const std::array<Index, 3>& counts) {
+                                const std::array<Index, 3>& steps) {
   Combination result;
   for (const Multiple& z : *axes[0])
     for (const Multiple& y : *axes[1])
       for (const Multiple& x : *axes[2])
-        result.push_back({(z.index * counts[1] + y.index) * counts[2] + x.index,
+        result.push_back({z.index * steps[0] + y.index * steps[1] + x.index * steps[2],
                           z.factor * y.factor * x.factor});
   return result;
 }
@@ -160,7 +165,7 @@ class WinogradProblem {
     for (const Combination& wz : copies[0])
       for (const Combination& wy : copies[1])
         for (const Combination& wx : copies[2])
-          line.windows.push_back(combine_axes({&wz, &wy, &wx}, copy_counts));
+          line.windows.push_back(combine_axes({&wz, &wy, &wx}, row_major_steps(copy_counts)));
     const auto y_terms = static_cast<Index>(terms_.axes[1].phases.size());
     for (const std::size_t tz : terms[0])
       for (const std::size_t ty : terms[1])
@@ -183,7 +188,7 @@ class WinogradProblem {
             WinogradLine::Rows{&axes_[0].outputs.phases[z_phase], &axes_[1].outputs.phases[y_phase],
                                std::vector<Combination>(axes_[2].outputs.phases.size())});
         for_each_output(2, groups[2], [&](std::size_t x_phase, const Combination& x) {
-          rows.sums[x_phase] = combine_axes({&z, &y, &x}, term_counts);
+          rows.sums[x_phase] = combine_axes({&z, &y, &x}, row_major_steps(term_counts));
         });
       });
     });
