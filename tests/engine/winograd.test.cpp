@@ -71,7 +71,8 @@ std::unique_ptr<const WinogradSchedule> random_schedule(Random& random, const Pr
                         Merge::none,
                         Index{1} << draw(0, 11)};
   const Plan plan{packing, random_tile(random, whole_image(problem->terms())), draw(0, 1) == 0};
-  return std::make_unique<const WinogradSchedule>(std::move(problem), plan, lanes, threads);
+  return std::make_unique<const WinogradSchedule>(std::move(problem), plan, lanes, threads,
+                                                  draw(1, 3));
 }
 
 template <class Scalar>

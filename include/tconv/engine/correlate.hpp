@@ -29,13 +29,7 @@ struct TaskGrid {
     const Tile& tile = schedule.plan().tile;
     batches = ceil_div(c.batch, tile.batch);
     for (std::size_t a = 0; a < 3; ++a) tiles[a] = ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
-    units.size = schedule.units();
-    const Index count = count_tiles(c, tile);
-    const Index threads = schedule.threads();
-    // A worker copies pixels anew for each part if they come in several blocks.
-    const Index wanted = schedule.layout().channel_blocks().parts > 1 ? threads : 2 * threads;
-    if (threads > 1 && count > 0 && count < wanted)
-      units.parts = std::clamp<Index>(ceil_div(wanted, count), 1, units.size);
+    units = {schedule.units(), schedule.parts()};
   }
   Index size(Index groups) const {
     return batches * groups * tiles[0] * tiles[1] * tiles[2] * units.parts;

@@ -35,15 +35,23 @@ bool look_out(const Ready& ready) {
   return true;
 }
 
-/// The tasks of one call, which threads take one after the other.
+/// The tasks of one call. Worker `w` of `n` has the tasks `w, w + n, ...`, the same in every call,
+/// so that it finds in its cache what it has read and written before; then it takes those that
+/// others have not begun.
 class Job {
  public:
   /// Calls `f(task, worker)` for tasks in `[0, tasks)`. `f` must live until `finish` returns.
   template <class F>
-  Job(Index tasks, const F& f)
-      : tasks_(tasks), f_(&f), call_([](const void* g, Index task, int worker) {
+  Job(Index tasks, int workers, const F& f)
+      : tasks_(tasks),
+        f_(&f),
+        call_([](const void* g, Index task, int worker) {
           (*static_cast<const F*>(g))(task, worker);
-        }) {}
+        }),
+        next_(static_cast<std::size_t>(workers)) {
+    for (int worker = 0; worker < workers; ++worker)
+      next_[static_cast<std::size_t>(worker)] = worker;
+  }
 
   /// Works on a thread of the pool, unless the call is over.
   void join(int worker) {
@@ -73,10 +81,16 @@ class Job {
 
  private:
   void work(int worker) {
+    const std::size_t workers = next_.size();
     try {
-      for (Index task = next_++; task < tasks_; task = next_++) call_(f_, task, worker);
+      for (std::size_t i = 0; i < workers; ++i) {
+        std::atomic<Index>& next = next_[(static_cast<std::size_t>(worker) + i) % workers];
+        const auto step = static_cast<Index>(workers);
+        for (Index task = next.fetch_add(step); task < tasks_; task = next.fetch_add(step))
+          call_(f_, task, worker);
+      }
     } catch (...) {
-      next_ = tasks_;
+      for (std::atomic<Index>& next : next_) next = tasks_;
       const std::lock_guard lock(mutex_);
       error_ = std::current_exception();
     }
@@ -85,8 +99,8 @@ class Job {
   const Index tasks_;
   const void* const f_;
   void (*const call_)(const void* f, Index task, int worker);
-  std::atomic<Index> next_{0};
-  std::atomic<int> active_{0};  // threads of the pool that work
+  std::vector<std::atomic<Index>> next_;  // of each worker
+  std::atomic<int> active_{0};            // threads of the pool that work
   std::mutex mutex_;
   std::condition_variable idle_;
   bool closed_ = false;
@@ -171,7 +185,7 @@ void parallel_for(const ThreadSource& source, Index tasks, int workers, const F&
     for (Index task = 0; task < tasks; ++task) f(task, 0);
     return;
   }
-  const auto job = std::make_shared<Job>(tasks, f);
+  const auto job = std::make_shared<Job>(tasks, workers, f);
   for (int worker = 1; worker < workers; ++worker)
     if (!source.team->call(worker, job))
       source.start(source.device, [team = source.team, job, worker] { team->stay(worker, job); });

@@ -38,7 +38,7 @@ class Schedule {
     winograd_ = find_winograd(correlation_, lane_count, budget, plan_.cycles, threads_);
     footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
     if (shares_rows()) return;
-    plan_.tile = share_tile(correlation_, plan_.tile, threads_, lane_count);
+    plan_.tile = share_tile(correlation_, plan_.tile, threads_, 2 * threads_, 16 * lane_count);
     footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count);
   }
   /// A given plan, on at most `threads`.
@@ -55,6 +55,14 @@ class Schedule {
   const WeightLayout& layout() const { return layout_; }
   /// Parts that the rows of a tile may be computed in: chunks of lines.
   Index units() const { return layout_.lines() * layout_.chunks().parts; }
+  /// Tasks that share the rows of a tile where tiles are few.
+  Index parts() const {
+    const Index count = count_tiles(correlation_, plan_.tile);
+    // A worker copies pixels anew for each part if they come in several blocks.
+    const Index wanted = layout_.channel_blocks().parts > 1 ? threads_ : 2 * threads_;
+    if (threads_ == 1 || count == 0 || count >= wanted) return 1;
+    return std::clamp<Index>(ceil_div(wanted, count), 1, units());
+  }
   Index lane_count() const { return lane_count_; }
   /// Threads that share the work.
   int threads() const { return threads_; }

@@ -246,18 +246,18 @@ Tile choose_tile(const Correlation& c, Index budget, Index lane_count,
   return tile;
 }
 
-/// Shrinks a tile until there are two for each thread, and as many for each where they are few, but
-/// not below a few micro-tiles of pixels.
-inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index lane_count) {
+/// Shrinks a tile until there are `wanted`, and as many for each thread where they are few, but not
+/// below `fewest` pixels.
+inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wanted, Index fewest) {
   if (threads == 1) return tile;
   const auto unfair = [&] {
     const Index count = count_tiles(c, tile);
-    return count < 2 * threads || (count < 8 * threads && count % threads != 0);
+    return count < wanted || (count < 4 * wanted && count % threads != 0);
   };
   const Tile image = whole_image(c);
   const auto shrink = [&](Index whole, Index& extent) {
     for (Index parts = ceil_div(whole, extent) + 1;
-         extent > 1 && unfair() && tile.pixels() >= 16 * lane_count; ++parts)
+         extent > 1 && unfair() && tile.pixels() >= fewest; ++parts)
       extent = ceil_div(whole, parts);
   };
   shrink(image.batch, tile.batch);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -29,15 +30,21 @@ class WinogradCost {
         budget_(budget),
         footprint_(problem, layout, packing, tile, lane_count) {}
 
-  /// Of all tiles.
-  double cycles() const {
+  /// Of all tiles, whose rows `parts` tasks share, until the last thread is done.
+  double cycles(int threads, Index parts) const {
     const CostModel direct(c_, layout_, packing_, tile_, lanes_, budget_, footprint_.size());
-    double sum = direct.products() + stream_weights() + reload_sums();
+    const auto lines = static_cast<Index>(problem_.lines().size());
+    const Index units = lines * layout_.chunks().parts;
+    double fill = 0, rest = direct.products() + stream_weights() + reload_sums();
     for (const WinogradLine& line : problem_.lines()) {
-      sum += fill_windows(line);
-      for (const WinogradLine::Rows& rows : line.rows) sum += store(rows);
+      fill += fill_windows(line);
+      for (const WinogradLine::Rows& rows : line.rows) rest += store(rows);
     }
-    return sum * static_cast<double>(count_tiles(c_, tile_));
+    // Each part fills the windows of its lines.
+    if (lines % parts == 0) fill /= static_cast<double>(parts);
+    rest *= static_cast<double>(ceil_div(units, parts)) / static_cast<double>(units);
+    const Index turns = ceil_div(count_tiles(c_, tile_) * parts, threads);
+    return static_cast<double>(turns) * (fill + rest);
   }
 
  private:
@@ -110,59 +117,94 @@ inline constexpr double winograd_cycles = 60e3, winograd_share = 0.9;
 /// Outputs of a phase between two that are computed together, at most: each makes terms of its own.
 inline constexpr Index max_winograd_distance = 4;
 
-/// Calls `visit(problem)` for every choice of axes to transform.
+/// A transform, how it is cut, and its expected cycles.
+struct WinogradChoice {
+  std::shared_ptr<const WinogradProblem> problem;
+  Plan plan;
+  Index parts = 1;
+};
+
+/// The axes that are transformed, for outputs of these distances, zero for the others.
+using Distances = std::array<Index, 3>;
+
+/// Calls `visit(distances)` for every choice of axes to transform.
 template <class Visit>
-void for_each_winograd(const Correlation& c, const Visit& visit) {
-  std::array<Index, 3> distances{};
-  for (std::size_t a = 0; a < 3; ++a) distances[a] = winograd_distance(c.axes[a]);
+void for_each_distances(const Correlation& c, const Visit& visit) {
+  Distances all{};
+  for (std::size_t a = 0; a < 3; ++a) all[a] = winograd_distance(c.axes[a]);
   for (int axes = 1; axes < 8; ++axes) {
-    std::array<Index, 3> chosen{};
+    Distances chosen{};
     bool possible = true;
     for (std::size_t a = 0; a < 3; ++a)
       if (axes >> a & 1) {
-        chosen[a] = distances[a];
+        chosen[a] = all[a];
         possible = possible && 0 < chosen[a] && chosen[a] <= max_winograd_distance;
       }
-    if (!possible) continue;
-    const auto problem = std::make_shared<const WinogradProblem>(c, chosen, false);
-    visit(problem);
-    if (problem->lines().size() > 1)
-      visit(std::make_shared<const WinogradProblem>(c, chosen, true));
+    if (possible) visit(chosen);
   }
 }
 
-/// The cheapest transform of a correlation, or null if the direct products, which take `cycles`,
-/// are to be preferred.
+/// Replaces `best` by a cheaper cut of a transform for some threads, if there is one.
+inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, Index lane_count,
+                       Index budget, int threads, WinogradChoice& best) {
+  const Correlation& c = problem->terms();
+  for (const auto& [lanes, vectors] : micro_tiles)
+    for (const Index steps : {2048, 512, 256, 128}) {
+      if (vectors > max_vectors) continue;
+      const Packing packing{lanes, vectors, 3, Merge::none, Merge::none, steps};
+      const WeightLayout layout(c, packing, lane_count);
+      const Index units = static_cast<Index>(problem->lines().size()) * layout.chunks().parts;
+      for (const Index scratch_size : {budget / 2, budget, 2 * budget, 3 * budget}) {
+        const Tile whole = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
+          return WinogradFootprint(*problem, layout, packing, candidate, lane_count).size();
+        });
+        // Tiles for each thread, or parts of one.
+        for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
+          const Tile tile = share_tile(c, whole, threads, share * threads, 2 * lane_count);
+          const WinogradCost cost(*problem, layout, packing, tile, lane_count, budget);
+          for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
+            const double cycles = cost.cycles(threads, parts);
+            if (cycles < best.plan.cycles) best = {problem, {packing, tile, false, cycles}, parts};
+          }
+        }
+      }
+    }
+}
+
+inline void choose_cut(const Correlation& c, const Distances& distances, Index lane_count,
+                       Index budget, int threads, WinogradChoice& best) {
+  const auto lines = std::make_shared<const WinogradProblem>(c, distances, false);
+  choose_cut(lines, lane_count, budget, threads, best);
+  if (lines->lines().size() > 1)
+    choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), lane_count, budget,
+               threads, best);
+}
+
+/// The cheapest transform of a correlation, or null if the direct products, which take one thread
+/// `cycles`, are to be preferred. Whether there is one, and of which axes, does not depend on
+/// `threads`, and so neither do results.
 inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& c, Index lane_count,
                                                              Index budget, double cycles,
                                                              int threads) {
   if (cycles < winograd_cycles) return nullptr;
-  std::shared_ptr<const WinogradProblem> best_problem;
-  Plan best;
-  best.cycles = cycles * winograd_share;
-  for_each_winograd(c, [&](const std::shared_ptr<const WinogradProblem>& problem) {
-    for (const auto& [lanes, vectors] : micro_tiles)
-      for (const Index steps : {2048, 512, 256, 128}) {
-        if (vectors > max_vectors) continue;
-        const Packing packing{lanes, vectors, 3, Merge::none, Merge::none, steps};
-        const WeightLayout layout(problem->terms(), packing, lane_count);
-        for (const Index scratch_size : {budget / 2, budget, 2 * budget, 3 * budget}) {
-          const Tile tile =
-              choose_tile(problem->terms(), scratch_size, lane_count, [&](const Tile& candidate) {
-                return WinogradFootprint(*problem, layout, packing, candidate, lane_count).size();
-              });
-          const double estimate =
-              WinogradCost(*problem, layout, packing, tile, lane_count, budget).cycles();
-          if (estimate < best.cycles) {
-            best = {packing, tile, false, estimate};
-            best_problem = problem;
-          }
-        }
-      }
+  WinogradChoice best;
+  best.plan.cycles = cycles * winograd_share;
+  Distances best_distances{};
+  for_each_distances(c, [&](const Distances& distances) {
+    const double before = best.plan.cycles;
+    choose_cut(c, distances, lane_count, budget, 1, best);
+    if (best.plan.cycles < before) best_distances = distances;
   });
-  if (!best_problem) return nullptr;
-  best.streams = output_size(c) >= streamed_budgets * budget;
-  return std::make_unique<const WinogradSchedule>(best_problem, best, lane_count, threads);
+  if (!best.problem) return nullptr;
+  const double cycles_of_one = best.plan.cycles;
+  if (threads > 1) {
+    best.plan.cycles = std::numeric_limits<double>::infinity();
+    choose_cut(c, best_distances, lane_count, budget, threads, best);
+  }
+  best.plan.cycles = cycles_of_one;
+  best.plan.streams = output_size(c) >= streamed_budgets * budget;
+  return std::make_unique<const WinogradSchedule>(best.problem, best.plan, lane_count, threads,
+                                                  best.parts);
 }
 
 }  // namespace tconv::engine

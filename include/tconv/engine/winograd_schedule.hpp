@@ -55,16 +55,16 @@ struct WinogradFootprint {
 /// A correlation with transformed axes, and the cut that was chosen for it.
 class WinogradSchedule {
  public:
+  /// `parts` tasks share the rows of a tile.
   WinogradSchedule(std::shared_ptr<const WinogradProblem> problem, const Plan& plan,
-                   Index lane_count, int threads)
+                   Index lane_count, int threads, Index parts)
       : problem_(std::move(problem)),
         plan_(plan),
         layout_(problem_->terms(), plan_.packing, lane_count),
         lane_count_(lane_count),
-        threads_(threads) {
-    plan_.tile = share_tile(correlation(), plan_.tile, threads_, lane_count);
-    footprint_ = {*problem_, layout_, plan_.packing, plan_.tile, lane_count};
-  }
+        threads_(threads),
+        parts_(parts),
+        footprint_(*problem_, layout_, plan_.packing, plan_.tile, lane_count) {}
 
   const WinogradProblem& problem() const { return *problem_; }
   /// What is multiplied.
@@ -78,6 +78,7 @@ class WinogradSchedule {
   Index units() const {
     return static_cast<Index>(problem_->lines().size()) * layout_.chunks().parts;
   }
+  Index parts() const { return parts_; }
   /// Elements of the packed weights of all groups.
   Index weight_size() const { return correlation().groups * layout_.size(); }
   /// Equal where weights are transformed and packed alike.
@@ -100,6 +101,7 @@ class WinogradSchedule {
   WeightLayout layout_;
   Index lane_count_;
   int threads_;
+  Index parts_;
   WinogradFootprint footprint_;
   std::vector<Index> signature_ = make_signature();
 };
