@@ -35,10 +35,11 @@ bool same_bits(const T4& a, const T4& b) {
 }  // namespace
 
 TEST_CASE("run allocates nothing once the workspace has seen the shape") {
-  const ConvTranspose up(random(20, 7, 4, 4), {.stride = 2, .padding = 1});
   Workspace workspace;
-  for (const Index size : {5, 33}) {
-    const T4 x = random(2, 20, size, size);
+  const struct { Index c, m, size; } cases[] = {{20, 7, 5}, {20, 7, 33}, {64, 64, 24}};
+  for (const auto& c : cases) {
+    const ConvTranspose up(random(c.c, c.m, 4, 4), {.stride = 2, .padding = 1});
+    const T4 x = random(2, c.c, c.size, c.size);
     T4 y = poisoned(up.output_dimensions(x.dimensions()));
     const auto call = [&] {
       up.run(x, y, workspace);
@@ -66,7 +67,8 @@ TEST_CASE("results are the same bits for any number of threads") {
   } cases[] = {{1, 133, 140, 9, 4, {.stride = 2, .padding = 1}},
                {3, 35, 3, 140, 3, {.stride = 2, .output_padding = 1}},
                {2, 32, 32, 130, 3, {.padding = 1, .groups = 32}},
-               {1, 900, 256, 1, 4, {}}};
+               {1, 900, 256, 1, 4, {}},
+               {2, 64, 48, 30, 3, {.padding = 1}}};
   for (const auto& c : cases) {
     const ConvTranspose up(random(c.c, c.m / c.options.groups, c.k, c.k), c.options);
     const T4 x = random(c.n, c.c, c.size, c.size);

@@ -4,7 +4,6 @@
 /// The seam to Eigen's packets: the SIMD vectors of one scalar under the names the engine uses.
 
 #include <algorithm>
-#include <numeric>
 
 #include "tconv/detail/eigen.hpp"
 
@@ -32,15 +31,9 @@ struct Packet {
   static EIGEN_ALWAYS_INLINE Type multiply_add(const Type& a, const Type& b, const Type& c) {
     return Eigen::internal::pmadd(a, b, c);
   }
-  /// a + |b|.
-  static EIGEN_ALWAYS_INLINE Type add_magnitude(const Type& a, const Type& b) {
-    return Eigen::internal::padd(a, Eigen::internal::pabs(b));
-  }
-  /// The sum over all lanes.
-  static EIGEN_ALWAYS_INLINE Scalar sum(const Type& a) {
-    Scalar lanes[size];
-    store(lanes, a);
-    return std::accumulate(lanes, lanes + size, Scalar(0));
+  /// max(a, |b|); anything if one of them is NaN.
+  static EIGEN_ALWAYS_INLINE Type max_magnitude(const Type& a, const Type& b) {
+    return Eigen::internal::pmax(a, Eigen::internal::pabs(b));
   }
 };
 

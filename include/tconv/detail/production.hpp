@@ -138,9 +138,9 @@ Scalar sum_of_magnitudes(const Scalar* data, Index size) {
   return sum_over(data, size, [](Scalar value) { return std::abs(value); });
 }
 
-/// The largest sum of the magnitudes of transformed inputs that cannot overflow when multiplied
-/// with transformed weights, whose magnitudes are at most 3^3 times the sum of those of the
-/// weights, and joined with up to as many others.
+/// The largest magnitude of transformed inputs whose products with transformed weights cannot
+/// overflow when they are summed: magnitudes of these sum up to 3^3 times those of the weights at
+/// most, and as many terms are joined.
 template <class Scalar>
 Scalar winograd_limit(Scalar weight_magnitude) {
   return std::numeric_limits<Scalar>::max() / (1024 * std::max(weight_magnitude, Scalar(1)));

@@ -82,7 +82,7 @@ class WinogradCost {
   double fill_windows(const WinogradLine& line) const {
     const bool in_cache = input_size(c_) < cached_budgets * budget_;
     const auto period = static_cast<double>(line.period);
-    const double row = 8 + (in_cache ? 3 : 15) * packets(line.period * tile_.q[2]);
+    const double row = 3 + (in_cache ? 3 : 15) * packets(line.period * tile_.q[2]);
     const double copy = 30 + rows() * row + 3 * period * packets(tile_.pixels());
     return static_cast<double>(c_.in_channels) *
            (static_cast<double>(line.copies()) / period * copy + combine(line.windows));

@@ -38,8 +38,8 @@ struct WinogradCall {
   Image<const Scalar> x;
   Image<Scalar> y;
   const F& f;
-  /// Largest sum of the magnitudes of a tile's windows with which no product can overflow. Beyond,
-  /// or where it is not a number, differences of infinities could replace them.
+  /// Largest magnitude of a window's element with which no sum can overflow. Beyond, and where an
+  /// element is no number, differences of infinities could replace those.
   Scalar limit;
   /// Set where that was exceeded: the result is of no use.
   std::atomic<bool>& exceeded;
@@ -153,20 +153,18 @@ class WinogradTask {
         for (const Index window : product.windows)
           *offset++ = static_cast<std::int32_t>(window * pitch + c * place_.pixels);
     const Index rows = list_rows(line);
-    auto magnitude = detail::Packet<Scalar>::broadcast(Scalar(0));
+    Magnitude<Scalar> magnitude;
     for (Index c = first, next = c; c < end; c = next) {
       next = std::min(c + place_.channels, end);
       const Index size = (next - c) * place_.pixels;
       copy_channels(line, c, next, rows);
       Scalar* to = scratch_.windows + (c - first) * place_.pixels;
       for (const Combination& window : line.windows) {
-        magnitude = detail::Packet<Scalar>::add_magnitude(
-            magnitude, combine(window, scratch_.copies, copies_pitch(), size, to));
+        combine(window, scratch_.copies, copies_pitch(), size, to, magnitude);
         to += pitch;
       }
     }
-    if (!(detail::Packet<Scalar>::sum(magnitude) <= call_.limit))
-      call_.exceeded.store(true, std::memory_order_relaxed);
+    if (!magnitude.within(call_.limit)) call_.exceeded.store(true, std::memory_order_relaxed);
   }
 
   /// Lists the rows that the windows of a line consist of, `[z shift][y shift][n][z][y]`.
