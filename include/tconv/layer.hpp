@@ -201,9 +201,9 @@ class Layer {
 ///     tconv::ConvTranspose up(weight, bias, {.stride = 2, .padding = 1});
 ///
 /// Immutable; copies share the weight. Many threads may use one layer, each with its own workspace.
-/// Results are bitwise the same for any number of threads. Where it saves time, sums are those of
-/// Winograd's transform: they round as sums of values up to the largest around each output do. See
-/// `conv_transpose` for the arguments.
+/// Results are bitwise the same for any number of threads. Where it saves time, products are summed
+/// by Winograd's transform, whose rounding errors are relative to the largest inputs around an
+/// output rather than to its own terms. See `conv_transpose` for the arguments.
 template <class Scalar, int R, int layout>
 class ConvTranspose : public detail::Layer<Direction::scatter, Scalar, R, layout> {
  public:
