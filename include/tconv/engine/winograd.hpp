@@ -59,7 +59,7 @@ inline Index winograd_distance(const PhasedAxis& axis) {
   for (const Phase& phase : axis.phases)
     for (std::size_t t = 1; t < phase.taps.size(); ++t)
       spacing = std::gcd(spacing, phase.taps[t].shift - phase.taps[t - 1].shift);
-  return spacing == 0 ? 0 : std::lcm(spacing, axis.in_stride) / axis.in_stride;
+  return spacing == 0 ? 0 : spacing / std::gcd(spacing, axis.in_stride);
 }
 
 /// Transforms an axis for outputs `distance` apart, or only numbers its taps if that is zero.

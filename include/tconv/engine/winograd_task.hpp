@@ -5,7 +5,7 @@
 ///
 ///     for each line
 ///       for each block of input channels
-///         copy what its windows consist of, and combine it             pack_channel
+///         copy the rows that its windows consist of, and combine them  split_rows, combine
 ///         for each chunk of output channels
 ///           for each term
 ///             for each panel of its rows, for each block of pixels     micro_kernel
