@@ -58,6 +58,15 @@ struct WinogradLine {
   }
 };
 
+/// The most that any line of a problem has.
+struct WinogradExtremes {
+  Index period = 1;
+  Index outer_shifts = 0;  // pairs of shifts of the outer axes
+  Index copies = 0;
+  Index windows = 0;
+  Index products = 0;
+};
+
 /// A correlation with transformed axes.
 class WinogradProblem {
  public:
@@ -75,6 +84,14 @@ class WinogradProblem {
     for (Index z = 0; z < z_groups; z += z_step)
       for (Index y = 0; y < y_groups; y += y_step)
         lines_.push_back(make_line({z, z + z_step}, {y, y + y_step}));
+    for (const WinogradLine& line : lines_) {
+      const std::size_t shifts = line.shifts[0].size() * line.shifts[1].size();
+      most_.period = std::max(most_.period, line.period);
+      most_.outer_shifts = std::max(most_.outer_shifts, static_cast<Index>(shifts));
+      most_.copies = std::max(most_.copies, line.copies());
+      most_.windows = std::max(most_.windows, static_cast<Index>(line.windows.size()));
+      most_.products = std::max(most_.products, static_cast<Index>(line.products.size()));
+    }
   }
   WinogradProblem(const WinogradProblem&) = delete;
   WinogradProblem& operator=(const WinogradProblem&) = delete;
@@ -83,6 +100,7 @@ class WinogradProblem {
   const Correlation& terms() const { return terms_; }
   const WinogradAxis& axis(std::size_t a) const { return axes_[a]; }
   const std::vector<WinogradLine>& lines() const { return lines_; }
+  const WinogradExtremes& most() const { return most_; }
   /// Elements of a transformed kernel.
   std::array<Index, 3> kernel_counts() const {
     std::array<Index, 3> counts{};
@@ -211,6 +229,7 @@ class WinogradProblem {
   std::array<WinogradAxis, 3> axes_;
   Correlation terms_;
   std::vector<WinogradLine> lines_;
+  WinogradExtremes most_;
 };
 
 }  // namespace tconv::engine

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -20,7 +21,7 @@ class WinogradCost {
  public:
   /// `budget` as in `make_plan`.
   WinogradCost(const WinogradProblem& problem, const WeightLayout& layout, const Packing& packing,
-               const Tile& tile, Index lane_count, Index budget)
+               const Tile& tile, const WinogradFootprint& footprint, Index lane_count, Index budget)
       : problem_(problem),
         c_(problem.terms()),
         layout_(layout),
@@ -28,7 +29,7 @@ class WinogradCost {
         tile_(tile),
         lanes_(lane_count),
         budget_(budget),
-        footprint_(problem, layout, packing, tile, lane_count) {}
+        footprint_(footprint) {}
 
   /// Of all tiles, whose rows `parts` tasks share, until the last thread is done.
   double cycles(int threads, Index parts) const {
@@ -108,7 +109,7 @@ class WinogradCost {
   const Packing& packing_;
   const Tile& tile_;
   Index lanes_, budget_;
-  WinogradFootprint footprint_;
+  const WinogradFootprint& footprint_;
 };
 
 /// Cycles below which a transform is not worth its while, and what it may take of those of the
@@ -128,6 +129,17 @@ struct WinogradChoice {
 /// The axes that are transformed, for outputs of these distances, zero for the others.
 using Distances = std::array<Index, 3>;
 
+/// Products beyond which a plan would take longer to find than to follow: phases of a large stride
+/// are many.
+inline constexpr std::size_t max_winograd_products = 400;
+
+inline std::size_t count_products(const Correlation& c, const Distances& distances) {
+  std::size_t count = 1;
+  for (std::size_t a = 0; a < 3; ++a)
+    count *= WinogradBuilder(c.axes[a], distances[a]).result().terms.phases.size();
+  return count;
+}
+
 /// Calls `visit(distances)` for every choice of axes to transform.
 template <class Visit>
 void for_each_distances(const Correlation& c, const Visit& visit) {
@@ -141,7 +153,7 @@ void for_each_distances(const Correlation& c, const Visit& visit) {
         chosen[a] = all[a];
         possible = possible && 0 < chosen[a] && chosen[a] <= max_winograd_distance;
       }
-    if (possible) visit(chosen);
+    if (possible && count_products(c, chosen) <= max_winograd_products) visit(chosen);
   }
 }
 
@@ -162,7 +174,9 @@ inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, In
         // Tiles for each thread, or parts of one.
         for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
           const Tile tile = share_tile(c, whole, threads, share * threads, 2 * lane_count);
-          const WinogradCost cost(*problem, layout, packing, tile, lane_count, budget);
+          const WinogradFootprint scratch(*problem, layout, packing, tile, lane_count);
+          if (scratch.windows > std::numeric_limits<std::int32_t>::max()) continue;
+          const WinogradCost cost(*problem, layout, packing, tile, scratch, lane_count, budget);
           for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
             const double cycles = cost.cycles(threads, parts);
             if (cycles < best.plan.cycles) best = {problem, {packing, tile, false, cycles}, parts};

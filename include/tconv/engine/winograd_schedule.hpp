@@ -37,14 +37,11 @@ struct WinogradFootprint {
     const Index chunk = layout.chunk_rows(0);
     const Index rows = one_block ? chunk : layout.total_rows(0);
     const auto phases = static_cast<Index>(problem.axis(2).outputs.phases.size());
-    for (const WinogradLine& line : problem.lines()) {
-      const auto shifts = static_cast<Index>(line.shifts[0].size() * line.shifts[1].size());
-      copied_rows = std::max(copied_rows, shifts * tile.pixels() / tile.q[2]);
-      copies = std::max(copies, (channels * pixels + lane_count) * line.copies());
-      windows = std::max(windows, layout.channel_blocks().largest() * pixels *
-                                      static_cast<Index>(line.windows.size()));
-      sums = std::max(sums, static_cast<Index>(line.products.size()) * rows * span);
-    }
+    const WinogradExtremes& most = problem.most();
+    copied_rows = most.outer_shifts * tile.pixels() / tile.q[2];
+    copies = (channels * pixels + lane_count) * most.copies;
+    windows = layout.channel_blocks().largest() * pixels * most.windows;
+    sums = most.products * rows * span;
     joined = phases * round_up(chunk * span, lane_count);
     if (packing.weights_in_lanes()) turned = phases * chunk * pixels;
   }
