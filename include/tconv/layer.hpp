@@ -138,7 +138,7 @@ class Layer {
     Eigen::Tensor<Scalar, 1, layout> bias;
     ConvOptions<R> options;
     bool finite = true;
-    Scalar magnitude = 0;  // sum of those of the weights
+    Scalar magnitude = Scalar(0);  // sum of those of the weights
     engine::PackedWeights<Scalar> packed;
 
     template <class W, class Bias>
