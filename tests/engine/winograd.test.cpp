@@ -187,6 +187,19 @@ TEST_CASE("Winograd's transform reports inputs that are no numbers, or could ove
   }
 }
 
+TEST_CASE("weights whose sums overflow do not make NaN of zeros in a layer that is transformed") {
+  Problem p;
+  p.in_channels = p.out_channels = 64;
+  p.in = p.out = {30, 26, 1};
+  p.kernel = {3, 3, 1};
+  p.before = p.after = {1, 1, 0};
+  Data<float> data;
+  data.x.assign(static_cast<std::size_t>(p.x_size()), 0.0F);
+  data.w.assign(static_cast<std::size_t>(p.w_size()), std::numeric_limits<float>::max());
+  const auto y = run(Implementation::layer, p, data);
+  REQUIRE(std::all_of(y.begin(), y.end(), [](float value) { return value == 0; }));
+}
+
 TEST_CASE("a layer that is transformed still treats NaN and infinity as the definition does") {
   Random random(44);
   Problem p;

@@ -140,7 +140,7 @@ Scalar sum_of_magnitudes(const Scalar* data, Index size) {
 
 /// The largest magnitude of transformed inputs whose products with transformed weights cannot
 /// overflow when they are summed: magnitudes of these sum up to 3^3 times those of the weights at
-/// most, and as many terms are joined.
+/// most, and as many terms are joined. Zero where these could be infinite themselves.
 template <class Scalar>
 Scalar winograd_limit(Scalar weight_magnitude) {
   return std::numeric_limits<Scalar>::max() / (1024 * std::max(weight_magnitude, Scalar(1)));
@@ -188,11 +188,12 @@ template <class Scalar, class F, class Pack>
 void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weight_magnitude,
                   const Pack& pack, const Scalar* bias, const engine::Image<const Scalar>& x,
                   const engine::Image<Scalar>& y, const F& f, Workspace& workspace) {
-  if (transforms) {
+  const Scalar limit = winograd_limit(weight_magnitude);
+  if (transforms && limit > 0) {
     const engine::WinogradSchedule& winograd = *schedule.winograd();
     std::atomic<bool> exceeded = false;
-    const engine::WinogradCall<Scalar, F> call{
-        winograd, pack(winograd), bias, x, y, f, winograd_limit(weight_magnitude), exceeded};
+    const engine::WinogradCall<Scalar, F> call{winograd, pack(winograd), bias,    x, y,
+                                               f,        limit,          exceeded};
     if (engine::correlate(call, workspace)) return;
   }
   engine::correlate(engine::Call<Scalar, F>{schedule, pack(schedule), bias, x, y, f}, workspace);

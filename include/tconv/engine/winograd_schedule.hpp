@@ -58,7 +58,6 @@ class WinogradSchedule {
       : problem_(std::move(problem)),
         plan_(plan),
         layout_(problem_->terms(), plan_.packing, lane_count),
-        lane_count_(lane_count),
         threads_(threads),
         parts_(parts),
         footprint_(*problem_, layout_, plan_.packing, plan_.tile, lane_count) {}
@@ -69,7 +68,6 @@ class WinogradSchedule {
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
   const WinogradFootprint& footprint() const { return footprint_; }
-  Index lane_count() const { return lane_count_; }
   int threads() const { return threads_; }
   /// Parts that the rows of a tile may be computed in: chunks of lines.
   Index units() const {
@@ -96,7 +94,6 @@ class WinogradSchedule {
   std::shared_ptr<const WinogradProblem> problem_;
   Plan plan_;
   WeightLayout layout_;
-  Index lane_count_;
   int threads_;
   Index parts_;
   WinogradFootprint footprint_;
