@@ -56,6 +56,8 @@ template <class Scalar>
 void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const Range& part,
                Index ahead, Index pitch, Scalar* to) {
   using P = detail::Packet<Scalar>;
+  if (step == 1 && row_step == pitch && part.first == 0 && part.end == pitch && rows > 1)
+    return copy_rows(from, 1, 0, 1, {0, rows * pitch}, ahead, rows * pitch, to);
   if (step == 1) {
     for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
       Index i = 0;

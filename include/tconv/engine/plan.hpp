@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "tconv/engine/store.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::engine {
@@ -44,8 +45,15 @@ class CostModel {
   /// Of all tiles.
   double cycles() const {
     double sum = products();
+    bool packed = false;
     for (std::size_t p = 0; p < layout_.products().size(); ++p) {
-      if (p % layout_.line_size() == 0) sum += pack(p);
+      if (p % layout_.line_size() == 0) {
+        // A line finds the pixels that the one before it has left.
+        const bool same = packing_.copied_axes < 2 && layout_.channel_blocks().parts == 1;
+        const double cost = packed && same ? 0 : pack(p);
+        packed = packed || cost > 0;
+        sum += cost;
+      }
       sum += stream_weights(p) + store(p, box_of(p));
     }
     return sum * static_cast<double>(count_tiles(c_, tile_));
@@ -74,10 +82,8 @@ class CostModel {
 
   double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
 
-  /// One copy of each window of a line, plane by plane. A line finds the pixels that the one before
-  /// it has left.
+  /// One copy of each window of a line, plane by plane.
   double pack(std::size_t line) const {
-    if (line > 0 && packing_.copied_axes < 2 && layout_.channel_blocks().parts == 1) return 0;
     const auto extents = box_of(line).extents;
     const auto planes = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
                                             c_.in_channels * tile_.batch * extents[0]);
@@ -154,9 +160,11 @@ class CostModel {
     const double rows =
         channels * box.rows * static_cast<double>(product.z->size() * product.y->size());
     double element = 1.2;  // one by one
-    if (packing_.weights_in_lanes())
+    if (product.taps() == 0)
+      element = 1 / static_cast<double>(lanes_);
+    else if (packing_.weights_in_lanes())
       element = layout_.turns_sums() ? 0.5 : product.x->size() >= joined_phases ? 0.4 : 3;
-    else if (c_.axes[2].out_stride <= 4)
+    else if (c_.axes[2].out_stride <= max_interleaved)
       element = 3 / static_cast<double>(lanes_);
     // Planes of a result that comes from memory lie on pages of their own.
     const double planes =
@@ -209,7 +217,7 @@ void for_each_packing(const Correlation& c, const Visit& visit) {
     for (const Merge inner : inner_merges)
       for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
         for (const auto& [lanes, vectors] : micro_tiles)
-          for (const Index steps : {2048, 512, 128})
+          for (const Index steps : {2048, 512, 128, 32})
             if (vectors <= max_vectors) visit({lanes, vectors, copied_axes, inner, outer, steps});
 }
 

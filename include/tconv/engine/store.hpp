@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "tconv/detail/block.hpp"
 #include "tconv/detail/packet.hpp"
@@ -38,35 +39,38 @@ struct PhaseRow {
   Index first = 0;
   Index count = 0;
   Index width = 1;
-  Index next = 0;  // from the sums of an output row to those of the next one
+  Index next = 0;      // from the sums of an output row to those of the next one
+  bool blank = false;  // no tap reaches these outputs, and `sums` are zeros
 };
 
-inline constexpr Index max_interleaved = 4;
+inline constexpr Index max_interleaved = 8;
 
 /// How the phases of a row lie in the output, the same for all rows of a tile.
 struct RowPattern {
   Index stride;
   Index y_step;
-  /// Elements of each phase that are written side by side with those of the others.
-  Index interleaved = 0;
-  bool whole = false;  // these are all elements
+  Index row_size;    // outputs from the first to the last
+  bool blank;        // no tap reaches the row
+  bool interleaves;  // output i is element i / stride of phase i % stride
+  bool fills;        // some outputs are blank, and may be written more than once
 
   template <class Scalar>
-  RowPattern(const PhaseRow<Scalar>* rows, Index row_count, Index stride_, Index y_step_)
-      : stride(stride_), y_step(y_step_) {
-    if (y_step != 1 || row_count != stride || stride > max_interleaved) return;
-    interleaved = rows[0].count;
-    for (Index r = 0; r < row_count; ++r) {
-      if (rows[r].step != 1 || rows[r].first != rows[0].first + r) interleaved = 0;
-      interleaved = std::min(interleaved, rows[r].count);
-    }
-    whole = std::all_of(rows, rows + row_count,
-                        [this](const auto& row) { return row.count == interleaved; });
+  RowPattern(const PhaseRow<Scalar>* rows, Index row_count, Index stride_, Index y_step_,
+             Index row_size_)
+      : stride(stride_), y_step(y_step_), row_size(row_size_) {
+    const bool dense = y_step == 1;
+    const auto is_blank = [](const auto& row) { return row.blank; };
+    blank = std::all_of(rows, rows + row_count, is_blank);
+    interleaves = dense && row_count == stride && stride <= max_interleaved && !blank;
+    for (Index r = 0; r < row_count; ++r)
+      interleaves = interleaves && rows[r].step == 1 && rows[r].width == 1 && rows[r].first == r &&
+                    rows[r].count == (row_size - 1 - r) / stride + 1;
+    fills = dense && !interleaves && std::any_of(rows, rows + row_count, is_blank);
   }
 };
 
-/// Writes `count` elements of `phases` rows of sums that follow one another in the output, a packet
-/// at a time, then parts of it.
+/// Writes `count` elements of `phases` rows of sums that follow one another in the output, in
+/// blocks as large as they have room for, of which the last one may meet the one before.
 template <std::size_t phases, class Scalar>
 EIGEN_ALWAYS_INLINE void store_interleaved(const std::array<const Scalar*, phases>& sums,
                                            Index count, Scalar bias, Scalar* y) {
@@ -75,32 +79,35 @@ EIGEN_ALWAYS_INLINE void store_interleaved(const std::array<const Scalar*, phase
     typename Block::Type values[phases];
     for (std::size_t r = 0; r < phases; ++r) values[r] = Block::load_and_add(sums[r] + j, bias);
     Block::interleave(values, y + j * static_cast<Index>(phases));
-    return static_cast<Index>(size);
+  };
+  const auto store_all = [&](auto size) {
+    constexpr auto step = static_cast<Index>(decltype(size)::value);
+    if (count < step) return false;
+    for (Index j = 0; j + step <= count; j += step) store(j, size);
+    if (count % step != 0) store(count - step, size);
+    return true;
   };
   constexpr std::size_t lanes = detail::Packet<Scalar>::size;
-  using Whole = std::integral_constant<std::size_t, lanes>;
-  using Half = std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 2, 1)>;
-  using Quarter = std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 4, 1)>;
-  const auto fits = [&](Index j, std::size_t size) {
-    return j + static_cast<Index>(size) <= count;
-  };
-  Index j = 0;
-  while (fits(j, Whole::value)) j += store(j, Whole{});
-  if (fits(j, Half::value)) j += store(j, Half{});
-  if (fits(j, Quarter::value)) j += store(j, Quarter{});
-  for (; j < count; ++j)
+  if (store_all(std::integral_constant<std::size_t, lanes>{})) return;
+  if (store_all(std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 2, 1)>{})) return;
+  if (store_all(std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 4, 1)>{})) return;
+  for (Index j = 0; j < count; ++j)
     for (std::size_t r = 0; r < phases; ++r)
       y[j * static_cast<Index>(phases) + static_cast<Index>(r)] = sums[r][j] + bias;
 }
 
-/// As many elements of all phases of `row_count` output rows, `y_step` apart.
+/// Writes `row_count` output rows, `y_step` apart, whose phases take turns.
 template <std::size_t phases, class Scalar>
-void store_interleaved_rows(const PhaseRow<Scalar>* rows, Index count, Scalar bias, Index row_count,
-                            Scalar* y, Index y_step) {
+void store_interleaved_rows(const PhaseRow<Scalar>* rows, Index row_size, Scalar bias,
+                            Index row_count, Scalar* y, Index y_step) {
+  constexpr auto stride = static_cast<Index>(phases);
+  const Index whole = row_size / stride;
   std::array<const Scalar*, phases> sums;
   for (std::size_t r = 0; r < phases; ++r) sums[r] = rows[r].sums;
   for (Index i = 0; i < row_count; ++i, y += y_step) {
-    store_interleaved(sums, count, bias, y);
+    store_interleaved(sums, whole, bias, y);
+    for (Index j = whole * stride; j < row_size; ++j)
+      y[j] = sums[static_cast<std::size_t>(j % stride)][whole] + bias;
     for (std::size_t r = 0; r < phases; ++r) sums[r] += rows[r].next;
   }
 }
@@ -108,17 +115,12 @@ void store_interleaved_rows(const PhaseRow<Scalar>* rows, Index count, Scalar bi
 template <class Scalar>
 void store_interleaved_rows(const PhaseRow<Scalar>* rows, const RowPattern& pattern, Scalar bias,
                             Index row_count, Scalar* y, Index y_step) {
-  y += rows[0].first;
-  switch (pattern.stride) {
-    case 1:
-      return store_interleaved_rows<1>(rows, pattern.interleaved, bias, row_count, y, y_step);
-    case 2:
-      return store_interleaved_rows<2>(rows, pattern.interleaved, bias, row_count, y, y_step);
-    case 3:
-      return store_interleaved_rows<3>(rows, pattern.interleaved, bias, row_count, y, y_step);
-    default:
-      return store_interleaved_rows<4>(rows, pattern.interleaved, bias, row_count, y, y_step);
+  constexpr auto functions = []<std::size_t... i>(std::index_sequence<i...>) {
+    return std::array{&store_interleaved_rows<i + 1, Scalar>...};
   }
+  (std::make_index_sequence<static_cast<std::size_t>(max_interleaved)>{});
+  functions[static_cast<std::size_t>(pattern.stride - 1)](rows, pattern.row_size, bias, row_count,
+                                                          y, y_step);
 }
 
 /// Writes phases that follow one another, `width` elements for each pixel.
@@ -165,27 +167,33 @@ void finish_row(const PhaseRow<Scalar>& row, Scalar bias, Index channel, const F
   for (Index j = 0; j < row.count; ++j)
     for (Index i = 0; i < row.width; ++i) {
       Scalar& sum = row.sums[j * row.step + i];
-      sum = finish(f, static_cast<Scalar>(sum + bias), channel);
+      const Scalar before = row.blank ? Scalar(0) : sum;
+      sum = finish(f, static_cast<Scalar>(before + bias), channel);
     }
 }
 
-/// Writes one output row of a channel, from sums that are finished but for the bias.
+/// Writes one output row of a channel, from sums that are finished but for the bias. Blank outputs
+/// may be `filled` before.
 template <class Scalar>
 void store_row(const PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern,
-               Scalar bias, Scalar* y) {
-  const Index done = pattern.interleaved;
-  if (done > 0) store_interleaved_rows(rows, pattern, bias, 1, y, 0);
+               bool filled, Scalar bias, Scalar* y) {
+  if (pattern.interleaves) return store_interleaved_rows(rows, pattern, bias, 1, y, 0);
   for (Index r = 0; r < phase_count; ++r) {
-    if (rows[r].count == done) continue;
-    PhaseRow<Scalar> rest = rows[r];
-    rest.sums += done * rest.step;
-    rest.first += done * pattern.stride;
-    rest.count -= done;
+    if (rows[r].blank && filled) continue;
     if (pattern.y_step == 1)
-      store_joined(rest, pattern.stride, bias, y);
+      store_joined(rows[r], pattern.stride, bias, y);
     else
-      store_apart(rest, pattern, bias, y);
+      store_apart(rows[r], pattern, bias, y);
   }
+}
+
+/// Writes an output row that no tap reaches.
+template <class Scalar, class F>
+void fill_row(const RowPattern& pattern, Scalar bias, Index channel, const F& f, Scalar* y) {
+  if (pattern.y_step == 1)
+    for (Index j = 0; j < pattern.row_size; ++j) y[j] = finish(f, bias, channel);
+  else
+    for (Index j = 0; j < pattern.row_size; ++j) y[j * pattern.y_step] = finish(f, bias, channel);
 }
 
 /// Copies a row past the caches.
@@ -205,18 +213,22 @@ void stream_row(const Scalar* row, Index count, Scalar* y) {
 template <class Scalar, class F>
 void store_rows(PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern, Scalar bias,
                 Index channel, const F& f, Index row_count, Scalar* y, Index y_step,
-                Scalar* streamed, Index row_size) {
-  if (std::is_same_v<F, Identity> && pattern.whole && !streamed)
+                Scalar* streamed) {
+  if (std::is_same_v<F, Identity> && pattern.interleaves && !streamed)
     return store_interleaved_rows(rows, pattern, bias, row_count, y, y_step);
   for (Index i = 0; i < row_count; ++i, y += y_step) {
-    if constexpr (std::is_same_v<F, Identity>) {
-      store_row(rows, phase_count, pattern, bias, streamed ? streamed : y);
+    Scalar* const to = streamed ? streamed : y;
+    if (pattern.blank) {
+      fill_row(pattern, bias, channel, f, to);
+    } else if constexpr (std::is_same_v<F, Identity>) {
+      if (pattern.fills) fill_row(pattern, bias, channel, f, to);
+      store_row(rows, phase_count, pattern, pattern.fills, bias, to);
     } else {
       for (Index r = 0; r < phase_count; ++r) finish_row(rows[r], bias, channel, f);
       // Adding to a negative zero changes nothing.
-      store_row(rows, phase_count, pattern, -Scalar(0), streamed ? streamed : y);
+      store_row(rows, phase_count, pattern, false, -Scalar(0), to);
     }
-    if (streamed) stream_row(streamed, row_size, y);
+    if (streamed) stream_row(streamed, pattern.row_size, y);
     for (Index r = 0; r < phase_count; ++r) rows[r].sums += rows[r].next;
   }
 }

@@ -165,17 +165,17 @@ struct WindowCount {
 
   WindowCount(const Correlation& c, const WeightLayout& layout, const Packing& packing,
               std::size_t line) {
-    const Product& product = layout.product(line);
+    Index places = 0, most_places = 0;
+    for (std::size_t p = line; p < line + layout.line_size(); ++p) {
+      const Index count = window_places(packing, layout.product(p), 2);
+      places += count;
+      most_places = std::max(most_places, count);
+    }
     for (const std::size_t a : {std::size_t{0}, std::size_t{1}})
-      usual *= window_places(packing, product, a);
-    most = usual;
-    // Without copies all products of a line read the same.
-    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.x_sets())
-                               : window_places(packing, product, 2);
-    Index places = 0;
-    for (std::size_t p = line; p < line + layout.line_size(); ++p)
-      places += window_places(packing, layout.product(p), 2);
-    most *= places;
+      usual *= window_places(packing, layout.product(line), a);
+    most = usual * places;
+    // Without copies all products of a line read the same, those without taps nothing.
+    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.x_sets()) : most_places;
   }
 };
 

@@ -26,6 +26,8 @@ struct Pixels {
   Index turned = 0;                 // turned sums begin here
 
   Index count() const { return runs.size() * blocks.pixels; }
+  /// Whether the product has no taps, and so no sums.
+  bool blank() const { return count() == 0; }
   /// The place among the sums of batch entry `n` and plane `z`.
   Index plane(Index n, Index z) const {
     return n * (runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels) +
@@ -147,6 +149,11 @@ class TileLine {
       count[a] = pixels.q[a].size();
     }
     if (count[0] * count[1] * count[2] == 0) return offsets;
+    if (product.taps() == 0) {
+      pixels_.push_back(pixels);
+      list_phases(pixels_[pixels_.count - 1]);
+      return offsets;
+    }
     place_windows(pixels, count);
     pixels.blocks =
         PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes_);
@@ -194,7 +201,6 @@ class TileLine {
       window.steps[a] = c_.axes[a].in_stride;
     }
     pixels.runs = PixelRuns(batch_, count, window.extents);
-    if (product.taps() == 0) return;
     const auto& steps = pixels.runs.steps;
     const Index size = steps[0] * batch_, y_places = window_places(packing_, product, 1);
     const auto &z_taps = product.z->taps, &y_taps = product.y->taps, &x_taps = product.x->taps;

@@ -51,7 +51,9 @@ class TileTask {
         tile_(call.schedule.plan().tile),
         scratch_(call.schedule, Arena(scratch)),
         line_(scratch_.line),
-        streams_(call.schedule.plan().streams && call.y.strides[2] == 1) {}
+        streams_(call.schedule.plan().streams && call.y.strides[2] == 1) {
+    std::fill_n(scratch_.zeros, tile_.q[2] + line_.max_phases(), Scalar(0));
+  }
 
   static std::size_t scratch_bytes(const Schedule& schedule) {
     return Scratch(schedule, Arena(nullptr)).bytes;
@@ -94,7 +96,8 @@ class TileTask {
     TileLine line;
     PhaseRow<Scalar>* rows;
     PhaseSums* phase_sums;
-    Scalar* row;  // of outputs
+    Scalar* row;    // of outputs
+    Scalar* zeros;  // of phases without taps
     Scalar* packed;
     Scalar* sums;
     Scalar* turned;
@@ -106,6 +109,7 @@ class TileTask {
           phase_sums(arena.take<PhaseSums>(line.max_phases())),
           row(arena.take<Scalar>(
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
+          zeros(arena.take<Scalar>(schedule.plan().tile.q[2] + line.max_phases())),
           packed(arena.take<Scalar>(schedule.footprint().most_pixels)),
           sums(arena.take<Scalar>(schedule.footprint().sums)),
           turned(arena.take<Scalar>(schedule.footprint().turned)),
@@ -265,14 +269,17 @@ class TileTask {
     Index end = begin;
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
-      const Sums all = stored_sums(*pixels, chunk);
-      sums[i] = {all.first + member * all.row_step + outputs.pixel * all.pixel_step,
+      const bool blank = pixels->blank();
+      const Sums all = blank ? Sums{scratch_.zeros, 0, 1} : stored_sums(*pixels, chunk);
+      sums[i] = {all.first + member * all.row_step + (blank ? 0 : outputs.pixel * all.pixel_step),
                  layout_.product(pixels->product).x->size() * all.row_step};
       row[i] = {nullptr,       all.pixel_step, outputs.first - begin,
-                outputs.count, width,          pixels->runs.steps[2] * all.pixel_step};
+                outputs.count, width,          pixels->runs.steps[2] * all.pixel_step,
+                blank};
       end = std::max(end, outputs.first + (outputs.count - 1) * c_.axes[2].out_stride + width);
     }
-    const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2]);
+    const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2],
+                             end - begin);
     for_each_output(chunk, [&](const OutputRows& rows) {
       const Scalar bias = call_.bias ? call_.bias[rows.channel] : Scalar(0);
       for (Index i = 0; i < phases.count; ++i)
@@ -280,7 +287,7 @@ class TileTask {
                       phases[i].pixels->plane(rows.n, rows.z) * row[i].step + rows.y * row[i].next;
       store_rows(row, phases.count, pattern, bias, rows.channel, call_.f, rows.count,
                  rows.first + begin * call_.y.strides[2], rows.step,
-                 streams_ ? scratch_.row : nullptr, end - begin);
+                 streams_ ? scratch_.row : nullptr);
     });
   }
 

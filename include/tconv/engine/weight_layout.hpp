@@ -142,7 +142,7 @@ class WeightLayout {
       for (const PhaseSet& y : sets_[1])
         for (const PhaseSet& x : sets_[2]) {
           const Product& product = products_.emplace_back(Product{&z, &y, &x});
-          members = std::max(members, product.members());
+          if (product.taps() > 0) members = std::max(members, product.members());
           taps = std::max(taps, product.taps());
         }
     panel_ = packing.weights_in_lanes() ? packing.vectors * lane_count : max_rows(packing.vectors);

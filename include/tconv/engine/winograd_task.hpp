@@ -268,11 +268,20 @@ class WinogradTask {
     Scalar* const stored = turns ? scratch_.turned : scratch_.joined;
     const Index stored_size = turns ? rows * place_.pixels : size;
     PhaseRow<Scalar>* const row = scratch_.rows;
-    Index count = 0, begin = 0, end = 0;
-    for (std::size_t p = 0; p < axis.phases.size(); ++p) {
-      const PhasePixels pixels = phase_pixels(axis.phases[p], q_[2], axis.out_stride);
+    const auto phase_of = [&](std::size_t p) {
+      return phase_pixels(axis.phases[p], q_[2], axis.out_stride);
+    };
+    // The phases follow one another in the output, from the one that begins the row.
+    const std::size_t phases = axis.phases.size();
+    std::size_t first_phase = 0;
+    for (std::size_t p = 1; p < phases; ++p)
+      if (phase_of(p).first < phase_of(first_phase).first) first_phase = p;
+    const Index begin = phase_of(first_phase).first;
+    Index count = 0, end = 0;
+    for (std::size_t i = 0; i < phases; ++i) {
+      const std::size_t p = (first_phase + i) % phases;
+      const PhasePixels pixels = phase_of(p);
       if (pixels.count == 0) continue;
-      if (count == 0) begin = pixels.first;
       end = std::max(end, pixels.first + (pixels.count - 1) * axis.out_stride + 1);
       Scalar* const sums = scratch_.joined + count * size;
       combine(outputs.sums[p], sums_of(0, chunk), product, size, sums);
@@ -281,7 +290,7 @@ class WinogradTask {
       row[count++] = {nullptr, 1, pixels.first - begin, pixels.count, 1, q_[2].size()};
     }
     if (count == 0) return;
-    const RowPattern pattern(row, count, axis.out_stride, call_.y.strides[2]);
+    const RowPattern pattern(row, count, axis.out_stride, call_.y.strides[2], end - begin);
     const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
     const PhasePixels z = phase_pixels(*outputs.z, q_[0], z_axis.out_stride);
     const PhasePixels y = phase_pixels(*outputs.y, q_[1], y_axis.out_stride);
@@ -300,8 +309,7 @@ class WinogradTask {
                                 (z.first + k * z_axis.out_stride) * call_.y.strides[0] +
                                 y.first * call_.y.strides[1] + begin * call_.y.strides[2];
           store_rows(row, count, pattern, bias, channel, call_.f, y.count, first,
-                     y_axis.out_stride * call_.y.strides[1], streams_ ? scratch_.row : nullptr,
-                     end - begin);
+                     y_axis.out_stride * call_.y.strides[1], streams_ ? scratch_.row : nullptr);
         }
     }
   }
