@@ -181,6 +181,11 @@ struct Block<Scalar, 1> {
     return first == 0 ? a : b;
   }
 
+  template <std::size_t part, std::size_t count>
+  static EIGEN_ALWAYS_INLINE Scalar interleaved(const Scalar (&from)[count]) {
+    return from[part];
+  }
+
   template <std::size_t count>
   static EIGEN_ALWAYS_INLINE void interleave(const Scalar (&from)[count], Scalar* to) {
     for (std::size_t i = 0; i < count; ++i) to[i] = from[i];

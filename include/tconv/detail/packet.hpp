@@ -49,12 +49,11 @@ class PacketPart {
 
   /// A packet with these lanes from memory. The others are zero, and their memory is not touched.
   EIGEN_ALWAYS_INLINE typename P::Type load(const Scalar* from) const {
-    [[maybe_unused]] const unsigned mask = (1U << end_) - (1U << begin_);
 #ifdef EIGEN_VECTORIZE_AVX512
     if constexpr (sizeof(Scalar) == sizeof(double))
-      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
+      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask()), from);
     else
-      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask()), from);
 #else
     if (end_ - begin_ == P::size) return P::load(from);
     Scalar lanes[P::size] = {};
@@ -63,7 +62,23 @@ class PacketPart {
 #endif
   }
 
+  /// Writes these lanes, and does not touch the memory of the others.
+  EIGEN_ALWAYS_INLINE void store(Scalar* to, const typename P::Type& value) const {
+#ifdef EIGEN_VECTORIZE_AVX512
+    if constexpr (sizeof(Scalar) == sizeof(double))
+      _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask()), value);
+    else
+      _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask()), value);
+#else
+    Scalar lanes[P::size];
+    P::store(lanes, value);
+    for (Index i = begin_; i < end_; ++i) to[i] = lanes[i];
+#endif
+  }
+
  private:
+  unsigned mask() const { return (1U << end_) - (1U << begin_); }
+
   Index begin_, end_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -69,45 +70,50 @@ struct RowPattern {
   }
 };
 
-/// Writes `count` elements of `phases` rows of sums that follow one another in the output, in
-/// blocks as large as they have room for, of which the last one may meet the one before.
+/// Writes the first `count` elements of a packet, all if there are fewer.
+template <class Scalar, class Register>
+EIGEN_ALWAYS_INLINE void store_first(Scalar* to, const Register& elements, Index count) {
+  using P = detail::Packet<Scalar>;
+  const auto packet = std::bit_cast<typename P::Type>(elements);
+  if (count >= P::size)
+    P::store(to, packet);
+  else if (count > 0)
+    detail::PacketPart<Scalar>(0, count).store(to, packet);
+}
+
+/// Writes `size` outputs, to which `phases` rows of sums contribute in turn. Reads whole packets of
+/// the rows.
 template <std::size_t phases, class Scalar>
 EIGEN_ALWAYS_INLINE void store_interleaved(const std::array<const Scalar*, phases>& sums,
-                                           Index count, Scalar bias, Scalar* y) {
-  const auto store = [&](Index j, auto size) {
-    using Block = detail::Block<Scalar, decltype(size)::value>;
-    typename Block::Type values[phases];
-    for (std::size_t r = 0; r < phases; ++r) values[r] = Block::load_and_add(sums[r] + j, bias);
-    Block::interleave(values, y + j * static_cast<Index>(phases));
-  };
-  const auto store_all = [&](auto size) {
-    constexpr auto step = static_cast<Index>(decltype(size)::value);
-    if (count < step) return false;
-    for (Index j = 0; j + step <= count; j += step) store(j, size);
-    if (count % step != 0) store(count - step, size);
-    return true;
-  };
-  constexpr std::size_t lanes = detail::Packet<Scalar>::size;
-  if (store_all(std::integral_constant<std::size_t, lanes>{})) return;
-  if (store_all(std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 2, 1)>{})) return;
-  if (store_all(std::integral_constant<std::size_t, std::max<std::size_t>(lanes / 4, 1)>{})) return;
-  for (Index j = 0; j < count; ++j)
-    for (std::size_t r = 0; r < phases; ++r)
-      y[j * static_cast<Index>(phases) + static_cast<Index>(r)] = sums[r][j] + bias;
+                                           Index size, Scalar bias, Scalar* y) {
+  constexpr Index lanes = detail::Packet<Scalar>::size;
+  constexpr Index step = lanes * static_cast<Index>(phases);
+  using Block = detail::Block<Scalar, static_cast<std::size_t>(lanes)>;
+  Index j = 0;
+  const auto load = [&](std::size_t r) { return Block::load_and_add(sums[r] + j, bias); };
+  const auto each = std::make_index_sequence<phases>{};
+  [&]<std::size_t... i>(std::index_sequence<i...>) {
+    for (; size >= step; j += lanes, size -= step, y += step) {
+      const typename Block::Type values[] = {load(i)...};
+      Block::interleave(values, y);
+    }
+    if (size <= 0) return;
+    const typename Block::Type values[] = {load(i)...};
+    (store_first(y + static_cast<Index>(i) * lanes, Block::template interleaved<i>(values),
+                 size - static_cast<Index>(i) * lanes),
+     ...);
+  }
+  (each);
 }
 
 /// Writes `row_count` output rows, `y_step` apart, whose phases take turns.
 template <std::size_t phases, class Scalar>
 void store_interleaved_rows(const PhaseRow<Scalar>* rows, Index row_size, Scalar bias,
                             Index row_count, Scalar* y, Index y_step) {
-  constexpr auto stride = static_cast<Index>(phases);
-  const Index whole = row_size / stride;
   std::array<const Scalar*, phases> sums;
   for (std::size_t r = 0; r < phases; ++r) sums[r] = rows[r].sums;
   for (Index i = 0; i < row_count; ++i, y += y_step) {
-    store_interleaved(sums, whole, bias, y);
-    for (Index j = whole * stride; j < row_size; ++j)
-      y[j] = sums[static_cast<std::size_t>(j % stride)][whole] + bias;
+    store_interleaved(sums, row_size, bias, y);
     for (std::size_t r = 0; r < phases; ++r) sums[r] += rows[r].next;
   }
 }

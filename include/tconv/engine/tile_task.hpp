@@ -112,7 +112,8 @@ class TileTask {
           zeros(arena.take<Scalar>(schedule.plan().tile.q[2] + line.max_phases())),
           packed(arena.take<Scalar>(schedule.footprint().most_pixels)),
           sums(arena.take<Scalar>(schedule.footprint().sums)),
-          turned(arena.take<Scalar>(schedule.footprint().turned)),
+          // Whole packets are read behind the sums, turned or not.
+          turned(arena.take<Scalar>(schedule.footprint().turned + lanes)),
           bytes(arena.used()) {}
   };
 

@@ -121,7 +121,8 @@ class WinogradTask {
       windows = arena.take<Scalar>(place.windows);
       sums = arena.take<Scalar>(place.sums);
       joined = arena.take<Scalar>(place.joined);
-      turned = arena.take<Scalar>(place.turned);
+      // Whole packets are read behind what is joined, turned or not.
+      turned = arena.take<Scalar>(place.turned + lanes);
       bytes = arena.used();
     }
   };
