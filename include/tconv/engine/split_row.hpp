@@ -66,6 +66,12 @@ void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
       const detail::PacketPart<Scalar> parts[] = {
           {split.begin - at - static_cast<Index>(i) * P::size,
            split.end - at - static_cast<Index>(i) * P::size}...};
+      // Masked loads wait for the cache longer than others.
+      const bool whole =
+          split.begin <= at && at + static_cast<Index>(period) * P::size <= split.end;
+      const auto load = [&](const Scalar* source, const detail::PacketPart<Scalar>& part) {
+        return std::bit_cast<Row>(whole ? P::load(source) : part.load(source));
+      };
       for (Index c = 0; c < split.channels; ++c) {
         const Scalar* const channel = from + c * split.channel_stride + at;
         Scalar* row_to = to + c * split.channel_pitch + j;
@@ -73,9 +79,7 @@ void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
           Row packets[period] = {};
           if (split.rows[r].inside) {
             const Scalar* const source = channel + split.rows[r].from;
-            ((packets[i] =
-                  std::bit_cast<Row>(parts[i].load(source + static_cast<Index>(i) * P::size))),
-             ...);
+            ((packets[i] = load(source + static_cast<Index>(i) * P::size, parts[i])), ...);
             if (split.ahead > 0)
               (detail::prefetch(source + split.ahead + static_cast<Index>(i) * P::size), ...);
           }

@@ -36,7 +36,8 @@ class WinogradCost {
     const CostModel direct(c_, layout_, packing_, tile_, lanes_, budget_, footprint_.size());
     const auto lines = static_cast<Index>(problem_.lines().size());
     const Index units = lines * layout_.chunks().parts;
-    double fill = 0, rest = direct.products() + stream_weights() + reload_sums();
+    double fill = 0;
+    double rest = std::max(direct.products(), weights_arrive()) + stream_weights() + reload_sums();
     for (const WinogradLine& line : problem_.lines()) {
       fill += fill_windows(line);
       for (const WinogradLine::Rows& rows : line.rows) rest += store(rows);
@@ -54,12 +55,17 @@ class WinogradCost {
   double planes() const { return static_cast<double>(tile_.batch * tile_.q[0]); }
   double rows() const { return planes() * static_cast<double>(tile_.q[1]); }
 
-  /// Two loads a cycle, and a store for each sum.
-  double combine(const std::vector<Combination>& sums) const {
+  /// Loads, and a store for each sum.
+  double combine(const std::vector<Combination>& sums, double load) const {
     std::size_t parts = 0;
     for (const Combination& sum : sums) parts += sum.size();
     return packets(tile_.pixels()) *
-           (static_cast<double>(parts) / 2 + 1.5 * static_cast<double>(sums.size()));
+           (load * static_cast<double>(parts) + 1.5 * static_cast<double>(sums.size()));
+  }
+
+  /// Weights that the second-level cache does not hold, whatever there is to multiply with them.
+  double weights_arrive() const {
+    return layout_.size() > budget_ ? 6.5 * packets(layout_.size()) : 0;
   }
 
   /// Weights come the slower the more there are. Narrow panels that serve few pixels wait for them.
@@ -82,25 +88,29 @@ class WinogradCost {
 
   /// Rows of pixels, copied for each shift, and their sums.
   double fill_windows(const WinogradLine& line) const {
-    const bool in_cache = input_size(c_) < cached_budgets * budget_;
+    const Index size = input_size(c_);
+    const double packet = size < cached_budgets * budget_ ? 3 : 12;
+    const double arrival = size < budget_ ? 0 : 12;
     const auto period = static_cast<double>(line.period);
-    const double row = 3 + (in_cache ? 3 : 15) * packets(line.period * tile_.q[2]);
-    const double copy = 30 + rows() * row + 3 * period * packets(tile_.pixels());
+    const double row_packets = packets(line.period * tile_.q[2]);
+    const double copy =
+        30 + rows() * (3 + packet * row_packets) + 3 * period * packets(tile_.pixels());
     return static_cast<double>(c_.in_channels) *
-           (static_cast<double>(line.copies()) / period * copy + combine(line.windows));
+           (static_cast<double>(line.copies()) / period * copy + rows() * row_packets * arrival +
+            combine(line.windows, 0.5));
   }
 
   /// Sums of terms, and their way to the result.
   double store(const WinogradLine::Rows& rows_of_phases) const {
     const bool in_cache = output_size(c_) < cached_budgets * budget_;
     const Index stride = problem_.axis(2).outputs.out_stride;
-    const double element = (stride <= max_interleaved ? 4 / static_cast<double>(lanes_) : 1.2) +
-                           (packing_.weights_in_lanes() ? 0.2 : 0);
+    const double element = (stride <= max_interleaved ? 5 / static_cast<double>(lanes_) : 1.2) +
+                           (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5);
     const double outputs =
         static_cast<double>(tile_.pixels()) * static_cast<double>(rows_of_phases.sums.size());
-    return static_cast<double>(layout_.total_rows(0)) * combine(rows_of_phases.sums) +
+    return static_cast<double>(layout_.total_rows(0)) * combine(rows_of_phases.sums, 1.0) +
            static_cast<double>(c_.out_channels) *
-               ((in_cache ? 0 : planes() * 300) + rows() * 25 + outputs * element);
+               ((in_cache ? 0 : planes() * 300) + rows() * 40 + outputs * element);
   }
 
   const WinogradProblem& problem_;
