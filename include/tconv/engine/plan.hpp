@@ -87,10 +87,16 @@ class CostModel {
     const auto extents = box_of(line).extents;
     const auto planes = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
                                             c_.in_channels * tile_.batch * extents[0]);
-    const double packet = 3 + 3 * crowding_ + (input_in_cache_ ? 0 : 15);
+    const double packet = 3 + 3 * crowding_ + (input_in_cache_ ? 0 : whole_planes() ? 6 : 15);
     const double row = packet * packets(extents[2]) +
                        (c_.axes[2].in_stride == 1 ? 0 : 2 * static_cast<double>(extents[2]));
     return planes * (30 + static_cast<double>(extents[1]) * (2 + row));
+  }
+
+  /// Whether the input is read in the order of memory, as the hardware expects it.
+  bool whole_planes() const {
+    const Tile image = whole_image(c_);
+    return tile_.q == image.q && (tile_.batch == 1 || c_.in_channels == 1);
   }
 
   /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
