@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -125,13 +126,15 @@ class WeightPacker {
     Index used;          // rows that are no padding
     Index taps;
     Index channel;               // of the first row
+    Index run;                   // of rows whose weights lie side by side, a power of two
     std::vector<Index> offsets;  // of an input channel's weights, `[tap][row]`
   };
 
   void list_panel(std::size_t p, Index chunk, Index part) {
     const Product& product = layout_.product(p);
     const Split split = layout_.panels(p, chunk);
-    Panel panel{p, chunk, split.begin(part) * layout_.lane_multiple(), 0, 0, product.taps(), 0, {}};
+    Panel panel{p, chunk, split.begin(part) * layout_.lane_multiple(), 0, 0, product.taps(), 0,
+                1, {}};
     panel.width = split.end(part) * layout_.lane_multiple() - panel.first;
     panel.used = std::clamp<Index>(layout_.rows(p, chunk) - panel.first, 0, panel.width);
     panel.channel = layout_.chunks().begin(chunk) + panel.first / product.members();
@@ -154,7 +157,16 @@ class WeightPacker {
             offset += static_cast<std::size_t>(panel.used);
           }
     }
+    while (panel.run < 8 && lies_in_runs(panel, 2 * panel.run)) panel.run *= 2;
     panels_.push_back(std::move(panel));
+  }
+
+  static bool lies_in_runs(const Panel& panel, Index run) {
+    if (panel.used % run != 0) return false;
+    for (std::size_t i = 0; i < panel.offsets.size(); ++i)
+      if (i % static_cast<std::size_t>(run) != 0 && panel.offsets[i] != panel.offsets[i - 1] + 1)
+        return false;
+    return true;
   }
 
   /// Where the weights of an input channel belong, in elements of a group.
@@ -190,11 +202,26 @@ class WeightPacker {
     }
   }
 
+  static void copy_listed(const Panel& panel, const Scalar* from, Scalar* to) {
+    switch (panel.run) {
+      case 8:
+        return copy_runs<8>(panel, from, to);
+      case 4:
+        return copy_runs<4>(panel, from, to);
+      case 2:
+        return copy_runs<2>(panel, from, to);
+      default:
+        return copy_runs<1>(panel, from, to);
+    }
+  }
+
   /// On its own the loop keeps all it needs in registers.
-  static EIGEN_DONT_INLINE void copy_listed(const Panel& panel, const Scalar* from, Scalar* to) {
+  template <Index run>
+  static EIGEN_DONT_INLINE void copy_runs(const Panel& panel, const Scalar* from, Scalar* to) {
     const Index* offset = panel.offsets.data();
     for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += panel.width) {
-      for (Index row = 0; row < panel.used; ++row) to[row] = from[offset[row]];
+      for (Index row = 0; row < panel.used; row += run)
+        std::memcpy(to + row, from + offset[row], run * sizeof(Scalar));
       std::fill(to + panel.used, to + panel.width, Scalar(0));
     }
   }

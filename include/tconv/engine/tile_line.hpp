@@ -28,11 +28,11 @@ struct Pixels {
   Index count() const { return runs.size() * blocks.pixels; }
   /// Whether the product has no taps, and so no sums.
   bool blank() const { return count() == 0; }
-  /// The place among the sums of batch entry `n` and plane `z`.
-  Index plane(Index n, Index z) const {
-    return n * (runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels) +
-           z * (runs.counts[1] == 1 ? runs.steps[1] : blocks.pixels);
+  /// Among the sums, from batch entry to batch entry and from plane to plane.
+  Index batch_step() const {
+    return runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels;
   }
+  Index plane_step() const { return runs.counts[1] == 1 ? runs.steps[1] : blocks.pixels; }
 };
 
 /// The outputs of a phase whose q lie in a range: `count` of them from output `first` on, which
@@ -48,6 +48,11 @@ inline PhasePixels phase_pixels(const Phase& phase, const Range& q, Index out_st
   return {first - q.first, first * out_stride + phase.offset,
           std::max<Index>(std::min(q.end, phase.end()) - first, 0)};
 }
+
+/// The rows of one phase of each outer axis.
+struct OuterPhase {
+  PhasePixels z, y;
+};
 
 /// Phases of the innermost axis that follow one another in the sums and in the output.
 struct StoredPhase {
@@ -92,6 +97,10 @@ class TileLine {
     windows_.first = arena.take<Window>(schedule.footprint().most_windows);
     groups_.first = arena.take<WindowGroup>(schedule.footprint().most_windows);
     phases_.first = arena.take<StoredPhase>(max_phases_);
+    Index most_outer = 0;
+    for (const Product& product : layout_.products())
+      most_outer = std::max(most_outer, product.z->size() * product.y->size());
+    outer_.first = arena.take<OuterPhase>(most_outer);
     offsets_ = arena.take<std::int32_t>(products * taps * layout_.channel_blocks().largest());
   }
 
@@ -100,7 +109,7 @@ class TileLine {
   void place(Index line, Index batch, const std::array<Range, 3>& q) {
     batch_ = batch;
     q_ = q;
-    pixels_.count = windows_.count = groups_.count = phases_.count = 0;
+    pixels_.count = windows_.count = groups_.count = phases_.count = outer_.count = 0;
     sums_ = turned_ = packed_ = 0;
     std::int32_t* offsets = offsets_;
     const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
@@ -113,6 +122,7 @@ class TileLine {
         pixels.offsets[step] = pixels.offsets[step - taps] + static_cast<std::int32_t>(plane_);
     }
     join_phases();
+    if (pixels_.count > 0) list_outer_phases();
   }
 
   const Sequence<Pixels>& pixels() const { return pixels_; }
@@ -120,6 +130,8 @@ class TileLine {
   const Sequence<Window>& windows() const { return windows_; }
   /// The phases of an output row in the order of their outputs.
   const Sequence<StoredPhase>& phases() const { return phases_; }
+  /// The phases of the outer axes, in the order of the members of a product.
+  const Sequence<OuterPhase>& outer_phases() const { return outer_; }
   /// Of any tile.
   Index max_phases() const { return max_phases_; }
   /// From channel to channel of the packed pixels.
@@ -248,6 +260,16 @@ class TileLine {
     }
   }
 
+  /// The products of a line have the same sets, and so the same q, on the outer axes.
+  void list_outer_phases() {
+    const Product& product = layout_.product(pixels_[0].product);
+    const auto& q = pixels_[0].q;
+    for (const Phase* z : product.z->members)
+      for (const Phase* y : product.y->members)
+        outer_.push_back({phase_pixels(*z, q[0], c_.axes[0].out_stride),
+                          phase_pixels(*y, q[1], c_.axes[1].out_stride)});
+  }
+
   /// Sorts the phases by output, and joins those that are summed and stored side by side.
   void join_phases() {
     std::sort(phases_.begin(), phases_.end(), [](const StoredPhase& a, const StoredPhase& b) {
@@ -276,6 +298,7 @@ class TileLine {
   Sequence<Window> windows_;
   Sequence<WindowGroup> groups_;
   Sequence<StoredPhase> phases_;
+  Sequence<OuterPhase> outer_;
   std::int32_t* offsets_ = nullptr;
   Index sums_ = 0, turned_ = 0, packed_ = 0, plane_ = 0;
 };

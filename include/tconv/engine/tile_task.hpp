@@ -86,10 +86,10 @@ class TileTask {
     return q < axis.out / axis.out_stride ? (q + 1) * axis.out_stride : axis.out;
   }
 
-  /// Where the sums of a phase begin, and from one member of a chunk to the next.
+  /// Where the sums of a phase begin, and those of the next member of a chunk, batch entry, plane.
   struct PhaseSums {
     Scalar* first;
-    Index member_step;
+    Index member_step, batch_step, plane_step;
   };
 
   struct Scratch {
@@ -202,8 +202,8 @@ class TileTask {
       for (Index n = 0; n < pixels.runs.counts[0]; ++n)
         for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
           const Scalar* run = scratch_.packed + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
-          Scalar* run_sums =
-              sums.first + row * sums.row_step + pixels.plane(n, z) * sums.pixel_step;
+          Scalar* run_sums = sums.first + row * sums.row_step +
+                             (n * pixels.batch_step() + z * pixels.plane_step()) * sums.pixel_step;
           for (Index block = 0; block < pixels.blocks.parts(); ++block) {
             const Index first = pixels.blocks.begin(block), size = pixels.blocks.size(block);
             if (packing_.weights_in_lanes())
@@ -219,77 +219,63 @@ class TileTask {
     }
   }
 
-  /// The output rows of one channel in one phase of each outer axis, of one batch entry and plane.
-  struct OutputRows {
-    Index channel;
-    Index member;   // of the chunk: (channel, z phase, y phase)
-    Index n, z, y;  // the first pixel
-    Scalar* first;
-    Index step;
-    Index count;
-  };
-
-  /// Calls `visit(OutputRows)` for all outputs of a chunk.
-  template <class Visit>
-  void for_each_output(Index chunk, const Visit& visit) const {
-    // The products of a line have the same sets, and so the same q, on the outer axes.
-    const Pixels& pixels = *line_.phases()[0].pixels;
-    const Product& product = layout_.product(pixels.product);
-    const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
-    OutputRows rows{};
-    rows.step = y_axis.out_stride * call_.y.strides[1];
-    for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m)
-      for (const Phase* z_phase : product.z->members)
-        for (const Phase* y_phase : product.y->members) {
-          const PhasePixels z = phase_pixels(*z_phase, pixels.q[0], z_axis.out_stride);
-          const PhasePixels y = phase_pixels(*y_phase, pixels.q[1], y_axis.out_stride);
-          rows.channel = group_ * c_.out_channels + m;
-          rows.y = y.pixel;
-          rows.count = y.count;
-          for (rows.n = 0; rows.n < batch_; ++rows.n)
-            for (Index k = 0; k < z.count; ++k) {
-              rows.z = z.pixel + k;
-              rows.first = call_.y.data + (n_ + rows.n) * call_.y.batch_stride +
-                           rows.channel * call_.y.channel_stride +
-                           (z.first + k * z_axis.out_stride) * call_.y.strides[0] +
-                           y.first * call_.y.strides[1];
-              visit(std::as_const(rows));
-            }
-          ++rows.member;
-        }
-  }
-
+  /// Writes the outputs of a chunk, whose sums are complete.
   void store_chunk(Index chunk) {
     const auto& phases = line_.phases();
     if (phases.count == 0) return;
     if (layout_.turns_sums())
       for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
-    PhaseRow<Scalar>* const row = scratch_.rows;
-    PhaseSums* const sums = scratch_.phase_sums;
-    const Index begin = phases[0].outputs.first;
+    const RowPattern pattern = list_rows(chunk);
+    const Image<Scalar>& y = call_.y;
+    const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
+    Scalar* const first = y.data + n_ * y.batch_stride + phases[0].outputs.first * y.strides[2];
+    Index member = 0;
+    for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m) {
+      const Index channel = group_ * c_.out_channels + m;
+      const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
+      for (const auto& [z_rows, y_rows] : line_.outer_phases()) {
+        Scalar* const to = first + channel * y.channel_stride + z_rows.first * y.strides[0] +
+                           y_rows.first * y.strides[1];
+        for (Index n = 0; n < batch_; ++n)
+          for (Index z = 0; z < z_rows.count; ++z) {
+            for (Index i = 0; i < phases.count; ++i) {
+              const PhaseSums& sums = scratch_.phase_sums[i];
+              PhaseRow<Scalar>& row = scratch_.rows[i];
+              row.sums = sums.first + member * sums.member_step + n * sums.batch_step +
+                         (z_rows.pixel + z) * sums.plane_step + y_rows.pixel * row.next;
+            }
+            store_rows(scratch_.rows, phases.count, pattern, bias, channel, call_.f, y_rows.count,
+                       to + n * y.batch_stride + z * z_axis.out_stride * y.strides[0],
+                       y_axis.out_stride * y.strides[1], streams_ ? scratch_.row : nullptr);
+          }
+        ++member;
+      }
+    }
+  }
+
+  /// Lists where the phases of a row have their sums and outputs.
+  RowPattern list_rows(Index chunk) {
+    const auto& phases = line_.phases();
+    const Index stride = c_.axes[2].out_stride, begin = phases[0].outputs.first;
     Index end = begin;
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
       const bool blank = pixels->blank();
-      const Sums all = blank ? Sums{scratch_.zeros, 0, 1} : stored_sums(*pixels, chunk);
-      sums[i] = {all.first + member * all.row_step + (blank ? 0 : outputs.pixel * all.pixel_step),
-                 layout_.product(pixels->product).x->size() * all.row_step};
-      row[i] = {nullptr,       all.pixel_step, outputs.first - begin,
-                outputs.count, width,          pixels->runs.steps[2] * all.pixel_step,
-                blank};
-      end = std::max(end, outputs.first + (outputs.count - 1) * c_.axes[2].out_stride + width);
+      const Sums sums = blank ? Sums{scratch_.zeros, 0, 0} : stored_sums(*pixels, chunk);
+      scratch_.phase_sums[i] = {
+          sums.first + member * sums.row_step + outputs.pixel * sums.pixel_step,
+          layout_.product(pixels->product).x->size() * sums.row_step,
+          pixels->batch_step() * sums.pixel_step, pixels->plane_step() * sums.pixel_step};
+      scratch_.rows[i] = {nullptr,
+                          blank ? 1 : sums.pixel_step,
+                          outputs.first - begin,
+                          outputs.count,
+                          width,
+                          pixels->runs.steps[2] * sums.pixel_step,
+                          blank};
+      end = std::max(end, outputs.first + (outputs.count - 1) * stride + width);
     }
-    const RowPattern pattern(row, phases.count, c_.axes[2].out_stride, call_.y.strides[2],
-                             end - begin);
-    for_each_output(chunk, [&](const OutputRows& rows) {
-      const Scalar bias = call_.bias ? call_.bias[rows.channel] : Scalar(0);
-      for (Index i = 0; i < phases.count; ++i)
-        row[i].sums = sums[i].first + rows.member * sums[i].member_step +
-                      phases[i].pixels->plane(rows.n, rows.z) * row[i].step + rows.y * row[i].next;
-      store_rows(row, phases.count, pattern, bias, rows.channel, call_.f, rows.count,
-                 rows.first + begin * call_.y.strides[2], rows.step,
-                 streams_ ? scratch_.row : nullptr);
-    });
+    return {scratch_.rows, phases.count, stride, call_.y.strides[2], end - begin};
   }
 
   const Call<Scalar, F>& call_;
