@@ -4,6 +4,11 @@
 /// The engine under plans that the cost model would not choose: every packing, and tiles so small
 /// that all blocks have edges.
 
+#include <algorithm>
+#include <random>
+#include <sstream>
+#include <string>
+
 #include "support/catch.hpp"
 #include "support/engine.hpp"
 
@@ -18,8 +23,8 @@ namespace {
 template <class Scalar>
 std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan,
                              tconv::Workspace& workspace) {
-  const Schedule schedule(engine_correlation(p), tconv::detail::Packet<Scalar>::size, plan,
-                          workspace.threads());
+  const TileSchedule schedule(engine_correlation(p), tconv::detail::Packet<Scalar>::size, plan,
+                              workspace.threads());
   std::vector<Scalar> y;
   const auto arguments = engine_arguments(
       p, data, schedule, TileTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
@@ -28,6 +33,33 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
                                    arguments.y, f},
             workspace);
   return y;
+}
+
+/// The same by products with tap rows.
+template <class Scalar>
+std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const Plan& plan,
+                               tconv::Workspace& workspace) {
+  const Col2imSchedule schedule(engine_correlation(p), plan, tconv::detail::Packet<Scalar>::size,
+                                workspace.threads());
+  std::vector<Scalar> y;
+  const auto arguments =
+      engine_arguments(p, data, schedule.products(),
+                       Col2imTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
+  const Identity f;
+  correlate(Col2imCall<Scalar, Identity>{schedule, arguments.weights.data(), arguments.bias,
+                                         arguments.x, arguments.y, f},
+            workspace);
+  return y;
+}
+
+std::string describe(const Plan& plan) {
+  std::ostringstream os;
+  os << "weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
+     << plan.packing.vectors << " copied " << plan.packing.copied_axes << " inner "
+     << static_cast<int>(plan.packing.inner) << " outer " << static_cast<int>(plan.packing.outer)
+     << " steps " << plan.packing.steps << " streams " << plan.streams << " tile "
+     << plan.tile.batch << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2];
+  return os.str();
 }
 
 /// Runs `check(plan)` for every packing that is valid for a problem, on a random tile.
@@ -59,13 +91,37 @@ TEST_CASE("every packing gives the exact result in every tile") {
     const Data<float> data = random_integers<float>(random, p);
     const auto expected = reference(p, data);
     for_each_packing(random, p, [&](const Plan& plan) {
-      INFO(p << " | weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
-             << plan.packing.vectors << " copied " << plan.packing.copied_axes << " inner "
-             << static_cast<int>(plan.packing.inner) << " outer "
-             << static_cast<int>(plan.packing.outer) << " steps " << plan.packing.steps
-             << " streams " << plan.streams << " tile " << plan.tile.batch << " " << plan.tile.q[0]
-             << " " << plan.tile.q[1] << " " << plan.tile.q[2]);
+      INFO(p << " | " << describe(plan));
       REQUIRE(run_plan(p, data, plan, i % 4 < 2 ? one : two) == expected);
     });
   }
+}
+
+TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile", "", float,
+                   double) {
+  Random random(12);
+  Eigen::ThreadPool pool(2);
+  const Eigen::ThreadPoolDevice device(&pool, 2);
+  tconv::Workspace one, two(device);
+  int checked = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const Problem p = random_problem(random, i % 4 == 0 ? Direction::gather : Direction::scatter);
+    const Correlation c = engine_correlation(p);
+    const auto fits = [](const PhasedAxis& axis) {
+      return axis.in_stride == 1 && count_taps(axis) > 0;
+    };
+    if (!std::all_of(c.axes.begin(), c.axes.end(), fits)) continue;
+    const Data<TestType> data = random_integers<TestType>(random, p);
+    const auto draw = [&](int first, int last) {
+      return std::uniform_int_distribution<int>(first, last)(random);
+    };
+    const Plan plan{
+        {Lanes::pixels, draw(1, 2), 3, Merge::equal, Merge::equal, Index{1} << draw(0, 11)},
+        random_tile(random, whole_image(c)),
+        draw(0, 1) == 0};
+    INFO(p << " | " << describe(plan));
+    REQUIRE(run_col2im(p, data, plan, i % 8 < 4 ? one : two) == reference(p, data));
+    ++checked;
+  }
+  REQUIRE(checked > 500);
 }

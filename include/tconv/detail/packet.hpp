@@ -24,16 +24,15 @@ struct Packet {
   static EIGEN_ALWAYS_INLINE Type broadcast(const Scalar& value) {
     return Eigen::internal::pset1<Type>(value);
   }
+  static EIGEN_ALWAYS_INLINE Type add(const Type& a, const Type& b) {
+    return Eigen::internal::padd(a, b);
+  }
   static EIGEN_ALWAYS_INLINE Type multiply(const Type& a, const Type& b) {
     return Eigen::internal::pmul(a, b);
   }
   /// a * b + c, fused where the hardware can.
   static EIGEN_ALWAYS_INLINE Type multiply_add(const Type& a, const Type& b, const Type& c) {
     return Eigen::internal::pmadd(a, b, c);
-  }
-  /// max(a, |b|); anything if one of them is NaN.
-  static EIGEN_ALWAYS_INLINE Type max_magnitude(const Type& a, const Type& b) {
-    return Eigen::internal::pmax(a, Eigen::internal::pabs(b));
   }
 };
 

@@ -196,7 +196,14 @@ void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weig
                                                f,        limit,          exceeded};
     if (engine::correlate(call, workspace)) return;
   }
-  engine::correlate(engine::Call<Scalar, F>{schedule, pack(schedule), bias, x, y, f}, workspace);
+  if (schedule.col2im()) {
+    const engine::Col2imSchedule& col2im = *schedule.col2im();
+    const Scalar* const weights = pack(col2im.products());
+    engine::correlate(engine::Col2imCall<Scalar, F>{col2im, weights, bias, x, y, f}, workspace);
+    return;
+  }
+  const engine::TileSchedule& direct = schedule.direct();
+  engine::correlate(engine::Call<Scalar, F>{direct, pack(direct), bias, x, y, f}, workspace);
 }
 
 /// The production path of the free functions: packs the weights for this call.

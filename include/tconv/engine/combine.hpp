@@ -4,6 +4,7 @@
 /// Sums of rows, times small factors: what Winograd's transforms consist of.
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -21,37 +22,37 @@ struct Multiple {
 
 using Combination = std::vector<Multiple>;
 
-/// The largest magnitude of some packets, lane by lane, and zero, or NaN if one of them is no
-/// finite number.
+/// Whether some packets hold numbers of at most `limit` only.
 template <class Scalar>
-struct Magnitude {
+class LimitCheck {
   using P = detail::Packet<Scalar>;
-  typename P::Type largest = P::broadcast(Scalar(0)), zero = P::broadcast(Scalar(0));
 
+ public:
+  explicit LimitCheck(Scalar limit)
+      : scale_(P::broadcast(std::numeric_limits<Scalar>::max() / limit)) {}
+
+  /// Beyond the limit the product is infinite, and infinity times zero is no number.
   EIGEN_ALWAYS_INLINE void add(const typename P::Type& packet) {
-    largest = P::max_magnitude(largest, packet);
-    zero = P::multiply_add(packet, P::broadcast(Scalar(0)), zero);
+    zero_ = P::multiply_add(P::multiply(packet, scale_), P::broadcast(Scalar(0)), zero_);
   }
-  /// Whether all were numbers of at most `limit`.
-  bool within(Scalar limit) const {
-    Scalar magnitudes[P::size], zeros[P::size];
-    P::store(magnitudes, largest);
-    P::store(zeros, zero);
-    bool result = true;
-    for (int i = 0; i < P::size; ++i)
-      result = result && magnitudes[i] <= limit && zeros[i] == Scalar(0);
-    return result;
+  bool passed() const {
+    Scalar zeros[P::size];
+    P::store(zeros, zero_);
+    return std::all_of(zeros, zeros + P::size, [](Scalar zero) { return zero == Scalar(0); });
   }
+
+ private:
+  typename P::Type scale_, zero_ = P::broadcast(Scalar(0));
 };
 
 /// `to[i]` = the sum over `count` rows, `pitch` apart, and over what `to` held if `accumulate`, for
 /// as many whole packets as hold `size` elements. Asks for what follows `to`.
 template <int count, class Scalar>
 void combine_rows(const Multiple* parts, const Scalar* from, Index pitch, Index size, Scalar* to,
-                  bool accumulate, Magnitude<Scalar>& magnitude) {
+                  bool accumulate, LimitCheck<Scalar>& check) {
   using P = detail::Packet<Scalar>;
   // In memory it could be one of the elements that are written.
-  Magnitude<Scalar> local = magnitude;
+  LimitCheck<Scalar> local = check;
   [&]<int... part>(std::integer_sequence<int, part...>) {
     const Scalar* const row[] = {from + parts[part].index * pitch...};
     const typename P::Type factor[] = {P::broadcast(static_cast<Scalar>(parts[part].factor))...};
@@ -65,37 +66,37 @@ void combine_rows(const Multiple* parts, const Scalar* from, Index pitch, Index 
     }
   }
   (std::make_integer_sequence<int, count>{});
-  magnitude = local;
+  check = local;
 }
 
-/// The same for any number of rows. `magnitude` sees the sums, and some that are not complete.
+/// The same for any number of rows. `check` sees the sums, and some that are not complete.
 template <class Scalar>
 void combine(const Combination& parts, const Scalar* from, Index pitch, Index size, Scalar* to,
-             Magnitude<Scalar>& magnitude) {
+             LimitCheck<Scalar>& check) {
   constexpr Index most = 4;
   const auto count = static_cast<Index>(parts.size());
   for (Index done = 0; done < count; done += most) {
     const Multiple* next = parts.data() + done;
     switch (std::min(count - done, most)) {
       case 1:
-        combine_rows<1>(next, from, pitch, size, to, done > 0, magnitude);
+        combine_rows<1>(next, from, pitch, size, to, done > 0, check);
         break;
       case 2:
-        combine_rows<2>(next, from, pitch, size, to, done > 0, magnitude);
+        combine_rows<2>(next, from, pitch, size, to, done > 0, check);
         break;
       case 3:
-        combine_rows<3>(next, from, pitch, size, to, done > 0, magnitude);
+        combine_rows<3>(next, from, pitch, size, to, done > 0, check);
         break;
       default:
-        combine_rows<4>(next, from, pitch, size, to, done > 0, magnitude);
+        combine_rows<4>(next, from, pitch, size, to, done > 0, check);
     }
   }
 }
 
 template <class Scalar>
 void combine(const Combination& parts, const Scalar* from, Index pitch, Index size, Scalar* to) {
-  Magnitude<Scalar> magnitude;
-  combine(parts, from, pitch, size, to, magnitude);
+  LimitCheck<Scalar> check(std::numeric_limits<Scalar>::max());
+  combine(parts, from, pitch, size, to, check);
 }
 
 }  // namespace tconv::engine

@@ -10,6 +10,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "tconv/engine/col2im_task.hpp"
 #include "tconv/engine/schedule.hpp"
 #include "tconv/engine/tile_task.hpp"
 #include "tconv/engine/winograd_task.hpp"
@@ -79,6 +80,12 @@ void run_tasks(const AnyCall& call, Workspace& workspace) {
 template <class Scalar, class F>
 void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
   run_tasks<TileTask<Scalar, F>>(call, workspace);
+}
+
+/// Computes a call by products with tap rows.
+template <class Scalar, class F>
+void correlate(const Col2imCall<Scalar, F>& call, Workspace& workspace) {
+  run_tasks<Col2imTask<Scalar, F>>(call, workspace);
 }
 
 /// Computes a call by Winograd's transform. Returns false, and leaves `y` of no use, if values are

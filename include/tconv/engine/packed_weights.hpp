@@ -17,7 +17,7 @@
 namespace tconv::engine {
 
 template <class Scalar>
-WeightPacker<Scalar> make_packer(const Schedule& schedule, const WeightSource<Scalar>& source) {
+WeightPacker<Scalar> make_packer(const TileSchedule& schedule, const WeightSource<Scalar>& source) {
   return {schedule.layout(), source};
 }
 template <class Scalar>

@@ -44,6 +44,13 @@ class CostModel {
 
   /// Of all tiles.
   double cycles() const {
+    double stores = 0;
+    for (std::size_t p = 0; p < layout_.products().size(); ++p) stores += store(p, box_of(p));
+    return (tile_sums() + stores) * static_cast<double>(count_tiles(c_, tile_));
+  }
+
+  /// Until the sums of a tile are complete.
+  double tile_sums() const {
     double sum = products();
     bool packed = false;
     for (std::size_t p = 0; p < layout_.products().size(); ++p) {
@@ -54,9 +61,9 @@ class CostModel {
         packed = packed || cost > 0;
         sum += cost;
       }
-      sum += stream_weights(p) + store(p, box_of(p));
+      sum += stream_weights(p);
     }
-    return sum * static_cast<double>(count_tiles(c_, tile_));
+    return sum;
   }
 
   /// Of the products of a tile, their operands being at hand.

@@ -11,7 +11,7 @@
 
 #include "tconv/engine/arena.hpp"
 #include "tconv/engine/pack.hpp"
-#include "tconv/engine/schedule.hpp"
+#include "tconv/engine/tile_schedule.hpp"
 
 namespace tconv::engine {
 
@@ -49,6 +49,16 @@ inline PhasePixels phase_pixels(const Phase& phase, const Range& q, Index out_st
           std::max<Index>(std::min(q.end, phase.end()) - first, 0)};
 }
 
+/// The phase that begins the outputs of `q`; the others follow in turn.
+inline std::size_t first_phase(const PhasedAxis& axis, const Range& q) {
+  const auto begins_before = [&](const Phase& a, const Phase& b) {
+    return phase_pixels(a, q, axis.out_stride).first < phase_pixels(b, q, axis.out_stride).first;
+  };
+  return static_cast<std::size_t>(
+      std::min_element(axis.phases.begin(), axis.phases.end(), begins_before) -
+      axis.phases.begin());
+}
+
 /// The rows of one phase of each outer axis.
 struct OuterPhase {
   PhasePixels z, y;
@@ -83,7 +93,7 @@ struct Sequence {
 
 class TileLine {
  public:
-  TileLine(const Schedule& schedule, Arena& arena)
+  TileLine(const TileSchedule& schedule, Arena& arena)
       : c_(schedule.correlation()),
         layout_(schedule.layout()),
         packing_(schedule.plan().packing),

@@ -154,18 +154,18 @@ class WinogradTask {
         for (const Index window : product.windows)
           *offset++ = static_cast<std::int32_t>(window * pitch + c * place_.pixels);
     const Index rows = list_rows(line);
-    Magnitude<Scalar> magnitude;
+    LimitCheck<Scalar> check(call_.limit);
     for (Index c = first, next = c; c < end; c = next) {
       next = std::min(c + place_.channels, end);
       const Index size = (next - c) * place_.pixels;
       copy_channels(line, c, next, rows);
       Scalar* to = scratch_.windows + (c - first) * place_.pixels;
       for (const Combination& window : line.windows) {
-        combine(window, scratch_.copies, copies_pitch(), size, to, magnitude);
+        combine(window, scratch_.copies, copies_pitch(), size, to, check);
         to += pitch;
       }
     }
-    if (!magnitude.within(call_.limit)) call_.exceeded.store(true, std::memory_order_relaxed);
+    if (!check.passed()) call_.exceeded.store(true, std::memory_order_relaxed);
   }
 
   /// Lists the rows that the windows of a line consist of, `[z shift][y shift][n][z][y]`.
@@ -272,15 +272,11 @@ class WinogradTask {
     const auto phase_of = [&](std::size_t p) {
       return phase_pixels(axis.phases[p], q_[2], axis.out_stride);
     };
-    // The phases follow one another in the output, from the one that begins the row.
-    const std::size_t phases = axis.phases.size();
-    std::size_t first_phase = 0;
-    for (std::size_t p = 1; p < phases; ++p)
-      if (phase_of(p).first < phase_of(first_phase).first) first_phase = p;
-    const Index begin = phase_of(first_phase).first;
+    const std::size_t phases = axis.phases.size(), begins = first_phase(axis, q_[2]);
+    const Index begin = phase_of(begins).first;
     Index count = 0, end = 0;
     for (std::size_t i = 0; i < phases; ++i) {
-      const std::size_t p = (first_phase + i) % phases;
+      const std::size_t p = (begins + i) % phases;
       const PhasePixels pixels = phase_of(p);
       if (pixels.count == 0) continue;
       end = std::max(end, pixels.first + (pixels.count - 1) * axis.out_stride + 1);

@@ -1,0 +1,146 @@
+#pragma once
+
+/// \file
+/// Transposed convolution as a matrix product and col2im, for few output channels.
+///
+/// Products of few rows leave the micro-kernel waiting for pixels. Here every tap has rows of its
+/// own: a product with `(output channel, tap)` rows gives what each pixel adds to the outputs
+/// around it, and an output is the sum of one element of each of its taps' rows. Pixels are read
+/// where they lie, without a border, and once for all taps. The products are those of a correlation
+/// with as many phases as there are taps, which read one pixel each.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tconv/engine/plan.hpp"
+#include "tconv/engine/tile_schedule.hpp"
+
+namespace tconv::engine {
+
+/// Taps of all phases of an axis.
+inline Index count_taps(const PhasedAxis& axis) {
+  Index count = 0;
+  for (const Phase& phase : axis.phases) count += static_cast<Index>(phase.taps.size());
+  return count;
+}
+
+/// The correlation whose phases are the taps of `c`, those of a phase side by side, at every pixel.
+inline Correlation tap_rows(const Correlation& c) {
+  Correlation rows = c;
+  for (PhasedAxis& axis : rows.axes) {
+    std::vector<Phase> phases;
+    for (const Phase& phase : axis.phases)
+      for (const Tap& tap : phase.taps) phases.push_back({0, 0, axis.in, {{tap.kernel, 0}}});
+    axis = {axis.in, axis.in, 1, 1, std::move(phases)};
+  }
+  return rows;
+}
+
+/// The pixels that outputs of an axis read.
+inline Range read_pixels(const PhasedAxis& axis, const Range& q) {
+  const Range shifts = shift_range(axis);
+  const Index first = std::clamp<Index>(q.first + shifts.first, 0, axis.in);
+  return {first, std::clamp<Index>(q.end + shifts.end - 1, first, axis.in)};
+}
+
+/// The pixels that a tile of outputs reads, at most.
+inline Tile read_tile(const Correlation& c, const Tile& outputs) {
+  Tile tile = outputs;
+  for (std::size_t a = 0; a < 3; ++a)
+    tile.q[a] = std::min(c.axes[a].in, outputs.q[a] + shift_range(c.axes[a]).size() - 1);
+  return tile;
+}
+
+class Col2imSchedule {
+ public:
+  /// `plan`'s tile is one of outputs, its packing that of the tap rows.
+  Col2imSchedule(const Correlation& c, const Plan& plan, Index lane_count, int threads)
+      : outputs_(c),
+        plan_(plan),
+        products_(tap_rows(c), lane_count,
+                  Plan{plan.packing, read_tile(c, plan.tile), plan.streams, plan.cycles}, threads) {
+  }
+
+  /// Whose outputs are computed.
+  const Correlation& correlation() const { return outputs_; }
+  const Plan& plan() const { return plan_; }
+  /// The products, on the pixels that a tile reads.
+  const TileSchedule& products() const { return products_; }
+  Index units() const { return products_.units(); }
+  Index parts() const { return share_units(outputs_, plan_.tile, units(), products_.threads()); }
+  int threads() const { return products_.threads(); }
+
+ private:
+  Correlation outputs_;
+  Plan plan_;
+  TileSchedule products_;
+};
+
+/// Whether the products of `c` leave the micro-kernel rows to fill, and an output has several taps.
+inline bool worth_tap_rows(const Correlation& c) {
+  constexpr Index most_channels = 64;
+  bool several = false;
+  for (const PhasedAxis& axis : c.axes) {
+    if (axis.in_stride != 1 || count_taps(axis) == 0) return false;
+    for (const Phase& phase : axis.phases) several = several || phase.taps.size() > 1;
+  }
+  return several && c.out_channels <= most_channels;
+}
+
+/// Estimated cycles of one core to sum the taps' rows of a tile, and to store them.
+inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_count) {
+  const auto number = [](auto value) { return static_cast<double>(value); };
+  const PhasedAxis& x = c.axes[2];
+  const double packets = number(ceil_div(tile.q[2], lane_count));
+  double rows = number(c.out_channels * tile.batch * tile.q[0] * tile.q[1]), outer_taps = 1;
+  for (const std::size_t a : {std::size_t{0}, std::size_t{1}}) {
+    rows *= number(c.axes[a].phases.size());
+    outer_taps *= number(count_taps(c.axes[a])) / number(c.axes[a].phases.size());
+  }
+  const double element = x.out_stride <= max_interleaved ? 4 / number(lane_count) : 1.2;
+  return rows * (60 + outer_taps * (5 + 1.5 * number(count_taps(x)) * packets) +
+                 number(x.phases.size()) * (5 + element * number(tile.q[2])));
+}
+
+/// The cheapest plan with tap rows, if it is expected to take less than nineteen twentieths of
+/// `direct`, or null.
+/// `budget` as in `make_plan`. The packing, and so the order of a sum, does not depend on
+/// `threads`.
+inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, Index lane_count,
+                                                         Index budget, const Plan& direct,
+                                                         int threads) {
+  if (!worth_tap_rows(c)) return nullptr;
+  const Correlation rows = tap_rows(c);
+  Plan best;
+  best.cycles = 0.95 * direct.cycles;
+  bool found = false;
+  for (const int vectors : {2, 1})
+    for (const Index steps : {2048, 512, 128, 32}) {
+      const Packing packing{Lanes::pixels, vectors, 3, Merge::equal, Merge::equal, steps};
+      const WeightLayout layout(rows, packing, lane_count);
+      for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
+        const auto footprint = [&](const Tile& tile) {
+          return Footprint(rows, layout, packing, read_tile(c, tile), lane_count);
+        };
+        const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
+          return footprint(candidate).size();
+        });
+        const CostModel products(rows, layout, packing, read_tile(c, tile), lane_count, budget,
+                                 footprint(tile).size());
+        const double cycles = static_cast<double>(count_tiles(c, tile)) *
+                              (products.tile_sums() + join_cycles(c, tile, lane_count));
+        if (cycles >= best.cycles) continue;
+        best = {packing, tile, direct.streams, cycles};
+        found = true;
+      }
+    }
+  if (!found) return nullptr;
+  best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
+  return std::make_unique<const Col2imSchedule>(c, best, lane_count, threads);
+}
+
+}  // namespace tconv::engine

@@ -1,0 +1,180 @@
+#pragma once
+
+/// \file
+/// The sums of the products of one tile.
+///
+///     for each block of input channels
+///       copy the windows of pixels that the taps read                  pack_window
+///       for each chunk of output channels
+///         for each panel of its rows                                   weights of the panel in L1
+///           for each block of pixels: sums += weights * pixels         micro_kernel
+///         with the last input channels: hand the sums over
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "tconv/engine/tile_line.hpp"
+#include "tconv/engine/transpose.hpp"
+
+namespace tconv::engine {
+
+/// The sums of a chunk, `[row][pixel]` or `[pixel][row]`.
+template <class Scalar>
+struct Sums {
+  Scalar* first;
+  Index row_step, pixel_step;
+};
+
+/// Computes tiles of one worker, one after another, in one scratch.
+template <class Scalar>
+class TileProducts {
+ public:
+  static constexpr Index lanes = detail::Packet<Scalar>::size;
+
+  /// `weights` as `pack_all_weights` leaves them.
+  TileProducts(const TileSchedule& schedule, const Scalar* weights, const Image<const Scalar>& x,
+               Arena& arena)
+      : schedule_(schedule),
+        weights_(weights),
+        x_(x),
+        line_(schedule, arena),
+        packed_pixels_(arena.take<Scalar>(schedule.footprint().most_pixels)),
+        sums_(arena.take<Scalar>(schedule.footprint().sums)),
+        // Whole packets are read behind the sums, turned or not.
+        turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)) {}
+
+  /// Turns to the tile `q` of `batch` entries from `n` on.
+  void begin(Index group, Index n, Index batch, const std::array<Range, 3>& q) {
+    const auto same = [](const Range& a, const Range& b) {
+      return a.first == b.first && a.end == b.end;
+    };
+    if (group != group_ || n != n_ || !std::equal(q.begin(), q.end(), q_.begin(), same))
+      packed_block_ = -1;
+    group_ = group;
+    n_ = n;
+    batch_ = batch;
+    q_ = q;
+  }
+
+  /// Computes chunks `[chunks.first, chunks.end)` of a line, and calls `store(chunk)` when the sums
+  /// of one are complete.
+  template <class Store>
+  void compute_line(Index line, const Range& chunks, const Store& store) {
+    line_.place(line, batch_, q_);
+    const Footprint& footprint = schedule_.footprint();
+    eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
+                 footprint.most_pixels);
+    eigen_assert(line_.sums() <= footprint.sums && line_.turned() <= footprint.turned);
+    const Split& blocks = layout_.channel_blocks();
+    for (Index b = 0; b < blocks.parts; ++b) {
+      pack_block(line, b);
+      const bool last = b + 1 == blocks.parts;
+      for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        for (const Pixels& pixels : line_.pixels()) multiply_chunk(pixels, chunk, b);
+        if (!last) continue;
+        if (layout_.turns_sums())
+          for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
+        store(chunk);
+      }
+    }
+  }
+
+  /// Where the line that is computed has its pixels.
+  const TileLine& line() const { return line_; }
+
+  /// The sums of a chunk as they are stored.
+  Sums<Scalar> stored_sums(const Pixels& pixels, Index chunk) const {
+    if (!layout_.turns_sums()) return chunk_sums(pixels, chunk);
+    return {turned_ + pixels.turned, round_up(pixels.count(), lanes), 1};
+  }
+
+ private:
+  /// Copies the windows of a channel block, unless they are there: without windows of their own on
+  /// the outer axes, all lines read the same.
+  void pack_block(Index line, Index b) {
+    const auto& windows = line_.windows();
+    const bool same_windows = packed_line_ == line || packing_.copied_axes < 2;
+    if (windows.count == 0 || (packed_block_ == b && same_windows)) return;
+    packed_block_ = b;
+    packed_line_ = line;
+    const Split& blocks = layout_.channel_blocks();
+    Image<const Scalar> x = x_;
+    x.data += n_ * x.batch_stride + (group_ * c_.in_channels + blocks.begin(b)) * x.channel_stride;
+    constexpr Index channels_ahead = 4;
+    const Index ahead = channels_ahead * x.channel_stride;
+    Scalar* to = packed_pixels_;
+    for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
+      Scalar* end = to;
+      for (const Window& window : windows)
+        end = pack_window(x, batch_, window, c + channels_ahead < c_.in_channels ? ahead : 0, end);
+      to += line_.plane();
+    }
+    // Whole packets are read up to the end.
+    std::fill_n(to, lanes, Scalar(0));
+  }
+
+  Sums<Scalar> chunk_sums(const Pixels& pixels, Index chunk) const {
+    const bool turned = packing_.weights_in_lanes();
+    const Index count = pixels.count();
+    Sums<Scalar> sums{sums_ + pixels.sums, turned ? 1 : count,
+                      turned ? layout_.padded_rows(pixels.product, chunk) : 1};
+    if (layout_.channel_blocks().parts > 1)
+      sums.first += layout_.rows_before(pixels.product, chunk) * count;
+    return sums;
+  }
+
+  /// Brings the sums of a chunk into the order in which they are stored.
+  void turn_sums(const Pixels& pixels, Index chunk) const {
+    const Sums<Scalar> from = chunk_sums(pixels, chunk), to = stored_sums(pixels, chunk);
+    turn_rows(from.first, from.pixel_step, pixels.count(), to.first, to.row_step);
+  }
+
+  /// Adds the products of one channel block to the sums of one chunk.
+  void multiply_chunk(const Pixels& pixels, Index chunk, Index b) const {
+    const Split& blocks = layout_.channel_blocks();
+    const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
+    const Scalar* weights =
+        weights_ + group_ * layout_.size() + layout_.offset(pixels.product, b, chunk);
+    const Sums<Scalar> sums = chunk_sums(pixels, chunk);
+    const Split panels = layout_.panels(pixels.product, chunk);
+    for (Index p = 0; p < panels.parts; ++p) {
+      const Index row = panels.begin(p) * layout_.lane_multiple();
+      const Index width = panels.end(p) * layout_.lane_multiple() - row;
+      for (Index n = 0; n < pixels.runs.counts[0]; ++n)
+        for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
+          const Scalar* run = packed_pixels_ + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
+          Scalar* run_sums = sums.first + row * sums.row_step +
+                             (n * pixels.batch_step() + z * pixels.plane_step()) * sums.pixel_step;
+          for (Index block = 0; block < pixels.blocks.parts(); ++block) {
+            const Index first = pixels.blocks.begin(block), size = pixels.blocks.size(block);
+            if (packing_.weights_in_lanes())
+              multiply_block<Lanes::weights>(
+                  steps, pixels.offsets, run + first, weights + steps * row, width, size,
+                  run_sums + first * sums.pixel_step, sums.pixel_step, b > 0);
+            else
+              multiply_block<Lanes::pixels>(steps, pixels.offsets, run + first,
+                                            weights + steps * row, width, size, run_sums + first,
+                                            sums.row_step, b > 0);
+          }
+        }
+    }
+  }
+
+  const TileSchedule& schedule_;
+  const Scalar* weights_;
+  Image<const Scalar> x_;
+  const Correlation& c_ = schedule_.correlation();
+  const WeightLayout& layout_ = schedule_.layout();
+  const Packing& packing_ = schedule_.plan().packing;
+  TileLine line_;
+  Scalar* packed_pixels_;
+  Scalar* sums_;
+  Scalar* turned_;
+  Index group_ = 0, n_ = 0, batch_ = 1;
+  std::array<Range, 3> q_{};
+  Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
+};
+
+}  // namespace tconv::engine
