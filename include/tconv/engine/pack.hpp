@@ -80,6 +80,18 @@ void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const
   }
 }
 
+/// The elements of a window, if they lie one after another in the image, or zero.
+inline Index dense_size(const Window& window, const std::array<Index, 3>& strides) {
+  Index size = 1;
+  for (std::size_t a = 3; a-- > 0;) {
+    const Index extent = window.extents[a];
+    if (window.inside[a].size() != extent) return 0;
+    if (extent > 1 && window.steps[a] * strides[a] != size) return 0;
+    size *= extent;
+  }
+  return size;
+}
+
 /// Copies a window of one channel, `[n][z][y][x]`, and asks for what lies `ahead` in memory: the
 /// hardware does not foresee the leap to the next channel. Whole packets are written before those
 /// that follow, so `to` has one to spare at its end. Returns the end.
