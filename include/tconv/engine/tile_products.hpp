@@ -63,10 +63,10 @@ class TileProducts {
   template <class Store>
   void compute_line(Index line, const Range& chunks, const Store& store) {
     line_.place(line, batch_, q_);
-    const Footprint& footprint = schedule_.footprint();
     eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
-                 footprint.most_pixels);
-    eigen_assert(line_.sums() <= footprint.sums && line_.turned() <= footprint.turned);
+                 schedule_.footprint().most_pixels);
+    eigen_assert(line_.sums() <= schedule_.footprint().sums);
+    eigen_assert(line_.turned() <= schedule_.footprint().turned);
     const Split& blocks = layout_.channel_blocks();
     for (Index b = 0; b < blocks.parts; ++b) {
       pack_block(line, b);
