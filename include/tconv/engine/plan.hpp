@@ -95,8 +95,10 @@ class CostModel {
     const auto planes = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
                                             c_.in_channels * tile_.batch * extents[0]);
     const double packet = 3 + 3 * crowding_ + (input_in_cache_ ? 0 : whole_planes() ? 6 : 15);
-    const double row = packet * packets(extents[2]) +
-                       (c_.axes[2].in_stride == 1 ? 0 : 2 * static_cast<double>(extents[2]));
+    // Elements apart are loaded in packets up to a stride of four, then one by one.
+    const Index stride = c_.axes[2].in_stride;
+    const double element = stride == 1 ? 0 : stride <= 4 ? 0.6 : 2.5;
+    const double row = packet * packets(extents[2]) + element * static_cast<double>(extents[2]);
     return planes * (30 + static_cast<double>(extents[1]) * (2 + row));
   }
 

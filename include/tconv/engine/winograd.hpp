@@ -59,7 +59,15 @@ inline Index winograd_distance(const PhasedAxis& axis) {
   for (const Phase& phase : axis.phases)
     for (std::size_t t = 1; t < phase.taps.size(); ++t)
       spacing = std::gcd(spacing, phase.taps[t].shift - phase.taps[t - 1].shift);
-  return spacing == 0 ? 0 : spacing / std::gcd(spacing, axis.in_stride);
+  if (spacing == 0) return 0;
+  const Index distance = spacing / std::gcd(spacing, axis.in_stride);
+  const auto has_chain = [&](const Phase& phase) {
+    for (const Tap& a : phase.taps)
+      for (const Tap& b : phase.taps)
+        if (b.shift - a.shift == distance * axis.in_stride) return true;
+    return false;
+  };
+  return std::any_of(axis.phases.begin(), axis.phases.end(), has_chain) ? distance : 0;
 }
 
 /// Transforms an axis for outputs `distance` apart, or only numbers its taps if that is zero.

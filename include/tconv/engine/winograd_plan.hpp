@@ -93,8 +93,10 @@ class WinogradCost {
     const double arrival = size < budget_ ? 0 : 12;
     const auto period = static_cast<double>(line.period);
     const double row_packets = packets(line.period * tile_.q[2]);
-    const double copy =
-        30 + rows() * (3 + packet * row_packets) + 3 * period * packets(tile_.pixels());
+    // Rows are split in registers for periods up to four.
+    const double row =
+        line.period <= 4 ? packet * row_packets : 3 * period * static_cast<double>(tile_.q[2]);
+    const double copy = 30 + rows() * (3 + row) + 3 * period * packets(tile_.pixels());
     return static_cast<double>(c_.in_channels) *
            (static_cast<double>(line.copies()) / period * copy + rows() * row_packets * arrival +
             combine(line.windows, 0.5));
