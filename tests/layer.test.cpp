@@ -36,9 +36,11 @@ bool same_bits(const T4& a, const T4& b) {
 
 TEST_CASE("run allocates nothing once the workspace has seen the shape") {
   Workspace workspace;
-  const struct { Index c, m, size; } cases[] = {{20, 7, 5}, {20, 7, 33}, {64, 64, 24}};
+  const struct {
+    Index c, m, k, size;
+  } cases[] = {{20, 7, 4, 5}, {20, 7, 4, 33}, {64, 64, 4, 24}, {96, 1, 3, 40}};
   for (const auto& c : cases) {
-    const ConvTranspose up(random(c.c, c.m, 4, 4), {.stride = 2, .padding = 1});
+    const ConvTranspose up(random(c.c, c.m, c.k, c.k), {.stride = 2, .padding = 1});
     const T4 x = random(2, c.c, c.size, c.size);
     T4 y = poisoned(up.output_dimensions(x.dimensions()));
     const auto call = [&] {
@@ -68,6 +70,7 @@ TEST_CASE("results are the same bits for any number of threads") {
                {3, 35, 3, 140, 3, {.stride = 2, .output_padding = 1}},
                {2, 32, 32, 130, 3, {.padding = 1, .groups = 32}},
                {1, 900, 256, 1, 4, {}},
+               {2, 96, 1, 40, 3, {.stride = 2, .padding = 1}},
                {2, 64, 48, 30, 3, {.padding = 1}}};
   for (const auto& c : cases) {
     const ConvTranspose up(random(c.c, c.m / c.options.groups, c.k, c.k), c.options);
@@ -100,20 +103,24 @@ TEST_CASE("many threads may run one layer, each with its own workspace") {
 }
 
 TEST_CASE("the epilogue sees each output, and its channel if it asks") {
-  const T4 w = random(4, 3, 3, 3), x = random(1, 4, 6, 7);
-  T1 bias(3);
-  bias.setRandom();
-  const ConvTranspose up(w, bias, {.stride = 2});
-  Workspace workspace;
-  const T4 plain = up(x);
-  T4 y = poisoned(plain.dimensions());
-  up.run(x, y, workspace, [](float v) { return v > 0 ? v : 0.1f * v; });
-  for (Index i = 0; i < y.size(); ++i) {
-    const float v = plain.data()[i];
-    CHECK(y.data()[i] == (v > 0 ? v : 0.1f * v));
+  const struct { Index c, m, k, size; } cases[] = {{4, 3, 3, 6}, {4, 3, 1, 6}, {96, 2, 3, 40}};
+  for (const auto& c : cases) {
+    T1 bias(c.m);
+    bias.setRandom();
+    const ConvTranspose up(random(c.c, c.m, c.k, c.k), bias, {.stride = 2});
+    const T4 x = random(1, c.c, c.size, c.size + 1);
+    Workspace workspace;
+    const T4 plain = up(x);
+    T4 y = poisoned(plain.dimensions());
+    up.run(x, y, workspace, [](float v) { return v > 0 ? v : 0.1f * v; });
+    for (Index i = 0; i < y.size(); ++i) {
+      const float v = plain.data()[i];
+      CHECK(y.data()[i] == (v > 0 ? v : 0.1f * v));
+    }
+    up.run(x, y, workspace, [](float v, Index m) { return v * static_cast<float>(m); });
+    for (Index m = 0; m < c.m; ++m)
+      CHECK(y(0, m, 2, 3) == plain(0, m, 2, 3) * static_cast<float>(m));
   }
-  up.run(x, y, workspace, [](float v, Index m) { return v * static_cast<float>(m); });
-  for (Index m = 0; m < 3; ++m) CHECK(y(0, m, 2, 3) == plain(0, m, 2, 3) * static_cast<float>(m));
 }
 
 TEST_CASE("run writes into maps, and leaves wrong outputs as they were") {

@@ -5,6 +5,8 @@
 /// that all blocks have edges.
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <random>
 #include <sstream>
 #include <string>
@@ -124,4 +126,29 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
     ++checked;
   }
   REQUIRE(checked > 500);
+}
+
+TEST_CASE(
+    "a layer of few output channels takes tap rows, and keeps NaN and infinity in their place") {
+  Random random(13);
+  Problem p;
+  p.direction = Direction::scatter;
+  p.in_channels = 96;
+  p.in = {40, 40, 1};
+  p.kernel = {3, 3, 1};
+  p.stride = {2, 2, 1};
+  p.before = p.after = {1, 1, 0};
+  p.out = {79, 79, 1};
+  const Schedule schedule(engine_correlation(p), tconv::detail::Packet<float>::size,
+                          scratch_budget<float>(), 1);
+  REQUIRE(schedule.col2im());
+  Data<float> data = random_integers<float>(random, p);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {1.0F, std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
+    data.x[static_cast<std::size_t>(random() % data.x.size())] = bad;
+    const auto y = run(Implementation::layer, p, data), expected = reference(p, data);
+    REQUIRE(std::equal(y.begin(), y.end(), expected.begin(), [](float u, float v) {
+      return u == v || (std::isnan(u) && std::isnan(v));
+    }));
+  }
 }

@@ -183,7 +183,7 @@ inline Workspace& thread_workspace() {
 }
 
 /// Computes a call with the weights packed by `pack(schedule)`: by Winograd's transform if
-/// `transforms`, and directly if not, or if values are too large for it.
+/// `transforms`, and by one of the other ways if not, or if values are too large for it.
 template <class Scalar, class F, class Pack>
 void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weight_magnitude,
                   const Pack& pack, const Scalar* bias, const engine::Image<const Scalar>& x,

@@ -157,7 +157,7 @@ class Col2imTask {
     const Pixels& pixels = line().pixels()[0];
     const Sums<Scalar> sums = scratch_.products.stored_sums(pixels, chunk);
     const Index channel = m - call_.schedule.products().layout().chunks().begin(chunk);
-    const Index y_taps = count_taps(c_.axes[1]), x_taps = count_taps(c_.axes[2]);
+    const Index first = channel * taps_[0] + z_tap;
     Index count = 0;
     for (std::size_t i = 0; i < z_phase.taps.size(); ++i) {
       const Index z = qz + z_phase.taps[i].shift;
@@ -166,9 +166,8 @@ class Col2imTask {
         const Index y = qy + y_phase.taps[j].shift;
         if (y < read_[1].first || y >= read_[1].end) continue;
         const Index outer =
-            (channel * count_taps(c_.axes[0]) + z_tap + static_cast<Index>(i)) * y_taps + y_tap +
-            static_cast<Index>(j);
-        scratch_.tap_rows[count++] = sums.first + outer * x_taps * sums.row_step +
+            (first + static_cast<Index>(i)) * taps_[1] + y_tap + static_cast<Index>(j);
+        scratch_.tap_rows[count++] = sums.first + outer * taps_[2] * sums.row_step +
                                      n * pixels.batch_step() +
                                      (z - read_[0].first) * pixels.plane_step() +
                                      (y - read_[1].first) * pixels.runs.steps[2];
@@ -214,6 +213,8 @@ class Col2imTask {
   const Col2imCall<Scalar, F>& call_;
   const Correlation& c_ = call_.schedule.correlation();
   const bool streams_ = call_.schedule.plan().streams && call_.y.strides[2] == 1;
+  const std::array<Index, 3> taps_{count_taps(c_.axes[0]), count_taps(c_.axes[1]),
+                                   count_taps(c_.axes[2])};
   Scratch scratch_;
   Index group_ = 0, n_ = 0, batch_ = 1;
   std::array<Range, 3> q_{}, read_{};  // the outputs of the tile, and what they read

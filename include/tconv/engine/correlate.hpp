@@ -2,7 +2,7 @@
 
 /// \file
 /// The engine's entrance: correlates an image with packed weights, tile by tile, on the threads of
-/// a workspace. Start reading at taps.hpp and plan.hpp; tile_task.hpp holds the loops.
+/// a workspace. Start reading at taps.hpp and plan.hpp; tile_products.hpp holds the loops.
 
 #include <algorithm>
 #include <array>
