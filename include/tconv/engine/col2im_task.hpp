@@ -41,19 +41,12 @@ class Col2imTask {
     return Scratch(schedule, nullptr, {}, Arena(nullptr)).bytes;
   }
 
-  /// Computes the chunks `[unit_begin, unit_end)` of the tile at batch entry `n` and `q`.
-  void run(Index group, Index n, const std::array<Index, 3>& q, Index unit_begin, Index unit_end) {
-    const Tile& tile = call_.schedule.plan().tile;
-    group_ = group;
-    n_ = n;
-    batch_ = std::min(tile.batch, c_.batch - n);
-    for (std::size_t a = 0; a < 3; ++a) {
-      q_[a] = {q[a], std::min(q[a] + tile.q[a], q_range(c_.axes[a]).end)};
-      read_[a] = read_pixels(c_.axes[a], q_[a]);
-    }
-    scratch_.products.begin(group, n, batch_, read_);
-    scratch_.products.compute_line(0, {unit_begin, unit_end},
-                                   [this](Index chunk) { store_chunk(chunk); });
+  /// Computes some chunks of a tile.
+  void run(const TileBox& box, const Range& chunks) {
+    box_ = read_ = box;
+    for (std::size_t a = 0; a < 3; ++a) read_.q[a] = read_pixels(c_.axes[a], box.q[a]);
+    scratch_.products.begin(read_);
+    scratch_.products.compute_line(0, chunks, [this](Index chunk) { store_chunk(chunk); });
     if (streams_) detail::finish_streaming();
   }
 
@@ -102,13 +95,13 @@ class Col2imTask {
   /// Lists the phases of an output row, in the order of their outputs.
   RowPattern list_rows() {
     const PhasedAxis& axis = c_.axes[2];
-    const Index stride = axis.out_stride, pitch = round_up(q_[2].size(), lanes);
-    const std::size_t phases = axis.phases.size(), first = first_phase(axis, q_[2]);
-    const Index begin = phase_pixels(axis.phases[first], q_[2], stride).first;
+    const Index stride = axis.out_stride, pitch = round_up(box_.q[2].size(), lanes);
+    const std::size_t phases = axis.phases.size(), first = first_phase(axis, box_.q[2]);
+    const Index begin = phase_pixels(axis.phases[first], box_.q[2], stride).first;
     Index count = 0, end = begin;
     for (std::size_t i = 0; i < phases; ++i) {
       const std::size_t p = (first + i) % phases;
-      const PhasePixels pixels = phase_pixels(axis.phases[p], q_[2], stride);
+      const PhasePixels pixels = phase_pixels(axis.phases[p], box_.q[2], stride);
       if (pixels.count == 0) continue;
       end = std::max(end, pixels.first + (pixels.count - 1) * stride + 1);
       scratch_.rows[count++] = {scratch_.joined + static_cast<Index>(p) * pitch,
@@ -129,18 +122,19 @@ class Col2imTask {
   void store_phase(Index chunk, Index m, const Phase& z_phase, Index z_tap, const Phase& y_phase,
                    Index y_tap, const RowPattern& pattern) {
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
-    const PhasePixels z = phase_pixels(z_phase, q_[0], z_axis.out_stride);
-    const PhasePixels y = phase_pixels(y_phase, q_[1], y_axis.out_stride);
-    const Index channel = group_ * c_.out_channels + m;
+    const PhasePixels z = phase_pixels(z_phase, box_.q[0], z_axis.out_stride);
+    const PhasePixels y = phase_pixels(y_phase, box_.q[1], y_axis.out_stride);
+    const Index channel = box_.group * c_.out_channels + m;
     const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
-    Scalar* const first = call_.y.data + n_ * call_.y.batch_stride +
+    Scalar* const first = call_.y.data + box_.n * call_.y.batch_stride +
                           channel * call_.y.channel_stride + z.first * call_.y.strides[0] +
                           y.first * call_.y.strides[1] + row_begin_ * call_.y.strides[2];
-    for (Index n = 0; n < batch_; ++n)
+    for (Index n = 0; n < box_.batch; ++n)
       for (Index i = 0; i < z.count; ++i)
         for (Index j = 0; j < y.count; ++j) {
-          const Index taps = find_tap_rows(chunk, m, n, z_phase, z_tap, q_[0].first + z.pixel + i,
-                                           y_phase, y_tap, q_[1].first + y.pixel + j);
+          const Index taps =
+              find_tap_rows(chunk, m, n, z_phase, z_tap, box_.q[0].first + z.pixel + i, y_phase,
+                            y_tap, box_.q[1].first + y.pixel + j);
           join_phases(taps);
           store_rows(scratch_.rows, row_phases_, pattern, bias, channel, call_.f, 1,
                      first + n * call_.y.batch_stride + i * z_axis.out_stride * call_.y.strides[0] +
@@ -161,16 +155,16 @@ class Col2imTask {
     Index count = 0;
     for (std::size_t i = 0; i < z_phase.taps.size(); ++i) {
       const Index z = qz + z_phase.taps[i].shift;
-      if (z < read_[0].first || z >= read_[0].end) continue;
+      if (z < read_.q[0].first || z >= read_.q[0].end) continue;
       for (std::size_t j = 0; j < y_phase.taps.size(); ++j) {
         const Index y = qy + y_phase.taps[j].shift;
-        if (y < read_[1].first || y >= read_[1].end) continue;
+        if (y < read_.q[1].first || y >= read_.q[1].end) continue;
         const Index outer =
             (first + static_cast<Index>(i)) * taps_[1] + y_tap + static_cast<Index>(j);
         scratch_.tap_rows[count++] = sums.first + outer * taps_[2] * sums.row_step +
                                      n * pixels.batch_step() +
-                                     (z - read_[0].first) * pixels.plane_step() +
-                                     (y - read_[1].first) * pixels.runs.steps[2];
+                                     (z - read_.q[0].first) * pixels.plane_step() +
+                                     (y - read_.q[1].first) * pixels.runs.steps[2];
       }
     }
     return count;
@@ -182,11 +176,11 @@ class Col2imTask {
     Scalar* to = scratch_.joined;
     Index row = 0;
     for (const Phase& phase : axis.phases) {
-      const PhasePixels outputs = phase_pixels(phase, q_[2], axis.out_stride);
+      const PhasePixels outputs = phase_pixels(phase, box_.q[2], axis.out_stride);
       if (outputs.count > 0)
-        join_phase(phase, outer_taps, row, q_[2].first + outputs.pixel, outputs.count, to);
+        join_phase(phase, outer_taps, row, box_.q[2].first + outputs.pixel, outputs.count, to);
       row += static_cast<Index>(phase.taps.size());
-      to += round_up(q_[2].size(), lanes);
+      to += round_up(box_.q[2].size(), lanes);
     }
   }
 
@@ -198,8 +192,8 @@ class Col2imTask {
     for (Index j = 0; j < count; j += lanes) {
       auto sum = P::broadcast(Scalar(0));
       for (std::size_t t = 0; t < phase.taps.size(); ++t) {
-        const Index x = q + j + phase.taps[t].shift - read_[2].first;
-        const detail::PacketPart<Scalar> inside(-x, read_[2].size() - x);
+        const Index x = q + j + phase.taps[t].shift - read_.q[2].first;
+        const detail::PacketPart<Scalar> inside(-x, read_.q[2].size() - x);
         const Index at = (row + static_cast<Index>(t)) * row_step + x;
         for (Index i = 0; i < outer_taps; ++i)
           sum = P::add(sum, inside.load(scratch_.tap_rows[i] + at));
@@ -216,8 +210,7 @@ class Col2imTask {
   const std::array<Index, 3> taps_{count_taps(c_.axes[0]), count_taps(c_.axes[1]),
                                    count_taps(c_.axes[2])};
   Scratch scratch_;
-  Index group_ = 0, n_ = 0, batch_ = 1;
-  std::array<Range, 3> q_{}, read_{};  // the outputs of the tile, and what they read
+  TileBox box_, read_;  // the outputs of the tile, and the pixels that they read
   Index row_begin_ = 0, row_phases_ = 0;
 };
 

@@ -65,14 +65,18 @@ void run_tasks(const AnyCall& call, Workspace& workspace) {
       task /= size;
       return i;
     };
-    std::array<Index, 3> q{};
-    for (std::size_t a = 3; a-- > 0;)
-      q[a] = q_range(c.axes[a]).first + next(grid.tiles[a]) * tile.q[a];
-    const Index n = next(grid.batches) * tile.batch;
-    const Index group = next(c.groups);
+    TileBox box;
+    for (std::size_t a = 3; a-- > 0;) {
+      const Range whole = q_range(c.axes[a]);
+      const Index first = whole.first + next(grid.tiles[a]) * tile.q[a];
+      box.q[a] = {first, std::min(first + tile.q[a], whole.end)};
+    }
+    box.n = next(grid.batches) * tile.batch;
+    box.batch = std::min(tile.batch, c.batch - box.n);
+    box.group = next(c.groups);
     // The slowest index, so that a worker meets parts of the tile that it has packed.
     const Index part = task;
-    object(worker)->run(group, n, q, grid.units.begin(part), grid.units.end(part));
+    object(worker)->run(box, {grid.units.begin(part), grid.units.end(part)});
   });
 }
 

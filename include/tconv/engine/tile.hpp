@@ -16,6 +16,7 @@ struct Range {
   Index first = 0;
   Index end = 0;
   Index size() const { return end - first; }
+  bool operator==(const Range&) const = default;
 };
 
 /// Bounds of q over all phases of an axis.
@@ -59,6 +60,24 @@ struct Tile {
 
   Index pixels() const { return batch * q[0] * q[1] * q[2]; }
 };
+
+/// A tile in its place: `batch` entries of a group from `n` on, and the q of each axis.
+struct TileBox {
+  Index group = 0, n = 0, batch = 0;
+  std::array<Range, 3> q{};
+
+  bool operator==(const TileBox&) const = default;
+};
+
+/// Calls `compute(line, chunks)` for the lines that some units, chunks of lines, belong to.
+template <class Compute>
+void for_each_line(const Range& units, Index chunks, const Compute& compute) {
+  for (Index unit = units.first, next = 0; unit < units.end; unit = next) {
+    const Index line = unit / chunks;
+    next = std::min(units.end, (line + 1) * chunks);
+    compute(line, Range{unit - line * chunks, next - line * chunks});
+  }
+}
 
 inline Tile whole_image(const Correlation& c) {
   return {std::max<Index>(c.batch, 1),

@@ -45,24 +45,17 @@ class TileProducts {
         // Whole packets are read behind the sums, turned or not.
         turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)) {}
 
-  /// Turns to the tile `q` of `batch` entries from `n` on.
-  void begin(Index group, Index n, Index batch, const std::array<Range, 3>& q) {
-    const auto same = [](const Range& a, const Range& b) {
-      return a.first == b.first && a.end == b.end;
-    };
-    if (group != group_ || n != n_ || !std::equal(q.begin(), q.end(), q_.begin(), same))
-      packed_block_ = -1;
-    group_ = group;
-    n_ = n;
-    batch_ = batch;
-    q_ = q;
+  /// Turns to a tile.
+  void begin(const TileBox& box) {
+    if (box != box_) packed_block_ = -1;
+    box_ = box;
   }
 
   /// Computes chunks `[chunks.first, chunks.end)` of a line, and calls `store(chunk)` when the sums
   /// of one are complete.
   template <class Store>
   void compute_line(Index line, const Range& chunks, const Store& store) {
-    line_.place(line, batch_, q_);
+    line_.place(line, box_.batch, box_.q);
     eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
                  schedule_.footprint().most_pixels);
     eigen_assert(line_.sums() <= schedule_.footprint().sums);
@@ -101,7 +94,8 @@ class TileProducts {
     packed_line_ = line;
     const Split& blocks = layout_.channel_blocks();
     Image<const Scalar> x = x_;
-    x.data += n_ * x.batch_stride + (group_ * c_.in_channels + blocks.begin(b)) * x.channel_stride;
+    x.data += box_.n * x.batch_stride +
+              (box_.group * c_.in_channels + blocks.begin(b)) * x.channel_stride;
     constexpr Index channels_ahead = 4;
     const Index ahead = channels_ahead * x.channel_stride;
     Scalar* to = packed_pixels_;
@@ -112,12 +106,12 @@ class TileProducts {
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       const Index next = c + channels_ahead < c_.in_channels ? ahead : 0;
       if (dense > 0) {
-        for (Index n = 0; n < batch_; ++n)
+        for (Index n = 0; n < box_.batch; ++n)
           copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, next, dense,
                     to + n * dense);
       } else {
         Scalar* end = to;
-        for (const Window& window : windows) end = pack_window(x, batch_, window, next, end);
+        for (const Window& window : windows) end = pack_window(x, box_.batch, window, next, end);
       }
       to += line_.plane();
     }
@@ -146,7 +140,7 @@ class TileProducts {
     const Split& blocks = layout_.channel_blocks();
     const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
     const Scalar* weights =
-        weights_ + group_ * layout_.size() + layout_.offset(pixels.product, b, chunk);
+        weights_ + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
     const Sums<Scalar> sums = chunk_sums(pixels, chunk);
     const Split panels = layout_.panels(pixels.product, chunk);
     for (Index p = 0; p < panels.parts; ++p) {
@@ -182,8 +176,7 @@ class TileProducts {
   Scalar* packed_pixels_;
   Scalar* sums_;
   Scalar* turned_;
-  Index group_ = 0, n_ = 0, batch_ = 1;
-  std::array<Range, 3> q_{};
+  TileBox box_;
   Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
 };
 

@@ -40,24 +40,13 @@ class TileTask {
     return Scratch(schedule, nullptr, {}, Arena(nullptr)).bytes;
   }
 
-  /// Computes the rows `[unit_begin, unit_end)` of the tile at batch entry `n` and `q`; a unit is a
-  /// chunk of a line.
-  void run(Index group, Index n, const std::array<Index, 3>& q, Index unit_begin, Index unit_end) {
-    group_ = group;
-    n_ = n;
-    batch_ = std::min(tile_.batch, c_.batch - n);
-    std::array<Range, 3> ranges;
-    for (std::size_t a = 0; a < 3; ++a)
-      ranges[a] = {q[a], std::min(q[a] + tile_.q[a], q_range(c_.axes[a]).end)};
-    scratch_.products.begin(group, n, batch_, ranges);
-    const Index chunks = layout_.chunks().parts;
-    while (unit_begin < unit_end) {
-      const Index line = unit_begin / chunks;
-      const Index line_end = std::min(unit_end, (line + 1) * chunks);
-      scratch_.products.compute_line(line, {unit_begin - line * chunks, line_end - line * chunks},
-                                     [this](Index chunk) { store_chunk(chunk); });
-      unit_begin = line_end;
-    }
+  /// Computes some rows of a tile. A unit is a chunk of a line.
+  void run(const TileBox& box, const Range& units) {
+    box_ = box;
+    scratch_.products.begin(box);
+    for_each_line(units, layout_.chunks().parts, [this](Index line, const Range& chunks) {
+      scratch_.products.compute_line(line, chunks, [this](Index chunk) { store_chunk(chunk); });
+    });
     if (streams_) detail::finish_streaming();
   }
 
@@ -101,15 +90,15 @@ class TileTask {
     const RowPattern pattern = list_rows(chunk);
     const Image<Scalar>& y = call_.y;
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
-    Scalar* const first = y.data + n_ * y.batch_stride + phases[0].outputs.first * y.strides[2];
+    Scalar* const first = y.data + box_.n * y.batch_stride + phases[0].outputs.first * y.strides[2];
     Index member = 0;
     for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m) {
-      const Index channel = group_ * c_.out_channels + m;
+      const Index channel = box_.group * c_.out_channels + m;
       const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
       for (const auto& [z_rows, y_rows] : line().outer_phases()) {
         Scalar* const to = first + channel * y.channel_stride + z_rows.first * y.strides[0] +
                            y_rows.first * y.strides[1];
-        for (Index n = 0; n < batch_; ++n)
+        for (Index n = 0; n < box_.batch; ++n)
           for (Index z = 0; z < z_rows.count; ++z) {
             for (Index i = 0; i < phases.count; ++i) {
               const PhaseSums& sums = scratch_.phase_sums[i];
@@ -158,7 +147,7 @@ class TileTask {
   const Tile& tile_ = call_.schedule.plan().tile;
   const bool streams_ = call_.schedule.plan().streams && call_.y.strides[2] == 1;
   Scratch scratch_;
-  Index group_ = 0, n_ = 0, batch_ = 1;
+  TileBox box_;
 };
 
 }  // namespace tconv::engine

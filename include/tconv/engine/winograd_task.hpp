@@ -57,7 +57,6 @@ class WinogradTask {
         problem_(call.schedule.problem()),
         layout_(call.schedule.layout()),
         packing_(call.schedule.plan().packing),
-        tile_(call.schedule.plan().tile),
         scratch_(call.schedule, Arena(scratch)),
         streams_(call.schedule.plan().streams && call.y.strides[2] == 1) {}
 
@@ -65,33 +64,21 @@ class WinogradTask {
     return Scratch(schedule, Arena(nullptr)).bytes;
   }
 
-  /// Computes the rows `[unit_begin, unit_end)` of the tile at batch entry `n` and `q`; a unit is a
-  /// chunk of a line.
-  void run(Index group, Index n, const std::array<Index, 3>& q, Index unit_begin, Index unit_end) {
+  /// Computes some rows of a tile. A unit is a chunk of a line.
+  void run(const TileBox& box, const Range& units) {
     if (call_.exceeded.load(std::memory_order_relaxed)) return;
-    const bool moved = group != group_ || n != n_ || q[0] != q_[0].first || q[1] != q_[1].first ||
-                       q[2] != q_[2].first;
-    if (moved) packed_block_ = -1;
-    group_ = group;
-    n_ = n;
-    extents_.batch = std::min(tile_.batch, problem_.terms().batch - n);
-    for (std::size_t a = 0; a < 3; ++a) {
-      q_[a] = {q[a], std::min(q[a] + tile_.q[a], q_range(problem_.terms().axes[a]).end)};
-      extents_.q[a] = q_[a].size();
-    }
+    if (box != box_) packed_block_ = -1;
+    box_ = box;
+    extents_.batch = box.batch;
+    for (std::size_t a = 0; a < 3; ++a) extents_.q[a] = box.q[a].size();
     const WinogradFootprint& whole = call_.schedule.footprint();
     place_ = {problem_, layout_, packing_, extents_, lanes};
     place_.channels = std::min(place_.channels, whole.channels);
     eigen_assert(place_.copied_rows <= whole.copied_rows && place_.windows <= whole.windows &&
                  place_.sums <= whole.sums && place_.joined <= whole.joined &&
                  place_.turned <= whole.turned);
-    const Index chunks = layout_.chunks().parts;
-    while (unit_begin < unit_end) {
-      const Index line = unit_begin / chunks;
-      const Index line_end = std::min(unit_end, (line + 1) * chunks);
-      compute_line(line, {unit_begin - line * chunks, line_end - line * chunks});
-      unit_begin = line_end;
-    }
+    for_each_line(units, layout_.chunks().parts,
+                  [this](Index line, const Range& chunks) { compute_line(line, chunks); });
     if (streams_) detail::finish_streaming();
   }
 
@@ -175,13 +162,13 @@ class WinogradTask {
     for (const Index z_shift : line.shifts[0])
       for (const Index y_shift : line.shifts[1])
         for (Index n = 0; n < extents_.batch; ++n)
-          for (Index qz = q_[0].first; qz < q_[0].end; ++qz)
-            for (Index qy = q_[1].first; qy < q_[1].end; ++qy) {
+          for (Index qz = box_.q[0].first; qz < box_.q[0].end; ++qz)
+            for (Index qy = box_.q[1].first; qy < box_.q[1].end; ++qy) {
               const Index z = qz * z_axis.in_stride + z_shift;
               const Index y = qy * y_axis.in_stride + y_shift;
-              *row++ = {
-                  (n_ + n) * call_.x.batch_stride + z * call_.x.strides[0] + y * call_.x.strides[1],
-                  0 <= z && z < z_axis.in && 0 <= y && y < y_axis.in};
+              *row++ = {(box_.n + n) * call_.x.batch_stride + z * call_.x.strides[0] +
+                            y * call_.x.strides[1],
+                        0 <= z && z < z_axis.in && 0 <= y && y < y_axis.in};
             }
     return row - scratch_.copied_rows;
   }
@@ -189,17 +176,17 @@ class WinogradTask {
   /// Copies what windows consist of: the pixels of some channels at each shift.
   void copy_channels(const WinogradLine& line, Index begin, Index end, Index rows) {
     const PhasedAxis& axis = problem_.axis(2).outputs;
-    const Index period = line.period, count = q_[2].size(), x_step = call_.x.strides[2];
+    const Index period = line.period, count = box_.q[2].size(), x_step = call_.x.strides[2];
     const Index plane_rows = extents_.pixels() / count, pitch = copies_pitch();
     const Scalar* const from =
-        call_.x.data + (group_ * problem_.terms().in_channels + begin) * call_.x.channel_stride;
+        call_.x.data + (box_.group * problem_.terms().in_channels + begin) * call_.x.channel_stride;
     RowSplit split{nullptr, plane_rows, end - begin, call_.x.channel_stride, 0,
                    0,       count,      0,           place_.pixels,          pitch};
     const bool more = end + channels_ahead <= problem_.terms().in_channels;
     Scalar* to = scratch_.copies;
     for (Index first = 0; first < rows; first += plane_rows)
       for (Index block = 0; block < line.blocks; ++block, to += period * pitch) {
-        const Index x = (q_[2].first + block) * period + line.first_shift;
+        const Index x = (box_.q[2].first + block) * period + line.first_shift;
         split.rows = scratch_.copied_rows + first;
         split.begin = -x;
         split.end = std::min(axis.in - x, count * period);
@@ -237,7 +224,7 @@ class WinogradTask {
     const Index steps = taps * (blocks.end(b) - blocks.begin(b));
     const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
     const Scalar* weights =
-        call_.weights + group_ * layout_.size() + layout_.offset(product.product, b, chunk);
+        call_.weights + box_.group * layout_.size() + layout_.offset(product.product, b, chunk);
     Scalar* const sums = sums_of(static_cast<Index>(i), chunk);
     const Split panels = layout_.panels(product.product, chunk);
     const PixelBlocks pixels(packing_, extents_.pixels(), panels.largest(), lanes);
@@ -270,9 +257,9 @@ class WinogradTask {
     const Index stored_size = turns ? rows * place_.pixels : size;
     PhaseRow<Scalar>* const row = scratch_.rows;
     const auto phase_of = [&](std::size_t p) {
-      return phase_pixels(axis.phases[p], q_[2], axis.out_stride);
+      return phase_pixels(axis.phases[p], box_.q[2], axis.out_stride);
     };
-    const std::size_t phases = axis.phases.size(), begins = first_phase(axis, q_[2]);
+    const std::size_t phases = axis.phases.size(), begins = first_phase(axis, box_.q[2]);
     const Index begin = phase_of(begins).first;
     Index count = 0, end = 0;
     for (std::size_t i = 0; i < phases; ++i) {
@@ -284,24 +271,24 @@ class WinogradTask {
       combine(outputs.sums[p], sums_of(0, chunk), product, size, sums);
       if (turns)
         turn_rows(sums, rows, extents_.pixels(), stored + count * stored_size, place_.pixels);
-      row[count++] = {nullptr, 1, pixels.first - begin, pixels.count, 1, q_[2].size()};
+      row[count++] = {nullptr, 1, pixels.first - begin, pixels.count, 1, box_.q[2].size()};
     }
     if (count == 0) return;
     const RowPattern pattern(row, count, axis.out_stride, call_.y.strides[2], end - begin);
     const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
-    const PhasePixels z = phase_pixels(*outputs.z, q_[0], z_axis.out_stride);
-    const PhasePixels y = phase_pixels(*outputs.y, q_[1], y_axis.out_stride);
-    const Index plane = q_[1].size() * q_[2].size();
+    const PhasePixels z = phase_pixels(*outputs.z, box_.q[0], z_axis.out_stride);
+    const PhasePixels y = phase_pixels(*outputs.y, box_.q[1], y_axis.out_stride);
+    const Index plane = box_.q[1].size() * box_.q[2].size();
     const Split& chunks = layout_.chunks();
     for (Index m = chunks.begin(chunk); m < chunks.end(chunk); ++m) {
-      const Index channel = group_ * problem_.terms().out_channels + m;
+      const Index channel = box_.group * problem_.terms().out_channels + m;
       const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
       for (Index n = 0; n < extents_.batch; ++n)
         for (Index k = 0; k < z.count; ++k) {
-          Scalar* const sums =
-              stored + (m - chunks.begin(chunk)) * place_.pixels + (n * q_[0].size() + k) * plane;
+          Scalar* const sums = stored + (m - chunks.begin(chunk)) * place_.pixels +
+                               (n * box_.q[0].size() + k) * plane;
           for (Index i = 0; i < count; ++i) row[i].sums = sums + i * stored_size;
-          Scalar* const first = call_.y.data + (n_ + n) * call_.y.batch_stride +
+          Scalar* const first = call_.y.data + (box_.n + n) * call_.y.batch_stride +
                                 channel * call_.y.channel_stride +
                                 (z.first + k * z_axis.out_stride) * call_.y.strides[0] +
                                 y.first * call_.y.strides[1] + begin * call_.y.strides[2];
@@ -315,12 +302,10 @@ class WinogradTask {
   const WinogradProblem& problem_;
   const WeightLayout& layout_;
   const Packing& packing_;
-  const Tile& tile_;
   Scratch scratch_;
   bool streams_;
-  Index group_ = 0, n_ = 0;
+  TileBox box_;
   Tile extents_;  // of the present tile
-  std::array<Range, 3> q_{};
   WinogradFootprint place_;
   Index packed_block_ = -1, packed_line_ = 0;
 };
