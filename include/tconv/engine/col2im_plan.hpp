@@ -129,7 +129,8 @@ inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, I
         const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
           return footprint(candidate).size();
         });
-        const CostModel products(rows, layout, packing, read_tile(c, tile), lane_count, budget,
+        const Tile pixels = read_tile(c, tile);
+        const CostModel products(rows, layout, packing, pixels, lane_count, budget,
                                  footprint(tile).size());
         const double cycles = static_cast<double>(count_tiles(c, tile)) *
                               (products.tile_sums() + join_cycles(c, tile, lane_count));
