@@ -77,7 +77,7 @@ class WeightPacker {
   void pack(const Scalar* group, Index first, Index end, Scalar* to) const {
     if (turns_) {
       const Index channels = layout_.chunks().size;
-      std::vector<Scalar> turned(static_cast<std::size_t>(reach_ * pitch()));
+      std::vector<Scalar> turned(static_cast<std::size_t>(reach_ * pitch() + spare()));
       pack_turned(first, end, to, [&](Index c) {
         turn_weights(source_, group + c * source_.in_stride, c + 1 < end ? source_.in_stride : 0,
                      channels, reach_, turned.data());
@@ -97,6 +97,9 @@ class WeightPacker {
       }
     });
   }
+
+  /// Elements that `pack_turned` reads behind the weights: the last panel of a chunk may be padded.
+  Index spare() const { return layout_.panel(); }
 
   /// The same from weights `[tap][output channel]`, `turned(c)` of an input channel, whose taps are
   /// numbered by the source's strides. No product has rows of several phases.

@@ -49,7 +49,8 @@ class WinogradPacker {
   void pack(const Scalar* group, Index first, Index end, Scalar* to) const {
     const Index pitch = turned_pitch<Scalar>(out_channels_);
     std::vector<Scalar> turned(static_cast<std::size_t>((turns_ ? reach_ : taps_) * pitch));
-    std::vector<Scalar> transformed(kernels_.size() * static_cast<std::size_t>(pitch));
+    std::vector<Scalar> transformed(kernels_.size() * static_cast<std::size_t>(pitch) +
+                                    static_cast<std::size_t>(panels_.spare()));
     panels_.pack_turned(first, end, to, [&](Index c) {
       const Scalar* from = group + c * source_.in_stride;
       if (turns_)
