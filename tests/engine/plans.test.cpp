@@ -31,8 +31,8 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
   const auto arguments = engine_arguments(
       p, data, schedule, TileTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
   const Identity f;
-  correlate(Call<Scalar, Identity>{schedule, arguments.weights.data(), arguments.bias, arguments.x,
-                                   arguments.y, f},
+  correlate(TileCall<Scalar, Identity>{schedule, arguments.weights.data(), arguments.bias,
+                                       arguments.x, arguments.y, f},
             workspace);
   return y;
 }

@@ -192,8 +192,8 @@ void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weig
   if (transforms && limit > 0) {
     const engine::WinogradSchedule& winograd = *schedule.winograd();
     std::atomic<bool> exceeded = false;
-    const engine::WinogradCall<Scalar, F> call{winograd, pack(winograd), bias,    x, y,
-                                               f,        limit,          exceeded};
+    const engine::WinogradCall<Scalar, F> call{
+        {winograd, pack(winograd), bias, x, y, f}, limit, exceeded};
     if (engine::correlate(call, workspace)) return;
   }
   if (schedule.col2im()) {
@@ -203,7 +203,7 @@ void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weig
     return;
   }
   const engine::TileSchedule& direct = schedule.direct();
-  engine::correlate(engine::Call<Scalar, F>{direct, pack(direct), bias, x, y, f}, workspace);
+  engine::correlate(engine::TileCall<Scalar, F>{direct, pack(direct), bias, x, y, f}, workspace);
 }
 
 /// The production path of the free functions: packs the weights for this call.

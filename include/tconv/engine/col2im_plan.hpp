@@ -55,6 +55,7 @@ inline Tile read_tile(const Correlation& c, const Tile& outputs) {
   return tile;
 }
 
+/// What is computed once for a shape.
 class Col2imSchedule {
  public:
   /// `plan`'s tile is one of outputs, its packing that of the tap rows.
@@ -107,9 +108,8 @@ inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_cou
 }
 
 /// The cheapest plan with tap rows, if it is expected to take less than nineteen twentieths of
-/// `direct`, or null.
-/// `budget` as in `make_plan`. The packing, and so the order of a sum, does not depend on
-/// `threads`.
+/// `direct`, or null. `budget` as in `make_plan`. The packing, and so the order of a sum, does not
+/// depend on `threads`.
 inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, Index lane_count,
                                                          Index budget, const Plan& direct,
                                                          int threads) {
@@ -129,9 +129,11 @@ inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, I
         const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
           return footprint(candidate).size();
         });
+        // The pixels around the outputs of a large kernel do not shrink with the tile.
+        const Index scratch = footprint(tile).size();
+        if (scratch > 2 * budget) continue;
         const Tile pixels = read_tile(c, tile);
-        const CostModel products(rows, layout, packing, pixels, lane_count, budget,
-                                 footprint(tile).size());
+        const CostModel products(rows, layout, packing, pixels, lane_count, budget, scratch);
         const double cycles = static_cast<double>(count_tiles(c, tile)) *
                               (products.tile_sums() + join_cycles(c, tile, lane_count));
         if (cycles >= best.cycles) continue;

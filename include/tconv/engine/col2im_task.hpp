@@ -11,22 +11,15 @@
 #include <array>
 #include <cstddef>
 
+#include "tconv/engine/call.hpp"
 #include "tconv/engine/col2im_plan.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile_products.hpp"
 
 namespace tconv::engine {
 
-/// The arguments of a call, as every task sees them.
 template <class Scalar, class F>
-struct Col2imCall {
-  const Col2imSchedule& schedule;
-  const Scalar* weights;  // of the products, as pack_all_weights leaves them
-  const Scalar* bias;     // one a channel of all groups, or null
-  Image<const Scalar> x;
-  Image<Scalar> y;
-  const F& f;
-};
+using Col2imCall = Call<Col2imSchedule, Scalar, F>;
 
 /// Computes the tasks of one worker, one after another, in one scratch.
 template <class Scalar, class F>
@@ -95,26 +88,18 @@ class Col2imTask {
   /// Lists the phases of an output row, in the order of their outputs.
   RowPattern list_rows() {
     const PhasedAxis& axis = c_.axes[2];
-    const Index stride = axis.out_stride, pitch = round_up(box_.q[2].size(), lanes);
-    const std::size_t phases = axis.phases.size(), first = first_phase(axis, box_.q[2]);
-    const Index begin = phase_pixels(axis.phases[first], box_.q[2], stride).first;
-    Index count = 0, end = begin;
-    for (std::size_t i = 0; i < phases; ++i) {
-      const std::size_t p = (first + i) % phases;
-      const PhasePixels pixels = phase_pixels(axis.phases[p], box_.q[2], stride);
-      if (pixels.count == 0) continue;
-      end = std::max(end, pixels.first + (pixels.count - 1) * stride + 1);
-      scratch_.rows[count++] = {scratch_.joined + static_cast<Index>(p) * pitch,
-                                1,
-                                pixels.first - begin,
-                                pixels.count,
-                                1,
-                                0,
-                                false};
-    }
-    row_begin_ = begin;
-    row_phases_ = count;
-    return {scratch_.rows, count, stride, call_.y.strides[2], end - begin};
+    const Index pitch = round_up(box_.q[2].size(), lanes);
+    row_phases_ = 0;
+    const Range range =
+        for_each_phase(axis, box_.q[2], [&](std::size_t p, const PhasePixels& outputs) {
+          PhaseRow<Scalar>& row = scratch_.rows[row_phases_++];
+          row = {};
+          row.sums = scratch_.joined + static_cast<Index>(p) * pitch;
+          row.first = outputs.first;
+          row.count = outputs.count;
+        });
+    row_begin_ = range.first;
+    return {scratch_.rows, row_phases_, axis.out_stride, call_.y.strides[2], range.size()};
   }
 
   /// Writes the rows of a channel that belong to one phase of each outer axis, whose taps' rows

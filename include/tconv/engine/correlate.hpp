@@ -82,7 +82,7 @@ void run_tasks(const AnyCall& call, Workspace& workspace) {
 
 /// Computes a call.
 template <class Scalar, class F>
-void correlate(const Call<Scalar, F>& call, Workspace& workspace) {
+void correlate(const TileCall<Scalar, F>& call, Workspace& workspace) {
   run_tasks<TileTask<Scalar, F>>(call, workspace);
 }
 

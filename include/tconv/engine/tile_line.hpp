@@ -49,14 +49,28 @@ inline PhasePixels phase_pixels(const Phase& phase, const Range& q, Index out_st
           std::max<Index>(std::min(q.end, phase.end()) - first, 0)};
 }
 
-/// The phase that begins the outputs of `q`; the others follow in turn.
-inline std::size_t first_phase(const PhasedAxis& axis, const Range& q) {
-  const auto begins_before = [&](const Phase& a, const Phase& b) {
-    return phase_pixels(a, q, axis.out_stride).first < phase_pixels(b, q, axis.out_stride).first;
+/// Calls `visit(p, outputs)` for the phases that have outputs in `q`, in their order. These outputs
+/// follow one another; the first one of a phase counts from where all begin. Returns them all.
+template <class Visit>
+Range for_each_phase(const PhasedAxis& axis, const Range& q, const Visit& visit) {
+  const auto outputs_of = [&](const Phase& phase) {
+    return phase_pixels(phase, q, axis.out_stride);
   };
-  return static_cast<std::size_t>(
-      std::min_element(axis.phases.begin(), axis.phases.end(), begins_before) -
-      axis.phases.begin());
+  // The phases take turns, from the one that begins the row.
+  const auto begins = std::min_element(
+      axis.phases.begin(), axis.phases.end(),
+      [&](const Phase& a, const Phase& b) { return outputs_of(a).first < outputs_of(b).first; });
+  const auto first = static_cast<std::size_t>(begins - axis.phases.begin());
+  Range range{outputs_of(*begins).first, outputs_of(*begins).first};
+  for (std::size_t i = 0; i < axis.phases.size(); ++i) {
+    const std::size_t p = (first + i) % axis.phases.size();
+    PhasePixels outputs = outputs_of(axis.phases[p]);
+    if (outputs.count == 0) continue;
+    range.end = std::max(range.end, outputs.first + (outputs.count - 1) * axis.out_stride + 1);
+    outputs.first -= range.first;
+    visit(p, outputs);
+  }
+  return range;
 }
 
 /// The rows of one phase of each outer axis.

@@ -11,27 +11,20 @@
 #include <array>
 #include <cstddef>
 
+#include "tconv/engine/call.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile_products.hpp"
 
 namespace tconv::engine {
 
-/// The arguments of a call, as every task sees them.
 template <class Scalar, class F>
-struct Call {
-  const TileSchedule& schedule;
-  const Scalar* weights;  // as pack_all_weights leaves them
-  const Scalar* bias;     // one a channel of all groups, or null
-  Image<const Scalar> x;
-  Image<Scalar> y;
-  const F& f;
-};
+using TileCall = Call<TileSchedule, Scalar, F>;
 
 /// Computes the tasks of one worker, one after another, in one scratch.
 template <class Scalar, class F>
 class TileTask {
  public:
-  TileTask(const Call<Scalar, F>& call, std::byte* scratch)
+  TileTask(const TileCall<Scalar, F>& call, std::byte* scratch)
       : call_(call), scratch_(call.schedule, call.weights, call.x, Arena(scratch)) {
     std::fill_n(scratch_.zeros, tile_.q[2] + line().max_phases(), Scalar(0));
   }
@@ -141,7 +134,7 @@ class TileTask {
     return {scratch_.rows, phases.count, stride, call_.y.strides[2], end - begin};
   }
 
-  const Call<Scalar, F>& call_;
+  const TileCall<Scalar, F>& call_;
   const Correlation& c_ = call_.schedule.correlation();
   const WeightLayout& layout_ = call_.schedule.layout();
   const Tile& tile_ = call_.schedule.plan().tile;

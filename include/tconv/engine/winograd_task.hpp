@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "tconv/engine/call.hpp"
 #include "tconv/engine/split_row.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile_line.hpp"
@@ -29,15 +30,8 @@
 
 namespace tconv::engine {
 
-/// The arguments of a call, as every task sees them.
 template <class Scalar, class F>
-struct WinogradCall {
-  const WinogradSchedule& schedule;
-  const Scalar* weights;  // transformed and packed
-  const Scalar* bias;     // one a channel of all groups, or null
-  Image<const Scalar> x;
-  Image<Scalar> y;
-  const F& f;
+struct WinogradCall : Call<WinogradSchedule, Scalar, F> {
   /// Largest magnitude of a window's element with which no sum can overflow. Beyond, and where an
   /// element is no number, differences of infinities could replace those.
   Scalar limit;
@@ -256,25 +250,17 @@ class WinogradTask {
     Scalar* const stored = turns ? scratch_.turned : scratch_.joined;
     const Index stored_size = turns ? rows * place_.pixels : size;
     PhaseRow<Scalar>* const row = scratch_.rows;
-    const auto phase_of = [&](std::size_t p) {
-      return phase_pixels(axis.phases[p], box_.q[2], axis.out_stride);
-    };
-    const std::size_t phases = axis.phases.size(), begins = first_phase(axis, box_.q[2]);
-    const Index begin = phase_of(begins).first;
-    Index count = 0, end = 0;
-    for (std::size_t i = 0; i < phases; ++i) {
-      const std::size_t p = (begins + i) % phases;
-      const PhasePixels pixels = phase_of(p);
-      if (pixels.count == 0) continue;
-      end = std::max(end, pixels.first + (pixels.count - 1) * axis.out_stride + 1);
-      Scalar* const sums = scratch_.joined + count * size;
-      combine(outputs.sums[p], sums_of(0, chunk), product, size, sums);
-      if (turns)
-        turn_rows(sums, rows, extents_.pixels(), stored + count * stored_size, place_.pixels);
-      row[count++] = {nullptr, 1, pixels.first - begin, pixels.count, 1, box_.q[2].size()};
-    }
+    Index count = 0;
+    const Range range =
+        for_each_phase(axis, box_.q[2], [&](std::size_t p, const PhasePixels& pixels) {
+          Scalar* const sums = scratch_.joined + count * size;
+          combine(outputs.sums[p], sums_of(0, chunk), product, size, sums);
+          if (turns)
+            turn_rows(sums, rows, extents_.pixels(), stored + count * stored_size, place_.pixels);
+          row[count++] = {nullptr, 1, pixels.first, pixels.count, 1, box_.q[2].size()};
+        });
     if (count == 0) return;
-    const RowPattern pattern(row, count, axis.out_stride, call_.y.strides[2], end - begin);
+    const RowPattern pattern(row, count, axis.out_stride, call_.y.strides[2], range.size());
     const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
     const PhasePixels z = phase_pixels(*outputs.z, box_.q[0], z_axis.out_stride);
     const PhasePixels y = phase_pixels(*outputs.y, box_.q[1], y_axis.out_stride);
@@ -291,7 +277,7 @@ class WinogradTask {
           Scalar* const first = call_.y.data + (box_.n + n) * call_.y.batch_stride +
                                 channel * call_.y.channel_stride +
                                 (z.first + k * z_axis.out_stride) * call_.y.strides[0] +
-                                y.first * call_.y.strides[1] + begin * call_.y.strides[2];
+                                y.first * call_.y.strides[1] + range.first * call_.y.strides[2];
           store_rows(row, count, pattern, bias, channel, call_.f, y.count, first,
                      y_axis.out_stride * call_.y.strides[1], streams_ ? scratch_.row : nullptr);
         }
