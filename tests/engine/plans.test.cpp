@@ -31,9 +31,10 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
   const auto arguments = engine_arguments(
       p, data, schedule, TileTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
   const Identity f;
-  correlate(TileCall<Scalar, Identity>{schedule, arguments.weights.data(), arguments.bias,
-                                       arguments.x, arguments.y, f},
-            workspace);
+  correlate(
+      TileCall<Scalar, Identity>{
+          schedule, {arguments.weights.data()}, arguments.bias, arguments.x, arguments.y, f},
+      workspace);
   return y;
 }
 
@@ -48,16 +49,19 @@ std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const
       engine_arguments(p, data, schedule.products(),
                        Col2imTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
   const Identity f;
-  correlate(Col2imCall<Scalar, Identity>{schedule, arguments.weights.data(), arguments.bias,
-                                         arguments.x, arguments.y, f},
-            workspace);
+  Weights<Scalar> weights{arguments.weights.data()};
+  if (plan.packing.packs_chunks) weights = {nullptr, weight_source(p, data)};
+  correlate(
+      Col2imCall<Scalar, Identity>{schedule, weights, arguments.bias, arguments.x, arguments.y, f},
+      workspace);
   return y;
 }
 
 std::string describe(const Plan& plan) {
   std::ostringstream os;
   os << "weights in lanes " << plan.packing.weights_in_lanes() << " vectors "
-     << plan.packing.vectors << " copied " << plan.packing.copied_axes << " inner "
+     << plan.packing.vectors << " chunk panels " << plan.packing.chunk_panels << " packs chunks "
+     << plan.packing.packs_chunks << " copied " << plan.packing.copied_axes << " inner "
      << static_cast<int>(plan.packing.inner) << " outer " << static_cast<int>(plan.packing.outer)
      << " steps " << plan.packing.steps << " streams " << plan.streams << " tile "
      << plan.tile.batch << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2];
@@ -105,31 +109,52 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
   Eigen::ThreadPool pool(2);
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
-  int checked = 0;
+  int checked = 0, checked_chunks = 0;
   for (int i = 0; i < 1500; ++i) {
     const Problem p = random_problem(random, i % 4 == 0 ? Direction::gather : Direction::scatter);
     const Correlation c = engine_correlation(p);
     const auto fits = [](const PhasedAxis& axis) {
-      return axis.in_stride == 1 && count_taps(axis) > 0;
+      return axis.in_stride == 1 && kernel_range(axis).size() > 0;
     };
     if (!std::all_of(c.axes.begin(), c.axes.end(), fits)) continue;
     const Data<TestType> data = random_integers<TestType>(random, p);
     const auto draw = [&](int first, int last) {
       return std::uniform_int_distribution<int>(first, last)(random);
     };
-    const Plan plan{
-        {Lanes::pixels, draw(1, 2), 3, Merge::equal, Merge::equal, Index{1} << draw(0, 11)},
-        random_tile(random, whole_image(c)),
-        draw(0, 1) == 0};
+    const bool packs_chunks = rows_lie_dense(c, weight_source(p, data)) && draw(0, 1) == 0;
+    const Plan plan{{Lanes::pixels, draw(1, 2), 3, Merge::equal, Merge::equal,
+                     Index{1} << draw(0, 11), draw(1, 6), packs_chunks},
+                    random_tile(random, whole_image(c)),
+                    draw(0, 1) == 0};
     INFO(p << " | " << describe(plan));
     REQUIRE(run_col2im(p, data, plan, i % 8 < 4 ? one : two) == reference(p, data));
     ++checked;
+    if (packs_chunks) ++checked_chunks;
   }
   REQUIRE(checked > 500);
+  REQUIRE(checked_chunks > 100);
 }
 
-TEST_CASE(
-    "a layer of few output channels takes tap rows, and keeps NaN and infinity in their place") {
+/// Checks the results of an implementation with NaN and infinity among the pixels and weights.
+void check_nonfinite(Random& random, Implementation implementation, const Problem& p) {
+  const Data<float> finite = random_integers<float>(random, p);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {1.0F, std::numeric_limits<float>::quiet_NaN(), infinity, -infinity})
+    for (const auto tensor : {&Data<float>::x, &Data<float>::w}) {
+      Data<float> data = finite;
+      (data.*tensor)[random() % (data.*tensor).size()] = bad;
+      const auto y = run(implementation, p, data), expected = reference(p, data);
+      REQUIRE(std::equal(y.begin(), y.end(), expected.begin(), [](float u, float v) {
+        return u == v || (std::isnan(u) && std::isnan(v));
+      }));
+    }
+}
+
+Schedule make_schedule(const Problem& p) {
+  return {engine_correlation(p), tconv::detail::Packet<float>::size, scratch_budget<float>(), 1};
+}
+
+TEST_CASE("a layer that takes tap rows keeps NaN and infinity in their place") {
   Random random(13);
   Problem p;
   p.direction = Direction::scatter;
@@ -139,16 +164,21 @@ TEST_CASE(
   p.stride = {2, 2, 1};
   p.before = p.after = {1, 1, 0};
   p.out = {79, 79, 1};
-  const Schedule schedule(engine_correlation(p), tconv::detail::Packet<float>::size,
-                          scratch_budget<float>(), 1);
-  REQUIRE(schedule.col2im());
-  Data<float> data = random_integers<float>(random, p);
-  const float infinity = std::numeric_limits<float>::infinity();
-  for (const float bad : {1.0F, std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
-    data.x[static_cast<std::size_t>(random() % data.x.size())] = bad;
-    const auto y = run(Implementation::layer, p, data), expected = reference(p, data);
-    REQUIRE(std::equal(y.begin(), y.end(), expected.begin(), [](float u, float v) {
-      return u == v || (std::isnan(u) && std::isnan(v));
-    }));
-  }
+  REQUIRE(make_schedule(p).col2im());
+  check_nonfinite(random, Implementation::layer, p);
+}
+
+TEST_CASE("a call that packs its weights by chunks keeps NaN and infinity in their place") {
+  Random random(14);
+  Problem p;
+  p.direction = Direction::scatter;
+  p.in_channels = 48;
+  p.out_channels = 40;
+  p.in = {4, 5, 1};
+  p.kernel = {4, 4, 1};
+  p.stride = {2, 2, 1};
+  p.before = p.after = {1, 1, 0};
+  p.out = {8, 10, 1};
+  REQUIRE(make_schedule(p).once());
+  check_nonfinite(random, Implementation::production, p);
 }

@@ -36,11 +36,12 @@ Result<Scalar> run_schedule(const Problem& p, const Data<Scalar>& data,
   std::atomic<bool> exceeded = false;
   const Scalar limit = tconv::detail::winograd_limit(
       tconv::detail::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
-  correlate(WinogradCall<Scalar, Identity>{{schedule, arguments.weights.data(), arguments.bias,
-                                            arguments.x, arguments.y, f},
-                                           limit,
-                                           exceeded},
-            workspace);
+  correlate(
+      WinogradCall<Scalar, Identity>{
+          {schedule, {arguments.weights.data()}, arguments.bias, arguments.x, arguments.y, f},
+          limit,
+          exceeded},
+      workspace);
   return {y, exceeded};
 }
 

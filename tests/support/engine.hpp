@@ -45,6 +45,22 @@ inline std::array<Index, 3> row_major(const std::array<Index, 3>& extents) {
   return {extents[1] * extents[2], extents[2], 1};
 }
 
+/// The weight of a problem, (coarse channels, fine channels of a group, kernel...).
+template <class Scalar>
+tconv::engine::WeightSource<Scalar> weight_source(const Problem& p, const Data<Scalar>& data) {
+  const auto axes = engine_axes(p);
+  const std::array<Index, 3> kernel{axes[0].kernel, axes[1].kernel, axes[2].kernel};
+  const Index taps = kernel[0] * kernel[1] * kernel[2];
+  const Index fine_group = (p.scatters() ? p.out_channels : p.in_channels) / p.groups;
+  const Index coarse_group = (p.scatters() ? p.in_channels : p.out_channels) / p.groups;
+  return {data.w.data(),
+          data.w.data() + data.w.size(),
+          p.scatters() ? fine_group * taps : taps,
+          p.scatters() ? taps : fine_group * taps,
+          row_major(kernel),
+          coarse_group * fine_group * taps};
+}
+
 template <class Scalar>
 struct EngineArguments {
   std::vector<Scalar> weights;
@@ -61,25 +77,14 @@ EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& d
                                          tconv::Workspace& workspace, std::vector<Scalar>& y) {
   constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
   const auto axes = engine_axes(p);
-  std::array<Index, 3> in{}, out{}, kernel{};
+  std::array<Index, 3> in{}, out{};
   for (std::size_t a = 0; a < 3; ++a) {
     in[a] = p.scatters() ? axes[a].coarse : axes[a].fine;
     out[a] = p.scatters() ? axes[a].fine : axes[a].coarse;
-    kernel[a] = axes[a].kernel;
   }
-  const Index taps = kernel[0] * kernel[1] * kernel[2];
   const Index in_plane = in[0] * in[1] * in[2], out_plane = out[0] * out[1] * out[2];
-  // The weight is (coarse channels, fine channels of a group, kernel...).
-  const Index fine_group = (p.scatters() ? p.out_channels : p.in_channels) / p.groups;
-  const Index coarse_group = (p.scatters() ? p.in_channels : p.out_channels) / p.groups;
-  const tconv::engine::WeightSource<Scalar> source{data.w.data(),
-                                                   data.w.data() + data.w.size(),
-                                                   p.scatters() ? fine_group * taps : taps,
-                                                   p.scatters() ? taps : fine_group * taps,
-                                                   row_major(kernel),
-                                                   coarse_group * fine_group * taps};
   std::vector<Scalar> weights(static_cast<std::size_t>(schedule.weight_size()), nan);
-  tconv::engine::pack_all_weights(schedule, source, weights.data(),
+  tconv::engine::pack_all_weights(schedule, weight_source(p, data), weights.data(),
                                   [](Index tasks, const auto& pack) {
                                     for (Index task = 0; task < tasks; ++task) pack(task);
                                   });

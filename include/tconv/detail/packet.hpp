@@ -44,15 +44,16 @@ class PacketPart {
  public:
   EIGEN_ALWAYS_INLINE PacketPart(Index begin, Index end)
       : begin_(std::clamp<Index>(begin, 0, P::size)),
-        end_(std::clamp<Index>(end, begin_, P::size)) {}
+        end_(std::clamp<Index>(end, begin_, P::size)),
+        mask_((1U << end_) - (1U << begin_)) {}
 
   /// A packet with these lanes from memory. The others are zero, and their memory is not touched.
   EIGEN_ALWAYS_INLINE typename P::Type load(const Scalar* from) const {
 #ifdef EIGEN_VECTORIZE_AVX512
     if constexpr (sizeof(Scalar) == sizeof(double))
-      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask()), from);
+      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask_), from);
     else
-      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask()), from);
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask_), from);
 #else
     if (end_ - begin_ == P::size) return P::load(from);
     Scalar lanes[P::size] = {};
@@ -65,9 +66,9 @@ class PacketPart {
   EIGEN_ALWAYS_INLINE void store(Scalar* to, const typename P::Type& value) const {
 #ifdef EIGEN_VECTORIZE_AVX512
     if constexpr (sizeof(Scalar) == sizeof(double))
-      _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask()), value);
+      _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask_), value);
     else
-      _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask()), value);
+      _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask_), value);
 #else
     Scalar lanes[P::size];
     P::store(lanes, value);
@@ -76,9 +77,8 @@ class PacketPart {
   }
 
  private:
-  unsigned mask() const { return (1U << end_) - (1U << begin_); }
-
   Index begin_, end_;
+  unsigned mask_;
 };
 
 template <class Scalar>

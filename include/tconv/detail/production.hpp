@@ -193,17 +193,17 @@ void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weig
     const engine::WinogradSchedule& winograd = *schedule.winograd();
     std::atomic<bool> exceeded = false;
     const engine::WinogradCall<Scalar, F> call{
-        {winograd, pack(winograd), bias, x, y, f}, limit, exceeded};
+        {winograd, {pack(winograd)}, bias, x, y, f}, limit, exceeded};
     if (engine::correlate(call, workspace)) return;
   }
   if (schedule.col2im()) {
     const engine::Col2imSchedule& col2im = *schedule.col2im();
-    const Scalar* const weights = pack(col2im.products());
+    const engine::Weights<Scalar> weights{pack(col2im.products())};
     engine::correlate(engine::Col2imCall<Scalar, F>{col2im, weights, bias, x, y, f}, workspace);
     return;
   }
   const engine::TileSchedule& direct = schedule.direct();
-  engine::correlate(engine::TileCall<Scalar, F>{direct, pack(direct), bias, x, y, f}, workspace);
+  engine::correlate(engine::TileCall<Scalar, F>{direct, {pack(direct)}, bias, x, y, f}, workspace);
 }
 
 /// The production path of the free functions: packs the weights for this call.
@@ -217,19 +217,30 @@ struct Production {
                   const TensorView<Scalar, R + 2>& y) const {
     const engine::Identity f;
     if constexpr (EngineScalar<Scalar>) {
-      Index size = 1;
-      for (const Index extent : weight.extents) size *= extent;
-      const Scalar magnitude = sum_of_magnitudes(weight.data, size);
-      if (engine_counts(geometry) && (std::isfinite(magnitude) || all_finite(weight.data, size))) {
+      if (engine_counts(geometry)) {
         const engine::Schedule& schedule =
             find_schedule<direction, Scalar>(workspace, geometry, layout);
         const auto source = weight_source<direction, R>(weight, geometry.groups(), layout);
-        const auto pack = [&](const auto& packed_schedule) -> const Scalar* {
-          return pack_weights(packed_schedule, source, size);
-        };
-        run_schedule(schedule, schedule.transforms_once(), magnitude, pack, bias,
-                     engine_image<R>(x, layout), engine_image<R>(y, layout), f, workspace);
-        return;
+        const auto engine_x = engine_image<R>(x, layout);
+        const auto engine_y = engine_image<R>(y, layout);
+        if (schedule.once() && engine::rows_lie_dense(schedule.once()->correlation(), source)) {
+          engine::correlate(
+              engine::Col2imCall<Scalar, engine::Identity>{
+                  *schedule.once(), {nullptr, source}, bias, engine_x, engine_y, f},
+              workspace);
+          return;
+        }
+        Index size = 1;
+        for (const Index extent : weight.extents) size *= extent;
+        const Scalar magnitude = sum_of_magnitudes(weight.data, size);
+        if (std::isfinite(magnitude) || all_finite(weight.data, size)) {
+          const auto pack = [&](const auto& packed_schedule) -> const Scalar* {
+            return pack_weights(packed_schedule, source, size);
+          };
+          run_schedule(schedule, schedule.transforms_once(), magnitude, pack, bias, engine_x,
+                       engine_y, f, workspace);
+          return;
+        }
       }
     }
     run_direct_loops<direction>(geometry, x, weight, bias, y, f);

@@ -16,25 +16,31 @@
 #include <utility>
 #include <vector>
 
+#include "tconv/engine/pack_weights.hpp"
 #include "tconv/engine/plan.hpp"
 #include "tconv/engine/tile_schedule.hpp"
 
 namespace tconv::engine {
 
-/// Taps of all phases of an axis.
-inline Index count_taps(const PhasedAxis& axis) {
-  Index count = 0;
-  for (const Phase& phase : axis.phases) count += static_cast<Index>(phase.taps.size());
-  return count;
+/// The elements of the kernel from the first to the last that an axis has taps for.
+inline Range kernel_range(const PhasedAxis& axis) {
+  Range range;
+  for (const Phase& phase : axis.phases)
+    for (const Tap& tap : phase.taps)
+      range = range.size() == 0
+                  ? Range{tap.kernel, tap.kernel + 1}
+                  : Range{std::min(range.first, tap.kernel), std::max(range.end, tap.kernel + 1)};
+  return range;
 }
 
-/// The correlation whose phases are the taps of `c`, those of a phase side by side, at every pixel.
+/// The correlation whose phases are the elements of the kernel of `c`, in their order, at every
+/// pixel.
 inline Correlation tap_rows(const Correlation& c) {
   Correlation rows = c;
   for (PhasedAxis& axis : rows.axes) {
+    const Range kernel = kernel_range(axis);
     std::vector<Phase> phases;
-    for (const Phase& phase : axis.phases)
-      for (const Tap& tap : phase.taps) phases.push_back({0, 0, axis.in, {{tap.kernel, 0}}});
+    for (Index k = kernel.first; k < kernel.end; ++k) phases.push_back({0, 0, axis.in, {{k, 0}}});
     axis = {axis.in, axis.in, 1, 1, std::move(phases)};
   }
   return rows;
@@ -72,7 +78,10 @@ class Col2imSchedule {
   /// The products, on the pixels that a tile reads.
   const TileSchedule& products() const { return products_; }
   Index units() const { return products_.units(); }
-  Index parts() const { return share_units(outputs_, plan_.tile, units(), products_.threads()); }
+  Index parts() const {
+    const Index each = threads() > 1 && plan_.packing.packs_chunks ? 4 : 1;
+    return share_units(outputs_, plan_.tile, units(), each * threads());
+  }
   int threads() const { return products_.threads(); }
 
  private:
@@ -81,68 +90,83 @@ class Col2imSchedule {
   TileSchedule products_;
 };
 
-/// Whether the products of `c` leave the micro-kernel rows to fill, and an output has several taps.
-inline bool worth_tap_rows(const Correlation& c) {
-  constexpr Index most_channels = 64;
+/// Whether an output has several taps, all of which read the pixels where they lie.
+inline bool has_tap_rows(const Correlation& c) {
   bool several = false;
   for (const PhasedAxis& axis : c.axes) {
-    if (axis.in_stride != 1 || count_taps(axis) == 0) return false;
+    if (axis.in_stride != 1 || kernel_range(axis).size() == 0) return false;
     for (const Phase& phase : axis.phases) several = several || phase.taps.size() > 1;
   }
-  return several && c.out_channels <= most_channels;
+  return several;
+}
+
+/// Whether the tap rows of an input channel lie side by side in the tensor, in their order.
+template <class Scalar>
+bool rows_lie_dense(const Correlation& c, const WeightSource<Scalar>& source) {
+  Index size = 1;
+  for (std::size_t a = 3; a-- > 0;) {
+    const Index extent = kernel_range(c.axes[a]).size();
+    if (extent > 1 && source.tap_strides[a] != size) return false;
+    size *= extent;
+  }
+  // With fewer rows than the kernel has elements this stride is larger.
+  return source.out_stride == size;
 }
 
 /// Estimated cycles of one core to sum the taps' rows of a tile, and to store them.
 inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_count) {
   const auto number = [](auto value) { return static_cast<double>(value); };
   const PhasedAxis& x = c.axes[2];
-  const double packets = number(ceil_div(tile.q[2], lane_count));
-  double rows = number(c.out_channels * tile.batch * tile.q[0] * tile.q[1]), outer_taps = 1;
+  double rows = number(tile.batch * tile.q[0] * tile.q[1]), outer_taps = 1;
   for (const std::size_t a : {std::size_t{0}, std::size_t{1}}) {
     rows *= number(c.axes[a].phases.size());
-    outer_taps *= number(count_taps(c.axes[a])) / number(c.axes[a].phases.size());
+    outer_taps *= number(kernel_range(c.axes[a]).size()) / number(c.axes[a].phases.size());
   }
-  const double element = x.out_stride <= max_interleaved ? 4 / number(lane_count) : 1.2;
-  return rows * (60 + outer_taps * (5 + 1.5 * number(count_taps(x)) * packets) +
-                 number(x.phases.size()) * (5 + element * number(tile.q[2])));
+  const double phases = number(x.phases.size()), taps = number(kernel_range(x).size());
+  const double packets = number(ceil_div(tile.q[2], lane_count));
+  const double element = x.out_stride <= max_interleaved ? 4 / number(lane_count) : 3;
+  const double row = 15 + 5 * outer_taps + (8 * phases + outer_taps * taps) * packets +
+                     phases * element * number(tile.q[2]);
+  return rows * number(c.out_channels) * row;
 }
 
-/// The cheapest plan with tap rows, if it is expected to take less than nineteen twentieths of
-/// `direct`, or null. `budget` as in `make_plan`. The packing, and so the order of a sum, does not
-/// depend on `threads`.
+/// The cheapest plan with tap rows, if it is expected to take less than `limit`, or null. `budget`
+/// as in `make_plan`. The packing, and so the order of a sum, does not depend on `threads`.
 inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, Index lane_count,
-                                                         Index budget, const Plan& direct,
-                                                         int threads) {
-  if (!worth_tap_rows(c)) return nullptr;
+                                                         Index budget, const Plan& limit,
+                                                         bool packs_chunks, int threads) {
+  if (!has_tap_rows(c)) return nullptr;
   const Correlation rows = tap_rows(c);
-  Plan best;
-  best.cycles = 0.95 * direct.cycles;
+  Plan best = limit;
   bool found = false;
   for (const int vectors : {2, 1})
-    for (const Index steps : {2048, 512, 128, 32}) {
-      const Packing packing{Lanes::pixels, vectors, 3, Merge::equal, Merge::equal, steps};
-      const WeightLayout layout(rows, packing, lane_count);
-      for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
-        const auto footprint = [&](const Tile& tile) {
-          return Footprint(rows, layout, packing, read_tile(c, tile), lane_count);
-        };
-        const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
-          return footprint(candidate).size();
-        });
-        // The pixels around the outputs of a large kernel do not shrink with the tile.
-        const Index scratch = footprint(tile).size();
-        if (scratch > 2 * budget) continue;
-        const Tile pixels = read_tile(c, tile);
-        const CostModel products(rows, layout, packing, pixels, lane_count, budget, scratch);
-        const double cycles = static_cast<double>(count_tiles(c, tile)) *
-                              (products.tile_sums() + join_cycles(c, tile, lane_count));
-        if (cycles >= best.cycles) continue;
-        best = {packing, tile, direct.streams, cycles};
-        found = true;
+    for (const Index chunk_panels : {1, 4, 16})
+      for (const Index steps : {2048, 512, 128, 32}) {
+        const Packing packing{Lanes::pixels,          vectors,      3,
+                              Merge::equal,           Merge::equal, steps,
+                              chunk_panels * vectors, packs_chunks};
+        const WeightLayout layout(rows, packing, lane_count);
+        for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
+          const auto footprint = [&](const Tile& tile) {
+            return Footprint(rows, layout, packing, read_tile(c, tile), lane_count);
+          };
+          const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
+            return footprint(candidate).size();
+          });
+          // The pixels around the outputs of a large kernel do not shrink with the tile.
+          const Index scratch = footprint(tile).size();
+          if (scratch > 2 * budget) continue;
+          const Tile pixels = read_tile(c, tile);
+          const CostModel products(rows, layout, packing, pixels, lane_count, budget, scratch);
+          const double cycles = static_cast<double>(count_tiles(c, tile)) *
+                                (products.tile_sums() + join_cycles(c, tile, lane_count));
+          if (cycles >= best.cycles) continue;
+          best = {packing, tile, limit.streams, cycles};
+          found = true;
+        }
       }
-    }
   if (!found) return nullptr;
-  best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
+  if (!packs_chunks) best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
   return std::make_unique<const Col2imSchedule>(c, best, lane_count, threads);
 }
 

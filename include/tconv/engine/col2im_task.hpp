@@ -31,7 +31,7 @@ class Col2imTask {
       : call_(call), scratch_(call.schedule, call.weights, call.x, Arena(scratch)) {}
 
   static std::size_t scratch_bytes(const Col2imSchedule& schedule) {
-    return Scratch(schedule, nullptr, {}, Arena(nullptr)).bytes;
+    return Scratch(schedule, {}, {}, Arena(nullptr)).bytes;
   }
 
   /// Computes some chunks of a tile.
@@ -39,164 +39,231 @@ class Col2imTask {
     box_ = read_ = box;
     for (std::size_t a = 0; a < 3; ++a) read_.q[a] = read_pixels(c_.axes[a], box.q[a]);
     scratch_.products.begin(read_);
-    scratch_.products.compute_line(0, chunks, [this](Index chunk) { store_chunk(chunk); });
+    scratch_.products.compute_line(0, chunks, [&](Index chunk) {
+      if (chunk == chunks.first) list_tile();
+      store_chunk(chunk);
+    });
     if (streams_) detail::finish_streaming();
   }
 
  private:
+  /// What a tap of the innermost axis adds to a packet of outputs: `part` of the products of its
+  /// row from `at` on.
+  struct TapRead {
+    Index at;
+    detail::PacketPart<Scalar> part;
+  };
+
+  /// The outer taps of an output row that lie in the image: where their products begin among those
+  /// of a channel and batch entry, for the first element of the kernel on the innermost axis.
+  struct OuterTaps {
+    Index* first;
+    Index count;
+  };
+
   struct Scratch {
     TileProducts<Scalar> products;
-    const Scalar** tap_rows;  // of the outer taps of an output row that lie in the image
+    TapRead* reads;       // of a row, phase by phase, packet by packet
+    OuterTaps* outer;     // of each row, phase by phase
+    Index* outer_places;  // where `outer` points
     PhaseRow<Scalar>* rows;
+    Index* taps;     // of each phase
     Scalar* row;     // of outputs
-    Scalar* joined;  // the phases of a row
+    Scalar* joined;  // the phases of some rows
     std::size_t bytes;
 
-    Scratch(const Col2imSchedule& schedule, const Scalar* weights, const Image<const Scalar>& x,
-            Arena arena)
+    Scratch(const Col2imSchedule& schedule, const Weights<Scalar>& weights,
+            const Image<const Scalar>& x, Arena arena)
         : products(schedule.products(), weights, x, arena) {
       const auto& axes = schedule.correlation().axes;
-      const Index count = schedule.plan().tile.q[2];
+      const auto& q = schedule.plan().tile.q;
       const auto phases = static_cast<Index>(axes[2].phases.size());
-      tap_rows = arena.take<const Scalar*>(count_taps(axes[0]) * count_taps(axes[1]));
+      Index outer_rows = 1, most_outer = 1;
+      for (const std::size_t a : {std::size_t{0}, std::size_t{1}}) {
+        outer_rows *= static_cast<Index>(axes[a].phases.size()) * q[a];
+        most_outer *= most_taps(axes[a]);
+      }
+      reads = arena.take<TapRead>(kernel_range(axes[2]).size() * ceil_div(q[2], lanes));
+      outer = arena.take<OuterTaps>(outer_rows);
+      outer_places = arena.take<Index>(outer_rows * most_outer);
       rows = arena.take<PhaseRow<Scalar>>(phases);
-      row = arena.take<Scalar>(std::min(axes[2].out, (count + 1) * axes[2].out_stride));
+      taps = arena.take<Index>(phases);
+      row = arena.take<Scalar>(std::min(axes[2].out, (q[2] + 1) * axes[2].out_stride));
       // Whole packets are read behind the last one.
-      joined = arena.take<Scalar>((phases + 1) * round_up(count, lanes));
+      joined = arena.take<Scalar>(joined_rows(schedule) * joined_pitch(schedule) + lanes);
       bytes = arena.used();
     }
   };
 
+  static Index most_taps(const PhasedAxis& axis) {
+    std::size_t most = 0;
+    for (const Phase& phase : axis.phases) most = std::max(most, phase.taps.size());
+    return static_cast<Index>(most);
+  }
+
+  /// Elements of the phases of a row.
+  static Index joined_pitch(const Col2imSchedule& schedule) {
+    return static_cast<Index>(schedule.correlation().axes[2].phases.size()) *
+           round_up(schedule.plan().tile.q[2], lanes);
+  }
+
+  /// Rows that are summed, then stored: as many as a part of the first-level cache holds.
+  static Index joined_rows(const Col2imSchedule& schedule) {
+    constexpr Index cached = 16 * 1024 / static_cast<Index>(sizeof(Scalar));
+    return std::clamp<Index>(cached / joined_pitch(schedule), 1, schedule.plan().tile.q[1]);
+  }
+
+  /// Calls `visit(z, y, z_outputs, y_outputs)` for the phases of the outer axes that have outputs
+  /// in the tile.
+  template <class Visit>
+  void for_each_outer_phase(const Visit& visit) const {
+    for (const Phase& z : c_.axes[0].phases)
+      for (const Phase& y : c_.axes[1].phases) {
+        const PhasePixels z_outputs = phase_pixels(z, box_.q[0], c_.axes[0].out_stride);
+        const PhasePixels y_outputs = phase_pixels(y, box_.q[1], c_.axes[1].out_stride);
+        visit(z, y, z_outputs, y_outputs);
+      }
+  }
+
+  /// Lists what the taps of each output row read, the same for all channels.
+  void list_tile() {
+    list_row();
+    OuterTaps* outer = scratch_.outer;
+    Index* place = scratch_.outer_places;
+    for_each_outer_phase([&](const Phase& z, const Phase& y, const PhasePixels& z_outputs,
+                             const PhasePixels& y_outputs) {
+      for (Index i = 0; i < z_outputs.count; ++i)
+        for (Index j = 0; j < y_outputs.count; ++j) {
+          *outer = {place, 0};
+          find_outer_taps(z, box_.q[0].first + z_outputs.pixel + i, y,
+                          box_.q[1].first + y_outputs.pixel + j, *outer);
+          place += outer++->count;
+        }
+    });
+  }
+
+  /// Lists the phases of an output row, in the order of their outputs, and what their taps read.
+  void list_row() {
+    const PhasedAxis& axis = c_.axes[2];
+    pitch_ = round_up(box_.q[2].size(), lanes);
+    row_phases_ = 0;
+    TapRead* read = scratch_.reads;
+    row_outputs_ = for_each_phase(axis, box_.q[2], [&](std::size_t p, const PhasePixels& outputs) {
+      const auto& taps = axis.phases[p].taps;
+      PhaseRow<Scalar>& row = scratch_.rows[row_phases_];
+      row = {};
+      row.first = outputs.first;
+      row.count = outputs.count;
+      scratch_.taps[row_phases_++] = static_cast<Index>(taps.size());
+      for (Index j = 0; j < outputs.count; j += lanes)
+        for (const Tap& tap : taps) {
+          const Index x = box_.q[2].first + outputs.pixel + j + tap.shift - read_.q[2].first;
+          *read++ = {(tap.kernel - kernel_[2].first) * products_pitch() + x,
+                     {-x, read_.q[2].size() - x}};
+        }
+    });
+    for (Index r = 0; r < row_phases_; ++r) scratch_.rows[r].next = row_phases_ * pitch_;
+  }
+
+  /// Finds the outer taps of an output row.
+  void find_outer_taps(const Phase& z_phase, Index qz, const Phase& y_phase, Index qy,
+                       OuterTaps& outer) const {
+    if (products_pitch() == 0) return;
+    const Pixels& pixels = line().pixels()[0];
+    for (const Tap& z_tap : z_phase.taps) {
+      const Index z = qz + z_tap.shift - read_.q[0].first;
+      if (z < 0 || z >= read_.q[0].size()) continue;
+      for (const Tap& y_tap : y_phase.taps) {
+        const Index y = qy + y_tap.shift - read_.q[1].first;
+        if (y < 0 || y >= read_.q[1].size()) continue;
+        const Index row =
+            (z_tap.kernel - kernel_[0].first) * kernel_[1].size() + y_tap.kernel - kernel_[1].first;
+        outer.first[outer.count++] = row * kernel_[2].size() * products_pitch() +
+                                     z * pixels.plane_step() + y * pixels.runs.steps[2];
+      }
+    }
+  }
+
   /// Writes the outputs of a chunk, whose products are complete.
   void store_chunk(Index chunk) {
-    const RowPattern pattern = list_rows();
+    const RowPattern pattern{scratch_.rows, row_phases_, c_.axes[2].out_stride, call_.y.strides[2],
+                             row_outputs_.size()};
     if (pattern.row_size == 0) return;
     const Split& chunks = call_.schedule.products().layout().chunks();
-    for (Index m = chunks.begin(chunk); m < chunks.end(chunk); ++m) {
-      Index z_tap = 0;
-      for (const Phase& z : c_.axes[0].phases) {
-        Index y_tap = 0;
-        for (const Phase& y : c_.axes[1].phases) {
-          store_phase(chunk, m, z, z_tap, y, y_tap, pattern);
-          y_tap += static_cast<Index>(y.taps.size());
-        }
-        z_tap += static_cast<Index>(z.taps.size());
-      }
+    const Scalar* products = nullptr;
+    Index channel_step = 0;
+    if (products_pitch() > 0) {
+      products = scratch_.products.stored_sums(line().pixels()[0], chunk).first;
+      channel_step = kernel_[0].size() * kernel_[1].size() * kernel_[2].size() * products_pitch();
     }
+    for (Index m = chunks.begin(chunk); m < chunks.end(chunk); ++m, products += channel_step)
+      store_channel(products, box_.group * c_.out_channels + m, pattern);
   }
 
-  /// Lists the phases of an output row, in the order of their outputs.
-  RowPattern list_rows() {
-    const PhasedAxis& axis = c_.axes[2];
-    const Index pitch = round_up(box_.q[2].size(), lanes);
-    row_phases_ = 0;
-    const Range range =
-        for_each_phase(axis, box_.q[2], [&](std::size_t p, const PhasePixels& outputs) {
-          PhaseRow<Scalar>& row = scratch_.rows[row_phases_++];
-          row = {};
-          row.sums = scratch_.joined + static_cast<Index>(p) * pitch;
-          row.first = outputs.first;
-          row.count = outputs.count;
-        });
-    row_begin_ = range.first;
-    return {scratch_.rows, row_phases_, axis.out_stride, call_.y.strides[2], range.size()};
-  }
-
-  /// Writes the rows of a channel that belong to one phase of each outer axis, whose taps' rows
-  /// begin with number `z_tap` and `y_tap`.
-  void store_phase(Index chunk, Index m, const Phase& z_phase, Index z_tap, const Phase& y_phase,
-                   Index y_tap, const RowPattern& pattern) {
+  /// Writes the outputs of a channel of all groups.
+  void store_channel(const Scalar* products, Index channel, const RowPattern& pattern) {
+    const Image<Scalar>& y = call_.y;
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
-    const PhasePixels z = phase_pixels(z_phase, box_.q[0], z_axis.out_stride);
-    const PhasePixels y = phase_pixels(y_phase, box_.q[1], y_axis.out_stride);
-    const Index channel = box_.group * c_.out_channels + m;
+    const Index batch_step = products_pitch() > 0 ? line().pixels()[0].batch_step() : 0;
+    const Index most_rows = joined_rows(call_.schedule);
     const Scalar bias = call_.bias ? call_.bias[channel] : Scalar(0);
-    Scalar* const first = call_.y.data + box_.n * call_.y.batch_stride +
-                          channel * call_.y.channel_stride + z.first * call_.y.strides[0] +
-                          y.first * call_.y.strides[1] + row_begin_ * call_.y.strides[2];
-    for (Index n = 0; n < box_.batch; ++n)
-      for (Index i = 0; i < z.count; ++i)
-        for (Index j = 0; j < y.count; ++j) {
-          const Index taps =
-              find_tap_rows(chunk, m, n, z_phase, z_tap, box_.q[0].first + z.pixel + i, y_phase,
-                            y_tap, box_.q[1].first + y.pixel + j);
-          join_phases(taps);
-          store_rows(scratch_.rows, row_phases_, pattern, bias, channel, call_.f, 1,
-                     first + n * call_.y.batch_stride + i * z_axis.out_stride * call_.y.strides[0] +
-                         j * y_axis.out_stride * call_.y.strides[1],
-                     0, streams_ ? scratch_.row : nullptr);
-        }
+    Scalar* const first = y.data + box_.n * y.batch_stride + channel * y.channel_stride +
+                          row_outputs_.first * y.strides[2];
+    const OuterTaps* outer = scratch_.outer;
+    for_each_outer_phase(
+        [&](const Phase&, const Phase&, const PhasePixels& z_rows, const PhasePixels& y_rows) {
+          for (Index n = 0; n < box_.batch; ++n)
+            for (Index i = 0; i < z_rows.count; ++i)
+              for (Index j = 0, rows = 0; j < y_rows.count; j += rows) {
+                rows = std::min(most_rows, y_rows.count - j);
+                for (Index r = 0; r < rows; ++r)
+                  join_row(products + n * batch_step, outer[i * y_rows.count + j + r],
+                           scratch_.joined + r * row_phases_ * pitch_);
+                for (Index p = 0; p < row_phases_; ++p)
+                  scratch_.rows[p].sums = scratch_.joined + p * pitch_;
+                store_rows(scratch_.rows, row_phases_, pattern, bias, channel, call_.f, rows,
+                           first + n * y.batch_stride +
+                               (z_rows.first + i * z_axis.out_stride) * y.strides[0] +
+                               (y_rows.first + j * y_axis.out_stride) * y.strides[1],
+                           y_axis.out_stride * y.strides[1], streams_ ? scratch_.row : nullptr);
+              }
+          outer += z_rows.count * y_rows.count;
+        });
   }
 
-  /// Lists where the outer taps of an output row have their rows of products, for the first tap of
-  /// the innermost axis. Returns how many lie in the image.
-  Index find_tap_rows(Index chunk, Index m, Index n, const Phase& z_phase, Index z_tap, Index qz,
-                      const Phase& y_phase, Index y_tap, Index qy) {
-    if (line().pixels().count == 0) return 0;
-    const Pixels& pixels = line().pixels()[0];
-    const Sums<Scalar> sums = scratch_.products.stored_sums(pixels, chunk);
-    const Index channel = m - call_.schedule.products().layout().chunks().begin(chunk);
-    const Index first = channel * taps_[0] + z_tap;
-    Index count = 0;
-    for (std::size_t i = 0; i < z_phase.taps.size(); ++i) {
-      const Index z = qz + z_phase.taps[i].shift;
-      if (z < read_.q[0].first || z >= read_.q[0].end) continue;
-      for (std::size_t j = 0; j < y_phase.taps.size(); ++j) {
-        const Index y = qy + y_phase.taps[j].shift;
-        if (y < read_.q[1].first || y >= read_.q[1].end) continue;
-        const Index outer =
-            (first + static_cast<Index>(i)) * taps_[1] + y_tap + static_cast<Index>(j);
-        scratch_.tap_rows[count++] = sums.first + outer * taps_[2] * sums.row_step +
-                                     n * pixels.batch_step() +
-                                     (z - read_.q[0].first) * pixels.plane_step() +
-                                     (y - read_.q[1].first) * pixels.runs.steps[2];
-      }
-    }
-    return count;
-  }
-
-  /// Sums the taps of each phase of an output row.
-  void join_phases(Index outer_taps) {
-    const PhasedAxis& axis = c_.axes[2];
-    Scalar* to = scratch_.joined;
-    Index row = 0;
-    for (const Phase& phase : axis.phases) {
-      const PhasePixels outputs = phase_pixels(phase, box_.q[2], axis.out_stride);
-      if (outputs.count > 0)
-        join_phase(phase, outer_taps, row, box_.q[2].first + outputs.pixel, outputs.count, to);
-      row += static_cast<Index>(phase.taps.size());
-      to += round_up(box_.q[2].size(), lanes);
-    }
-  }
-
-  /// Sums `count` outputs of a phase from `q` on, whose first tap has row number `row`.
-  void join_phase(const Phase& phase, Index outer_taps, Index row, Index q, Index count,
-                  Scalar* to) {
+  /// Sums the taps of all phases of a row. On its own the loop keeps all it needs in registers.
+  EIGEN_DONT_INLINE void join_row(const Scalar* products, const OuterTaps outer, Scalar* to) const {
     using P = detail::Packet<Scalar>;
-    const Index row_step = line().pixels().count > 0 ? line().pixels()[0].count() : 0;
-    for (Index j = 0; j < count; j += lanes) {
-      auto sum = P::broadcast(Scalar(0));
-      for (std::size_t t = 0; t < phase.taps.size(); ++t) {
-        const Index x = q + j + phase.taps[t].shift - read_.q[2].first;
-        const detail::PacketPart<Scalar> inside(-x, read_.q[2].size() - x);
-        const Index at = (row + static_cast<Index>(t)) * row_step + x;
-        for (Index i = 0; i < outer_taps; ++i)
-          sum = P::add(sum, inside.load(scratch_.tap_rows[i] + at));
+    const TapRead* read = scratch_.reads;
+    for (Index p = 0; p < row_phases_; ++p, to += pitch_) {
+      const Index taps = scratch_.taps[p];
+      for (Index j = 0; j < scratch_.rows[p].count; j += lanes, read += taps) {
+        auto sum = P::broadcast(Scalar(0));
+        for (Index t = 0; t < taps; ++t)
+          for (Index i = 0; i < outer.count; ++i)
+            sum = P::add(sum, read[t].part.load(products + outer.first[i] + read[t].at));
+        P::store(to + j, sum);
       }
-      P::store(to + j, sum);
     }
   }
 
   const TileLine& line() const { return scratch_.products.line(); }
 
+  /// From row to row of products, or zero if no output of the tile reads a pixel.
+  Index products_pitch() const {
+    return line().pixels().count > 0 ? line().pixels()[0].count() : 0;
+  }
+
   const Col2imCall<Scalar, F>& call_;
   const Correlation& c_ = call_.schedule.correlation();
   const bool streams_ = call_.schedule.plan().streams && call_.y.strides[2] == 1;
-  const std::array<Index, 3> taps_{count_taps(c_.axes[0]), count_taps(c_.axes[1]),
-                                   count_taps(c_.axes[2])};
+  const std::array<Range, 3> kernel_{kernel_range(c_.axes[0]), kernel_range(c_.axes[1]),
+                                     kernel_range(c_.axes[2])};
   Scratch scratch_;
   TileBox box_, read_;  // the outputs of the tile, and the pixels that they read
-  Index row_begin_ = 0, row_phases_ = 0;
+  Range row_outputs_;
+  Index row_phases_ = 0;
+  Index pitch_ = 0;  // from phase to phase of a joined row
 };
 
 }  // namespace tconv::engine

@@ -47,6 +47,33 @@ EIGEN_ALWAYS_INLINE void copy_dense(const Scalar* from, Index count, Scalar* to)
   if (count > 0) copy_part<static_cast<std::size_t>(std::max(P::size / 2, 1))>(from, count, to);
 }
 
+/// `count` rows of exactly `width` elements, at least `size` and at most twice as many, from
+/// `from_step` apart to side by side. Asks for what lies `ahead`.
+template <std::size_t size, class Scalar>
+void copy_overlapping_rows(const Scalar* from, Index from_step, Index count, Index width,
+                           Index ahead, Scalar* to) {
+  constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
+  for (Index i = 0; i < count; ++i, from += from_step, to += width) {
+    for (Index j = 0; j < static_cast<Index>(size); j += line) detail::prefetch(from + ahead + j);
+    detail::prefetch(from + ahead + width - 1);
+    copy_overlapping<size>(from, width, to);
+  }
+}
+
+/// The same for up to 32 elements. Branches in the loop would cost as much again.
+template <class Scalar>
+void copy_short_rows(const Scalar* from, Index from_step, Index count, Index width, Index ahead,
+                     Scalar* to) {
+  if (width >= 16)
+    copy_overlapping_rows<16>(from, from_step, count, width, ahead, to);
+  else if (width >= 8)
+    copy_overlapping_rows<8>(from, from_step, count, width, ahead, to);
+  else if (width >= 4)
+    copy_overlapping_rows<4>(from, from_step, count, width, ahead, to);
+  else
+    for (Index i = 0; i < count; ++i) copy_dense(from + i * from_step, width, to + i * width);
+}
+
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.
 template <int step, class Scalar>
 void copy_strided(const Scalar* from, Index count, Scalar* to) {

@@ -26,6 +26,13 @@ struct WeightSource {
   Index group_stride = 0;
 };
 
+/// The weights of a call.
+template <class Scalar>
+struct Weights {
+  const Scalar* packed = nullptr;  // as `pack_all_weights` leaves them, or null if
+  WeightSource<Scalar> rows{};     // each chunk is packed from these, whose rows lie side by side
+};
+
 /// From tap to tap of turned weights.
 template <class Scalar>
 Index turned_pitch(Index out_channels) {
@@ -142,23 +149,25 @@ class WeightPacker {
     panel.used = std::clamp<Index>(layout_.rows(p, chunk) - panel.first, 0, panel.width);
     panel.channel = layout_.chunks().begin(chunk) + panel.first / product.members();
     panel.offsets.resize(static_cast<std::size_t>(panel.taps * panel.used));
+    // The row's channel, and the members of the three sets, count like the digits of a number.
+    Index channel = panel.channel, member = panel.first % product.members();
+    std::array<std::size_t, 3> digits{};
+    for (std::size_t a = 3; a-- > 0; member /= product.set(a).size())
+      digits[a] = static_cast<std::size_t>(member % product.set(a).size());
     for (Index r = 0; r < panel.used; ++r) {
-      const Index row = panel.first + r;
-      const auto taps = [row](const PhaseSet& set, Index inner) -> const std::vector<Tap>& {
-        return set.members[static_cast<std::size_t>(row / inner % set.size())]->taps;
-      };
-      auto offset = static_cast<std::size_t>(r);
-      for (const Tap& z : taps(*product.z, product.y->size() * product.x->size()))
-        for (const Tap& y : taps(*product.y, product.x->size()))
-          for (const Tap& x : taps(*product.x, 1)) {
+      Index* offset = panel.offsets.data() + r;
+      for (const Tap& z : product.z->members[digits[0]]->taps)
+        for (const Tap& y : product.y->members[digits[1]]->taps)
+          for (const Tap& x : product.x->members[digits[2]]->taps) {
             const Index tap = z.kernel * source_.tap_strides[0] +
                               y.kernel * source_.tap_strides[1] + x.kernel * source_.tap_strides[2];
             reach_ = std::max(reach_, tap + 1);
-            panel.offsets[offset] =
-                (layout_.chunks().begin(chunk) + row / product.members()) * source_.out_stride +
-                tap;
-            offset += static_cast<std::size_t>(panel.used);
+            *offset = channel * source_.out_stride + tap;
+            offset += panel.used;
           }
+      std::size_t a = 3;
+      while (a > 0 && ++digits[a - 1] == product.set(a - 1).members.size()) digits[--a] = 0;
+      if (a == 0) ++channel;
     }
     while (panel.run < 8 && lies_in_runs(panel, 2 * panel.run)) panel.run *= 2;
     panels_.push_back(std::move(panel));
@@ -166,9 +175,9 @@ class WeightPacker {
 
   static bool lies_in_runs(const Panel& panel, Index run) {
     if (panel.used % run != 0) return false;
-    for (std::size_t i = 0; i < panel.offsets.size(); ++i)
-      if (i % static_cast<std::size_t>(run) != 0 && panel.offsets[i] != panel.offsets[i - 1] + 1)
-        return false;
+    for (auto first = panel.offsets.begin(); first != panel.offsets.end(); first += run)
+      for (Index i = 1; i < run; ++i)
+        if (first[i] != first[0] + i) return false;
     return true;
   }
 

@@ -29,6 +29,9 @@ struct Plan {
 /// Tensors of so many scratch budgets, some 6 MiB, come from memory.
 inline constexpr Index cached_budgets = 10;
 
+/// Larger ones, of some 16 MiB, pass even the third-level cache by: results are streamed.
+inline constexpr Index streamed_budgets = 25;
+
 /// Estimated cycles of one core. The unit is a cycle of two fused multiply-adds of a packet, or two
 /// loads. Constants are fitted to measurements on AVX-512; what matters is their ratio.
 class CostModel {
@@ -40,6 +43,7 @@ class CostModel {
     crowding_ = std::min(static_cast<double>(scratch) / static_cast<double>(budget), 1.0);
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
+    weights_in_cache_ = c.groups * layout.size() < streamed_budgets * budget;
   }
 
   /// Of all tiles.
@@ -61,7 +65,7 @@ class CostModel {
         packed = packed || cost > 0;
         sum += cost;
       }
-      sum += stream_weights(p);
+      sum += bring_weights(p);
     }
     return sum;
   }
@@ -161,11 +165,16 @@ class CostModel {
            static_cast<double>(layout_.chunks().parts * panels.parts);
   }
 
-  /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet.
-  double stream_weights(std::size_t p) const {
-    const double elements =
-        static_cast<double>(c_.in_channels * layout_.product(p).taps() * layout_.total_rows(p));
-    return 5 * elements / static_cast<double>(lanes_);
+  /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet. If
+  /// they are packed with their chunk, which they pay for in these cycles, those of a channel come
+  /// in pieces.
+  double bring_weights(std::size_t p) const {
+    const auto steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
+    const double packets =
+        steps * static_cast<double>(layout_.total_rows(p)) / static_cast<double>(lanes_);
+    if (!packing_.packs_chunks) return 5 * packets;
+    const double pieces = steps * static_cast<double>(layout_.chunks().parts);
+    return weights_in_cache_ ? 5 * packets + 6 * pieces : 15 * packets + 13 * pieces;
   }
 
   double store(std::size_t p, const Box& box) const {
@@ -181,10 +190,11 @@ class CostModel {
       element = layout_.turns_sums() ? 0.5 : product.x->size() >= joined_phases ? 0.4 : 3;
     else if (c_.axes[2].out_stride <= max_interleaved)
       element = 3 / static_cast<double>(lanes_);
-    // Planes of a result that comes from memory lie on pages of their own.
-    const double planes =
-        output_in_cache_ ? 0 : channels * static_cast<double>(tile_.batch * box.count[0]);
-    return planes * 300 + rows * 10 + outputs * element;
+    // A result that comes from memory lies on pages, of some 1024 elements, that take their time.
+    const double planes = channels * static_cast<double>(tile_.batch * box.count[0]);
+    const auto plane = static_cast<double>(c_.axes[1].out * c_.axes[2].out);
+    const double pages = output_in_cache_ ? 0 : planes * std::min(1.0, plane / 1024);
+    return pages * 300 + rows * 10 + outputs * element;
   }
 
   const Correlation& c_;
@@ -193,11 +203,14 @@ class CostModel {
   const Tile& tile_;
   Index lanes_;
   double crowding_ = 0;  // share of the cache that the tile's scratch takes
-  bool input_in_cache_ = true, output_in_cache_ = true;
+  bool input_in_cache_ = true, output_in_cache_ = true, weights_in_cache_ = true;
 };
 
-/// Results are streamed from this size on, in units of a tile's scratch: some 16 MiB.
-inline constexpr Index streamed_budgets = 25;
+/// Whether output rows are worth streaming: cache lines that two rows share are fetched back.
+inline bool streams_well(const Correlation& c, Index lane_count) {
+  const Index row = c.axes[2].out;
+  return row >= (row % lane_count == 0 ? 4 : 16) * lane_count;
+}
 
 /// Those of the candidates, each coarser than the one before, that differ on the axes `[first,
 /// end)`.
@@ -260,7 +273,7 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
       if (cycles < best.cycles) best = {packing, tile, false, cycles};
     }
   });
-  best.streams = output_size(c) >= streamed_budgets * budget;
+  best.streams = output_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);
   return best;
 }
 

@@ -35,27 +35,40 @@ class Schedule {
   const Col2imSchedule* col2im() const { return col2im_.get(); }
   /// Expected to take less time than the others where the weights are at hand transformed, or null.
   const WinogradSchedule* winograd() const { return winograd_.get(); }
-  /// Whether it pays to transform the weights for one call: some three cycles an element, where
-  /// they are packed directly in two.
-  bool transforms_once() const {
-    return winograd_ &&
-           winograd_->plan().cycles + 3 * static_cast<double>(winograd_->weight_size()) <
-               direct_.plan().cycles + 2 * static_cast<double>(direct_.weight_size());
-  }
+  /// Expected to take less time than all others where weights serve one call and the rows of taps
+  /// lie side by side in the tensor, or null.
+  const Col2imSchedule* once() const { return once_.get(); }
+  /// Whether it pays to transform the weights for one call.
+  bool transforms_once() const { return winograd_ && transforming() < packing(); }
 
  private:
   Schedule(const Correlation& c, const Plan& plan, Index lane_count, Index budget, int threads)
       : direct_(c, lane_count, plan,
                 1 + static_cast<int>(std::min(plan.cycles / cycles_of_a_thread, threads - 1.0))) {
     winograd_ = find_winograd(c, lane_count, budget, plan.cycles, direct_.threads());
-    col2im_ = find_col2im(c, lane_count, budget, plan, direct_.threads());
+    Plan limit = plan;
+    limit.cycles *= 0.95;
+    col2im_ = find_col2im(c, lane_count, budget, limit, false, direct_.threads());
     if (winograd_ && col2im_ && col2im_->plan().cycles < winograd_->plan().cycles)
       winograd_.reset();
+    limit.cycles = winograd_ ? std::min(packing(), transforming()) : packing();
+    once_ = find_col2im(c, lane_count, budget, limit, true, direct_.threads());
     direct_.share();
   }
 
+  /// Cycles of a call with its weights, which are packed in two cycles an element, and transformed
+  /// in three.
+  double packing() const {
+    return col2im_
+               ? col2im_->plan().cycles + 2 * static_cast<double>(col2im_->products().weight_size())
+               : direct_.plan().cycles + 2 * static_cast<double>(direct_.weight_size());
+  }
+  double transforming() const {
+    return winograd_->plan().cycles + 3 * static_cast<double>(winograd_->weight_size());
+  }
+
   TileSchedule direct_;
-  std::unique_ptr<const Col2imSchedule> col2im_;
+  std::unique_ptr<const Col2imSchedule> col2im_, once_;
   std::unique_ptr<const WinogradSchedule> winograd_;
 };
 

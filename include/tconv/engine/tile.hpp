@@ -205,13 +205,15 @@ constexpr Index channel_plane(Index elements, Index lane_count) {
 }
 
 /// Scratch of a tile, in elements: the packed pixels of one block of channels, sums of a chunk, or
-/// of a line if there are several blocks, and those of a chunk once more if they are turned.
+/// of a line if there are several blocks, those of a chunk once more if they are turned, and the
+/// weights of a chunk and block if they are packed with it.
 struct Footprint {
   Index pixels = 0;
   Index most_pixels = 0;
   Index most_windows = 1;
   Index sums = 0;
   Index turned = 0;
+  Index weights = 0;
 
   Footprint() = default;
   Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
@@ -233,6 +235,8 @@ struct Footprint {
         line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * most;
         if (layout.turns_sums()) line_turned += layout.chunk_rows(p) * round_up(most, lane_count);
         window = std::max(window, tile.batch * runs.steps[0]);
+        if (packing.packs_chunks)
+          weights = std::max(weights, channels * layout.product(p).taps() * layout.chunk_rows(p));
       }
       const WindowCount windows(c, layout, packing, line);
       most_windows = std::max(most_windows, windows.most);
@@ -246,7 +250,7 @@ struct Footprint {
     }
   }
 
-  Index size() const { return pixels + sums + turned; }
+  Index size() const { return pixels + sums + turned + weights; }
 };
 
 /// Shrinks the tile from the whole image until its scratch, `scratch_size(tile)`, fits the budget,

@@ -6,6 +6,7 @@
 ///     for each block of input channels
 ///       copy the windows of pixels that the taps read                  pack_window
 ///       for each chunk of output channels
+///         copy its weights, if they are not packed for all calls     pack_chunk
 ///         for each panel of its rows                                   weights of the panel in L1
 ///           for each block of pixels: sums += weights * pixels         micro_kernel
 ///         with the last input channels: hand the sums over
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tconv/engine/pack_weights.hpp"
 #include "tconv/engine/tile_line.hpp"
 #include "tconv/engine/transpose.hpp"
 
@@ -33,9 +35,8 @@ class TileProducts {
  public:
   static constexpr Index lanes = detail::Packet<Scalar>::size;
 
-  /// `weights` as `pack_all_weights` leaves them.
-  TileProducts(const TileSchedule& schedule, const Scalar* weights, const Image<const Scalar>& x,
-               Arena& arena)
+  TileProducts(const TileSchedule& schedule, const Weights<Scalar>& weights,
+               const Image<const Scalar>& x, Arena& arena)
       : schedule_(schedule),
         weights_(weights),
         x_(x),
@@ -43,7 +44,8 @@ class TileProducts {
         packed_pixels_(arena.take<Scalar>(schedule.footprint().most_pixels)),
         sums_(arena.take<Scalar>(schedule.footprint().sums)),
         // Whole packets are read behind the sums, turned or not.
-        turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)) {}
+        turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)),
+        chunk_weights_(arena.take<Scalar>(schedule.footprint().weights)) {}
 
   /// Turns to a tile.
   void begin(const TileBox& box) {
@@ -119,6 +121,28 @@ class TileProducts {
     std::fill_n(to, lanes, Scalar(0));
   }
 
+  /// Copies the weights of a chunk and channel block, which are rows of one tap.
+  void pack_chunk(std::size_t p, Index chunk, Index b) const {
+    const WeightSource<Scalar>& rows = weights_.rows;
+    const Split& blocks = layout_.channel_blocks();
+    const Split panels = layout_.panels(p, chunk);
+    const Index depth = blocks.end(b) - blocks.begin(b);
+    const Scalar* from = rows.data + box_.group * rows.group_stride +
+                         blocks.begin(b) * rows.in_stride +
+                         layout_.chunks().begin(chunk) * rows.out_stride;
+    // Rows of channels that are a power of two apart share a few sets of the cache.
+    constexpr Index together = 8;
+    for (Index begin = 0; begin < depth; begin += together, from += together * rows.in_stride) {
+      const Index count = std::min(together, depth - begin);
+      const Index ahead = begin + together < depth ? together * rows.in_stride : 0;
+      for (Index i = 0; i < panels.parts; ++i) {
+        const Index first = panels.begin(i), width = panels.end(i) - first;
+        copy_short_rows(from + first, rows.in_stride, count, width, ahead,
+                        chunk_weights_ + first * depth + begin * width);
+      }
+    }
+  }
+
   Sums<Scalar> chunk_sums(const Pixels& pixels, Index chunk) const {
     const bool turned = packing_.weights_in_lanes();
     const Index count = pixels.count();
@@ -139,8 +163,12 @@ class TileProducts {
   void multiply_chunk(const Pixels& pixels, Index chunk, Index b) const {
     const Split& blocks = layout_.channel_blocks();
     const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
-    const Scalar* weights =
-        weights_ + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
+    const Scalar* weights = chunk_weights_;
+    if (weights_.packed)
+      weights =
+          weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
+    else if (steps > 0)
+      pack_chunk(pixels.product, chunk, b);
     const Sums<Scalar> sums = chunk_sums(pixels, chunk);
     const Split panels = layout_.panels(pixels.product, chunk);
     for (Index p = 0; p < panels.parts; ++p) {
@@ -167,7 +195,7 @@ class TileProducts {
   }
 
   const TileSchedule& schedule_;
-  const Scalar* weights_;
+  Weights<Scalar> weights_;
   Image<const Scalar> x_;
   const Correlation& c_ = schedule_.correlation();
   const WeightLayout& layout_ = schedule_.layout();
@@ -176,6 +204,7 @@ class TileProducts {
   Scalar* packed_pixels_;
   Scalar* sums_;
   Scalar* turned_;
+  Scalar* chunk_weights_;
   TileBox box_;
   Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
 };

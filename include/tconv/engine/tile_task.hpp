@@ -30,7 +30,7 @@ class TileTask {
   }
 
   static std::size_t scratch_bytes(const TileSchedule& schedule) {
-    return Scratch(schedule, nullptr, {}, Arena(nullptr)).bytes;
+    return Scratch(schedule, {}, {}, Arena(nullptr)).bytes;
   }
 
   /// Computes some rows of a tile. A unit is a chunk of a line.
@@ -58,8 +58,8 @@ class TileTask {
     Scalar* zeros;  // of phases without taps
     std::size_t bytes;
 
-    Scratch(const TileSchedule& schedule, const Scalar* weights, const Image<const Scalar>& x,
-            Arena arena)
+    Scratch(const TileSchedule& schedule, const Weights<Scalar>& weights,
+            const Image<const Scalar>& x, Arena arena)
         : products(schedule, weights, x, arena),
           rows(arena.take<PhaseRow<Scalar>>(products.line().max_phases())),
           phase_sums(arena.take<PhaseSums>(products.line().max_phases())),

@@ -106,6 +106,10 @@ struct Packing {
   /// Most products of an output that one call of the micro-kernel sums. Input channels beyond these
   /// come in further blocks, between which the sums of a whole line wait.
   Index steps = 2048;
+  /// Most panels of a chunk of output channels, whose rows are computed and stored together.
+  Index chunk_panels = 1;
+  /// Whether the weights of a chunk are packed when its products are computed, for that tile only.
+  bool packs_chunks = false;
 
   bool weights_in_lanes() const { return lanes == Lanes::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
@@ -150,8 +154,9 @@ class WeightLayout {
     turns_sums_ = packing.weights_in_lanes() &&
                   std::all_of(sets_[2].begin(), sets_[2].end(),
                               [](const PhaseSet& set) { return set.size() < joined_phases; });
-    // A chunk fills a panel, so that the micro-tile is as large as the registers allow.
-    chunks_ = Split::into_at_most(c.out_channels, std::max<Index>(1, panel_ / members));
+    // A chunk fills its panels, so that the micro-tile is as large as the registers allow.
+    chunks_ = Split::into_at_most(c.out_channels,
+                                  std::max<Index>(1, packing.chunk_panels * panel_ / members));
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
 

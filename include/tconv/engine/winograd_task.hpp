@@ -217,8 +217,8 @@ class WinogradTask {
     const auto taps = static_cast<Index>(product.windows.size());
     const Index steps = taps * (blocks.end(b) - blocks.begin(b));
     const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
-    const Scalar* weights =
-        call_.weights + box_.group * layout_.size() + layout_.offset(product.product, b, chunk);
+    const Scalar* weights = call_.weights.packed + box_.group * layout_.size() +
+                            layout_.offset(product.product, b, chunk);
     Scalar* const sums = sums_of(static_cast<Index>(i), chunk);
     const Split panels = layout_.panels(product.product, chunk);
     const PixelBlocks pixels(packing_, extents_.pixels(), panels.largest(), lanes);
