@@ -156,8 +156,8 @@ class Layer {
                           name);
       }
       if constexpr (EngineScalar<Scalar>) {
-        magnitude = sum_of_magnitudes(weight.data(), weight.size());
-        finite = std::isfinite(magnitude) || all_finite(weight.data(), weight.size());
+        magnitude = engine::sum_of_magnitudes(weight.data(), weight.size());
+        finite = std::isfinite(magnitude) || engine::all_finite(weight.data(), weight.size());
       }
     }
 

@@ -5,6 +5,7 @@
 /// that all blocks have edges.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -92,15 +93,27 @@ TEST_CASE("every packing gives the exact result in every tile") {
   Eigen::ThreadPool pool(2);
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
+  int rows_dense = 0, channels_dense = 0;
   for (int i = 0; i < 60; ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    const Correlation c = engine_correlation(p);
     const Data<float> data = random_integers<float>(random, p);
     const auto expected = reference(p, data);
     for_each_packing(random, p, [&](const Plan& plan) {
       INFO(p << " | " << describe(plan));
       REQUIRE(run_plan(p, data, plan, i % 4 < 2 ? one : two) == expected);
+      Plan chunks = plan;
+      chunks.packing.packs_chunks = true;
+      chunks.packing.chunk_panels = std::uniform_int_distribution<Index>(1, 4)(random);
+      const WeightLayout layout(c, chunks.packing, 1);
+      if (!lies_as_matrix(layout, weight_source(p, data))) return;
+      INFO("packed by chunks of " << chunks.packing.chunk_panels << " panels");
+      REQUIRE(run_plan(p, data, chunks, i % 4 < 2 ? one : two) == expected);
+      (layout.matrix() == WeightMatrix::rows_dense ? rows_dense : channels_dense) += 1;
     });
   }
+  REQUIRE(rows_dense > 100);
+  REQUIRE(channels_dense > 100);
 }
 
 TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile", "", float,
@@ -121,7 +134,10 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
     const auto draw = [&](int first, int last) {
       return std::uniform_int_distribution<int>(first, last)(random);
     };
-    const bool packs_chunks = rows_lie_dense(c, weight_source(p, data)) && draw(0, 1) == 0;
+    const Packing packing{Lanes::pixels, 1, 3, Merge::equal, Merge::equal};
+    const Correlation taps = tap_rows(c);
+    const WeightLayout rows(taps, packing, 1);
+    const bool packs_chunks = lies_as_matrix(rows, weight_source(p, data)) && draw(0, 1) == 0;
     const Plan plan{{Lanes::pixels, draw(1, 2), 3, Merge::equal, Merge::equal,
                      Index{1} << draw(0, 11), draw(1, 6), packs_chunks},
                     random_tile(random, whole_image(c)),
@@ -168,7 +184,7 @@ TEST_CASE("a layer that takes tap rows keeps NaN and infinity in their place") {
   check_nonfinite(random, Implementation::layer, p);
 }
 
-TEST_CASE("a call that packs its weights by chunks keeps NaN and infinity in their place") {
+TEST_CASE("calls that pack their weights by chunks keep NaN and infinity in their place") {
   Random random(14);
   Problem p;
   p.direction = Direction::scatter;
@@ -179,6 +195,10 @@ TEST_CASE("a call that packs its weights by chunks keeps NaN and infinity in the
   p.stride = {2, 2, 1};
   p.before = p.after = {1, 1, 0};
   p.out = {8, 10, 1};
+  REQUIRE(make_schedule(p).col2im_once());
+  check_nonfinite(random, Implementation::production, p);
+  p.direction = Direction::gather;
+  std::swap(p.in, p.out);
   REQUIRE(make_schedule(p).once());
   check_nonfinite(random, Implementation::production, p);
 }

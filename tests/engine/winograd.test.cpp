@@ -35,7 +35,7 @@ Result<Scalar> run_schedule(const Problem& p, const Data<Scalar>& data,
   const Identity f;
   std::atomic<bool> exceeded = false;
   const Scalar limit = tconv::detail::winograd_limit(
-      tconv::detail::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
+      tconv::engine::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
   correlate(
       WinogradCall<Scalar, Identity>{
           {schedule, {arguments.weights.data()}, arguments.bias, arguments.x, arguments.y, f},

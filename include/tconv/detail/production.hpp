@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "tconv/engine/correlate.hpp"
+#include "tconv/engine/finite.hpp"
 #include "tconv/engine/packed_weights.hpp"
 #include "tconv/scatter.hpp"
 #include "tconv/workspace.hpp"
@@ -112,32 +113,6 @@ const engine::Schedule& find_schedule(Workspace& workspace, const Geometry<R>& g
   });
 }
 
-/// The sum of `f` over all elements of a dense tensor.
-template <class Scalar, class F>
-Scalar sum_over(const Scalar* data, Index size, const F& f) {
-  // Independent sums, as many as fill the SIMD registers' latency.
-  constexpr Index ways = 64;
-  std::array<Scalar, static_cast<std::size_t>(ways)> sums{};
-  Index i = 0;
-  for (; i + ways <= size; i += ways)
-    for (Index j = 0; j < ways; ++j) sums[static_cast<std::size_t>(j)] += f(data[i + j]);
-  for (; i < size; ++i) sums[0] += f(data[i]);
-  return std::accumulate(sums.begin(), sums.end(), Scalar(0));
-}
-
-/// Whether zeros around the image may be multiplied with the weights: infinity times a zero that is
-/// no term of the sum would make a NaN.
-template <class Scalar>
-bool all_finite(const Scalar* data, Index size) {
-  return sum_over(data, size, [](Scalar value) { return value * Scalar(0); }) == Scalar(0);
-}
-
-/// May be infinite or no number.
-template <class Scalar>
-Scalar sum_of_magnitudes(const Scalar* data, Index size) {
-  return sum_over(data, size, [](Scalar value) { return std::abs(value); });
-}
-
 /// The largest magnitude of transformed inputs whose products with transformed weights cannot
 /// overflow when they are summed: magnitudes of these sum up to 3^3 times those of the weights at
 /// most, and as many terms are joined. Zero where these could be infinite themselves.
@@ -206,6 +181,31 @@ void run_schedule(const engine::Schedule& schedule, bool transforms, Scalar weig
   engine::correlate(engine::TileCall<Scalar, F>{direct, {pack(direct)}, bias, x, y, f}, workspace);
 }
 
+/// Computes a call that packs its weights by chunks. Returns false, and leaves `y` of no use, if
+/// there is no such schedule for them, or they are not finite where they have to be.
+template <class Scalar>
+bool run_once(const engine::Schedule& schedule, const engine::WeightSource<Scalar>& source,
+              const Scalar* bias, const engine::Image<const Scalar>& x,
+              const engine::Image<Scalar>& y, Workspace& workspace) {
+  using engine::Identity;
+  const Identity f;
+  if (const engine::Col2imSchedule* once = schedule.col2im_once();
+      once && engine::lies_as_matrix(once->products().layout(), source)) {
+    engine::correlate(engine::Col2imCall<Scalar, Identity>{*once, {nullptr, source}, bias, x, y, f},
+                      workspace);
+    return true;
+  }
+  if (const engine::TileSchedule* once = schedule.once();
+      once && engine::lies_as_matrix(once->layout(), source)) {
+    std::atomic<bool> not_finite = false;
+    engine::correlate(
+        engine::TileCall<Scalar, Identity>{*once, {nullptr, source, &not_finite}, bias, x, y, f},
+        workspace);
+    return !not_finite;
+  }
+  return false;
+}
+
 /// The production path of the free functions: packs the weights for this call.
 template <Direction direction, int layout>
 struct Production {
@@ -223,17 +223,11 @@ struct Production {
         const auto source = weight_source<direction, R>(weight, geometry.groups(), layout);
         const auto engine_x = engine_image<R>(x, layout);
         const auto engine_y = engine_image<R>(y, layout);
-        if (schedule.once() && engine::rows_lie_dense(schedule.once()->correlation(), source)) {
-          engine::correlate(
-              engine::Col2imCall<Scalar, engine::Identity>{
-                  *schedule.once(), {nullptr, source}, bias, engine_x, engine_y, f},
-              workspace);
-          return;
-        }
+        if (run_once(schedule, source, bias, engine_x, engine_y, workspace)) return;
         Index size = 1;
         for (const Index extent : weight.extents) size *= extent;
-        const Scalar magnitude = sum_of_magnitudes(weight.data, size);
-        if (std::isfinite(magnitude) || all_finite(weight.data, size)) {
+        const Scalar magnitude = engine::sum_of_magnitudes(weight.data, size);
+        if (std::isfinite(magnitude) || engine::all_finite(weight.data, size)) {
           const auto pack = [&](const auto& packed_schedule) -> const Scalar* {
             return pack_weights(packed_schedule, source, size);
           };

@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "tconv/engine/pack_weights.hpp"
 #include "tconv/engine/plan.hpp"
 #include "tconv/engine/tile_schedule.hpp"
 
@@ -98,19 +97,6 @@ inline bool has_tap_rows(const Correlation& c) {
     for (const Phase& phase : axis.phases) several = several || phase.taps.size() > 1;
   }
   return several;
-}
-
-/// Whether the tap rows of an input channel lie side by side in the tensor, in their order.
-template <class Scalar>
-bool rows_lie_dense(const Correlation& c, const WeightSource<Scalar>& source) {
-  Index size = 1;
-  for (std::size_t a = 3; a-- > 0;) {
-    const Index extent = kernel_range(c.axes[a]).size();
-    if (extent > 1 && source.tap_strides[a] != size) return false;
-    size *= extent;
-  }
-  // With fewer rows than the kernel has elements this stride is larger.
-  return source.out_stride == size;
 }
 
 /// Estimated cycles of one core to sum the taps' rows of a tile, and to store them.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -30,7 +31,8 @@ struct WeightSource {
 template <class Scalar>
 struct Weights {
   const Scalar* packed = nullptr;  // as `pack_all_weights` leaves them, or null if
-  WeightSource<Scalar> rows{};     // each chunk is packed from these, whose rows lie side by side
+  WeightSource<Scalar> matrix{};   // each chunk is packed from these (chunk_weights.hpp), and
+  std::atomic<bool>* not_finite = nullptr;  // set if one is infinite or no number, unless null
 };
 
 /// From tap to tap of turned weights.

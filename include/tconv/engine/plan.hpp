@@ -165,16 +165,18 @@ class CostModel {
            static_cast<double>(layout_.chunks().parts * panels.parts);
   }
 
-  /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet. If
-  /// they are packed with their chunk, which they pay for in these cycles, those of a channel come
-  /// in pieces.
+  /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet.
+  /// Those that are packed with their chunk cost no more then if their rows lie side by side, but
+  /// for a leap from channel to channel.
   double bring_weights(std::size_t p) const {
     const auto steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
     const double packets =
         steps * static_cast<double>(layout_.total_rows(p)) / static_cast<double>(lanes_);
     if (!packing_.packs_chunks) return 5 * packets;
-    const double pieces = steps * static_cast<double>(layout_.chunks().parts);
-    return weights_in_cache_ ? 5 * packets + 6 * pieces : 15 * packets + 13 * pieces;
+    if (layout_.matrix() == WeightMatrix::channels_dense)
+      return (weights_in_cache_ ? 8 : 18) * packets;
+    const double leaps = steps * static_cast<double>(layout_.chunks().parts);
+    return weights_in_cache_ ? 5 * packets + 6 * leaps : 15 * packets + 13 * leaps;
   }
 
   double store(std::size_t p, const Box& box) const {
@@ -249,20 +251,17 @@ void for_each_packing(const Correlation& c, const Visit& visit) {
             if (vectors <= max_vectors) visit({lanes, vectors, copied_axes, inner, outer, steps});
 }
 
-/// The cheapest plan. `budget` is what scratch may take of the second-level cache, in elements.
-inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
+/// The cheapest plan. `budget` is what scratch may take of the second-level cache, in elements. If
+/// weights are to be packed by chunks, there may be no plan, and its cycles are infinite.
+inline Plan make_plan(const Correlation& c, Index lane_count, Index budget,
+                      bool packs_chunks = false) {
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
-  Index blocks = 0;
-  for_each_packing(c, [&](const Packing& packing) {
+  const auto consider = [&](const Packing& packing) {
     const WeightLayout layout(c, packing, lane_count);
-    // Fewer steps that make as many channel blocks are the same packing.
-    const Index parts = layout.channel_blocks().parts;
-    if (packing.steps < 2048 && parts == blocks) return;
-    blocks = parts;
     for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
       // Only the sums that wait for the next channel block may lie in the third-level cache.
-      if (scratch_size > budget && parts == 1) continue;
+      if (scratch_size > budget && layout.channel_blocks().parts == 1) continue;
       const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
         return Footprint(c, layout, packing, candidate, lane_count).size();
       });
@@ -271,6 +270,21 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget) {
       const double cycles =
           CostModel(c, layout, packing, tile, lane_count, budget, scratch.size()).cycles();
       if (cycles < best.cycles) best = {packing, tile, false, cycles};
+    }
+  };
+  Index blocks = 0;
+  for_each_packing(c, [&](Packing packing) {
+    const WeightLayout layout(c, packing, lane_count);
+    // Fewer steps that make as many channel blocks are the same packing.
+    const Index parts = layout.channel_blocks().parts;
+    if (packing.steps < 2048 && parts == blocks) return;
+    blocks = parts;
+    packing.packs_chunks = packs_chunks;
+    if (!packs_chunks || layout.matrix() != WeightMatrix::none) consider(packing);
+    if (!packs_chunks || layout.matrix() != WeightMatrix::rows_dense) return;
+    for (const Index panels : {4, 16}) {
+      packing.chunk_panels = panels;
+      consider(packing);
     }
   });
   best.streams = output_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);

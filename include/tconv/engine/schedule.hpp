@@ -35,9 +35,10 @@ class Schedule {
   const Col2imSchedule* col2im() const { return col2im_.get(); }
   /// Expected to take less time than the others where the weights are at hand transformed, or null.
   const WinogradSchedule* winograd() const { return winograd_.get(); }
-  /// Expected to take less time than all others where weights serve one call and the rows of taps
-  /// lie side by side in the tensor, or null.
-  const Col2imSchedule* once() const { return once_.get(); }
+  /// Expected to take less time than all others where weights serve one call and lie as a matrix,
+  /// or both null.
+  const TileSchedule* once() const { return once_.get(); }
+  const Col2imSchedule* col2im_once() const { return col2im_once_.get(); }
   /// Whether it pays to transform the weights for one call.
   bool transforms_once() const { return winograd_ && transforming() < packing(); }
 
@@ -52,7 +53,14 @@ class Schedule {
     if (winograd_ && col2im_ && col2im_->plan().cycles < winograd_->plan().cycles)
       winograd_.reset();
     limit.cycles = winograd_ ? std::min(packing(), transforming()) : packing();
-    once_ = find_col2im(c, lane_count, budget, limit, true, direct_.threads());
+    col2im_once_ = find_col2im(c, lane_count, budget, limit, true, direct_.threads());
+    if (col2im_once_) limit = col2im_once_->plan();
+    const Plan once = make_plan(c, lane_count, budget, true);
+    if (once.cycles < limit.cycles) {
+      once_ = std::make_unique<TileSchedule>(c, lane_count, once, direct_.threads());
+      once_->share();
+      col2im_once_.reset();
+    }
     direct_.share();
   }
 
@@ -68,7 +76,8 @@ class Schedule {
   }
 
   TileSchedule direct_;
-  std::unique_ptr<const Col2imSchedule> col2im_, once_;
+  std::unique_ptr<const Col2imSchedule> col2im_, col2im_once_;
+  std::unique_ptr<TileSchedule> once_;
   std::unique_ptr<const WinogradSchedule> winograd_;
 };
 

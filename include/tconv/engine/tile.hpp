@@ -194,7 +194,7 @@ struct WindowCount {
       usual *= window_places(packing, layout.product(line), a);
     most = usual * places;
     // Without copies all products of a line read the same, those without taps nothing.
-    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.x_sets()) : most_places;
+    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.sets(2)) : most_places;
   }
 };
 

@@ -116,7 +116,7 @@ class TileLine {
     const auto products = static_cast<Index>(layout_.line_size());
     Index taps = 1;
     for (const Product& product : layout_.products()) taps = std::max(taps, product.taps());
-    for (const PhaseSet& set : layout_.x_sets()) max_phases_ += set.size();
+    for (const PhaseSet& set : layout_.sets(2)) max_phases_ += set.size();
     pixels_.first = arena.take<Pixels>(products);
     windows_.first = arena.take<Window>(schedule.footprint().most_windows);
     groups_.first = arena.take<WindowGroup>(schedule.footprint().most_windows);

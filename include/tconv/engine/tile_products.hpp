@@ -6,7 +6,7 @@
 ///     for each block of input channels
 ///       copy the windows of pixels that the taps read                  pack_window
 ///       for each chunk of output channels
-///         copy its weights, if they are not packed for all calls     pack_chunk
+///         copy its weights, if they are not packed for all calls     bring_chunk
 ///         for each panel of its rows                                   weights of the panel in L1
 ///           for each block of pixels: sums += weights * pixels         micro_kernel
 ///         with the last input channels: hand the sums over
@@ -16,7 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tconv/engine/pack_weights.hpp"
+#include "tconv/engine/chunk_weights.hpp"
+#include "tconv/engine/finite.hpp"
 #include "tconv/engine/tile_line.hpp"
 #include "tconv/engine/transpose.hpp"
 
@@ -45,7 +46,7 @@ class TileProducts {
         sums_(arena.take<Scalar>(schedule.footprint().sums)),
         // Whole packets are read behind the sums, turned or not.
         turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)),
-        chunk_weights_(arena.take<Scalar>(schedule.footprint().weights)) {}
+        chunk_weights_(arena.take<Scalar>(schedule.footprint().weights + lanes)) {}
 
   /// Turns to a tile.
   void begin(const TileBox& box) {
@@ -121,28 +122,6 @@ class TileProducts {
     std::fill_n(to, lanes, Scalar(0));
   }
 
-  /// Copies the weights of a chunk and channel block, which are rows of one tap.
-  void pack_chunk(std::size_t p, Index chunk, Index b) const {
-    const WeightSource<Scalar>& rows = weights_.rows;
-    const Split& blocks = layout_.channel_blocks();
-    const Split panels = layout_.panels(p, chunk);
-    const Index depth = blocks.end(b) - blocks.begin(b);
-    const Scalar* from = rows.data + box_.group * rows.group_stride +
-                         blocks.begin(b) * rows.in_stride +
-                         layout_.chunks().begin(chunk) * rows.out_stride;
-    // Rows of channels that are a power of two apart share a few sets of the cache.
-    constexpr Index together = 8;
-    for (Index begin = 0; begin < depth; begin += together, from += together * rows.in_stride) {
-      const Index count = std::min(together, depth - begin);
-      const Index ahead = begin + together < depth ? together * rows.in_stride : 0;
-      for (Index i = 0; i < panels.parts; ++i) {
-        const Index first = panels.begin(i), width = panels.end(i) - first;
-        copy_short_rows(from + first, rows.in_stride, count, width, ahead,
-                        chunk_weights_ + first * depth + begin * width);
-      }
-    }
-  }
-
   Sums<Scalar> chunk_sums(const Pixels& pixels, Index chunk) const {
     const bool turned = packing_.weights_in_lanes();
     const Index count = pixels.count();
@@ -151,6 +130,15 @@ class TileProducts {
     if (layout_.channel_blocks().parts > 1)
       sums.first += layout_.rows_before(pixels.product, chunk) * count;
     return sums;
+  }
+
+  /// Packs the weights of a chunk and channel block.
+  void bring_chunk(Index chunk, Index b) const {
+    pack_chunk(layout_, weights_.matrix, box_.group, chunk, b, chunk_weights_);
+    const Split& blocks = layout_.channel_blocks();
+    const Index steps = layout_.product(0).taps() * (blocks.end(b) - blocks.begin(b));
+    if (weights_.not_finite && !all_finite(chunk_weights_, layout_.padded_rows(0, chunk) * steps))
+      *weights_.not_finite = true;
   }
 
   /// Brings the sums of a chunk into the order in which they are stored.
@@ -168,7 +156,7 @@ class TileProducts {
       weights =
           weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
     else if (steps > 0)
-      pack_chunk(pixels.product, chunk, b);
+      bring_chunk(chunk, b);
     const Sums<Scalar> sums = chunk_sums(pixels, chunk);
     const Split panels = layout_.panels(pixels.product, chunk);
     for (Index p = 0; p < panels.parts; ++p) {

@@ -132,11 +132,30 @@ struct Product {
   Index members() const { return z->size() * y->size() * x->size(); }
 };
 
+/// How the weights of a layout of one product lie in a tensor in row-major order.
+enum class WeightMatrix {
+  none,           ///< otherwise
+  rows_dense,     ///< `[channel][row]`: those of `conv_transpose`, if each row has one tap
+  channels_dense  ///< `[row][channel][tap]`: those of `conv`
+};
+
+/// The elements of the kernel on an axis if the rows and taps of its only set are these, all in
+/// order, or zero.
+inline Index kernel_elements(const std::vector<PhaseSet>& sets) {
+  if (sets.size() != 1) return 0;
+  Index next = 0;
+  for (const Phase* phase : sets[0].members)
+    for (const Tap& tap : phase->taps)
+      if (tap.kernel != next++) return 0;
+  return next;
+}
+
 /// Weights in the order in which the micro-kernel reads them, `[product][channel block][chunk]
 /// [panel][channel][tap][row]`. Depends on the layer and on `Packing`, not on the image's extents
 /// beyond which taps it can reach.
 class WeightLayout {
  public:
+  /// `c` must outlive the layout.
   WeightLayout(const Correlation& c, const Packing& packing, Index lane_count) {
     const Merge outer = packing.outer;
     for (std::size_t a = 0; a < 3; ++a)
@@ -178,7 +197,7 @@ class WeightLayout {
   /// All products, those of a line side by side.
   const std::vector<Product>& products() const { return products_; }
   const Product& product(std::size_t p) const { return products_[p]; }
-  const std::vector<PhaseSet>& x_sets() const { return sets_[2]; }
+  const std::vector<PhaseSet>& sets(std::size_t axis) const { return sets_[axis]; }
   std::size_t line_size() const { return sets_[2].size(); }
   Index lines() const { return static_cast<Index>(products_.size() / line_size()); }
 
@@ -225,6 +244,13 @@ class WeightLayout {
   }
   /// Elements of one group.
   Index size() const { return size_; }
+
+  WeightMatrix matrix() const {
+    for (const auto& sets : sets_)
+      if (kernel_elements(sets) == 0) return WeightMatrix::none;
+    if (products_[0].taps() == 1) return WeightMatrix::rows_dense;
+    return products_[0].members() == 1 ? WeightMatrix::channels_dense : WeightMatrix::none;
+  }
 
   /// Numbers that are equal where weights are packed alike.
   std::vector<Index> signature() const {
