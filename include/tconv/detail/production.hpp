@@ -195,7 +195,7 @@ bool run_once(const engine::Schedule& schedule, const engine::WeightSource<Scala
                       workspace);
     return true;
   }
-  if (const engine::TileSchedule* once = schedule.once();
+  if (const engine::TileSchedule* once = schedule.direct_once();
       once && engine::lies_as_matrix(once->layout(), source)) {
     std::atomic<bool> not_finite = false;
     engine::correlate(

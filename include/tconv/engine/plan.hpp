@@ -251,14 +251,25 @@ void for_each_packing(const Correlation& c, const Visit& visit) {
             if (vectors <= max_vectors) visit({lanes, vectors, copied_axes, inner, outer, steps});
 }
 
+/// Whether a layout of the weights could be a matrix.
+inline bool may_be_matrix(const Correlation& c) {
+  const auto one_phase = [](const PhasedAxis& axis) { return axis.phases.size() == 1; };
+  const auto one_tap = [](const PhasedAxis& axis) {
+    return std::all_of(axis.phases.begin(), axis.phases.end(),
+                       [](const Phase& phase) { return phase.taps.size() == 1; });
+  };
+  return std::all_of(c.axes.begin(), c.axes.end(), one_phase) ||
+         std::all_of(c.axes.begin(), c.axes.end(), one_tap);
+}
+
 /// The cheapest plan. `budget` is what scratch may take of the second-level cache, in elements. If
 /// weights are to be packed by chunks, there may be no plan, and its cycles are infinite.
 inline Plan make_plan(const Correlation& c, Index lane_count, Index budget,
                       bool packs_chunks = false) {
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
-  const auto consider = [&](const Packing& packing) {
-    const WeightLayout layout(c, packing, lane_count);
+  if (packs_chunks && !may_be_matrix(c)) return best;
+  const auto consider = [&](const Packing& packing, const WeightLayout& layout) {
     for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
       // Only the sums that wait for the next channel block may lie in the third-level cache.
       if (scratch_size > budget && layout.channel_blocks().parts == 1) continue;
@@ -280,11 +291,11 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget,
     if (packing.steps < 2048 && parts == blocks) return;
     blocks = parts;
     packing.packs_chunks = packs_chunks;
-    if (!packs_chunks || layout.matrix() != WeightMatrix::none) consider(packing);
+    if (!packs_chunks || layout.matrix() != WeightMatrix::none) consider(packing, layout);
     if (!packs_chunks || layout.matrix() != WeightMatrix::rows_dense) return;
     for (const Index panels : {4, 16}) {
       packing.chunk_panels = panels;
-      consider(packing);
+      consider(packing, WeightLayout(c, packing, lane_count));
     }
   });
   best.streams = output_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);

@@ -37,7 +37,7 @@ class Schedule {
   const WinogradSchedule* winograd() const { return winograd_.get(); }
   /// Expected to take less time than all others where weights serve one call and lie as a matrix,
   /// or both null.
-  const TileSchedule* once() const { return once_.get(); }
+  const TileSchedule* direct_once() const { return direct_once_.get(); }
   const Col2imSchedule* col2im_once() const { return col2im_once_.get(); }
   /// Whether it pays to transform the weights for one call.
   bool transforms_once() const { return winograd_ && transforming() < packing(); }
@@ -52,16 +52,22 @@ class Schedule {
     col2im_ = find_col2im(c, lane_count, budget, limit, false, direct_.threads());
     if (winograd_ && col2im_ && col2im_->plan().cycles < winograd_->plan().cycles)
       winograd_.reset();
+    find_once(c, lane_count, budget);
+    direct_.share();
+  }
+
+  void find_once(const Correlation& c, Index lane_count, Index budget) {
+    Plan limit = direct_.plan();
     limit.cycles = winograd_ ? std::min(packing(), transforming()) : packing();
+    const auto weights = static_cast<double>(direct_.weight_size());
+    if (weights < limit.cycles / 64) return;
     col2im_once_ = find_col2im(c, lane_count, budget, limit, true, direct_.threads());
     if (col2im_once_) limit = col2im_once_->plan();
     const Plan once = make_plan(c, lane_count, budget, true);
-    if (once.cycles < limit.cycles) {
-      once_ = std::make_unique<TileSchedule>(c, lane_count, once, direct_.threads());
-      once_->share();
-      col2im_once_.reset();
-    }
-    direct_.share();
+    if (once.cycles >= limit.cycles) return;
+    direct_once_ = std::make_unique<TileSchedule>(c, lane_count, once, direct_.threads());
+    direct_once_->share();
+    col2im_once_.reset();
   }
 
   /// Cycles of a call with its weights, which are packed in two cycles an element, and transformed
@@ -77,7 +83,7 @@ class Schedule {
 
   TileSchedule direct_;
   std::unique_ptr<const Col2imSchedule> col2im_, col2im_once_;
-  std::unique_ptr<TileSchedule> once_;
+  std::unique_ptr<TileSchedule> direct_once_;
   std::unique_ptr<const WinogradSchedule> winograd_;
 };
 
