@@ -22,27 +22,30 @@ using namespace tconv::engine;
 namespace {
 
 /// The result of a problem in canonical order under the given plan, on the threads of the
-/// workspace.
+/// workspace. Plans that pack by chunks pack from `source`.
 template <class Scalar>
 std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan,
-                             tconv::Workspace& workspace) {
+                             tconv::Workspace& workspace, const WeightSource<Scalar>& source = {}) {
   const TileSchedule schedule(engine_correlation(p), tconv::detail::Packet<Scalar>::size, plan,
                               workspace.threads());
   std::vector<Scalar> y;
   const auto arguments = engine_arguments(
       p, data, schedule, TileTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
   const Identity f;
+  std::atomic<bool> not_finite = false;
+  Weights<Scalar> weights{arguments.weights.data()};
+  if (plan.packing.packs_chunks) weights = {nullptr, source, &not_finite};
   correlate(
-      TileCall<Scalar, Identity>{
-          schedule, {arguments.weights.data()}, arguments.bias, arguments.x, arguments.y, f},
+      TileCall<Scalar, Identity>{schedule, weights, arguments.bias, arguments.x, arguments.y, f},
       workspace);
+  REQUIRE_FALSE(not_finite);
   return y;
 }
 
 /// The same by products with tap rows.
 template <class Scalar>
 std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const Plan& plan,
-                               tconv::Workspace& workspace) {
+                               tconv::Workspace& workspace, const WeightSource<Scalar>& source) {
   const Col2imSchedule schedule(engine_correlation(p), plan, tconv::detail::Packet<Scalar>::size,
                                 workspace.threads());
   std::vector<Scalar> y;
@@ -51,7 +54,7 @@ std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const
                        Col2imTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
   const Identity f;
   Weights<Scalar> weights{arguments.weights.data()};
-  if (plan.packing.packs_chunks) weights = {nullptr, weight_source(p, data)};
+  if (plan.packing.packs_chunks) weights = {nullptr, source};
   correlate(
       Col2imCall<Scalar, Identity>{schedule, weights, arguments.bias, arguments.x, arguments.y, f},
       workspace);
@@ -93,7 +96,7 @@ TEST_CASE("every packing gives the exact result in every tile") {
   Eigen::ThreadPool pool(2);
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
-  int rows_dense = 0, channels_dense = 0;
+  int packed[2][2] = {};
   for (int i = 0; i < 60; ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const Correlation c = engine_correlation(p);
@@ -106,14 +109,18 @@ TEST_CASE("every packing gives the exact result in every tile") {
       chunks.packing.packs_chunks = true;
       chunks.packing.chunk_panels = std::uniform_int_distribution<Index>(1, 4)(random);
       const WeightLayout layout(c, chunks.packing, 1);
-      if (!lies_as_matrix(layout, weight_source(p, data))) return;
-      INFO("packed by chunks of " << chunks.packing.chunk_panels << " panels");
-      REQUIRE(run_plan(p, data, chunks, i % 4 < 2 ? one : two) == expected);
-      (layout.matrix() == WeightMatrix::rows_dense ? rows_dense : channels_dense) += 1;
+      std::vector<float> values;
+      const bool column_major = std::bernoulli_distribution()(random);
+      const WeightSource<float> source =
+          column_major ? column_major_source(p, data, values) : weight_source(p, data);
+      if (!packs_by_chunks(layout, source)) return;
+      INFO("column-major " << column_major << ", chunks of " << chunks.packing.chunk_panels);
+      REQUIRE(run_plan(p, data, chunks, i % 4 < 2 ? one : two, source) == expected);
+      ++packed[p.scatters()][column_major];
     });
   }
-  REQUIRE(rows_dense > 100);
-  REQUIRE(channels_dense > 100);
+  for (const auto& counts : packed)
+    for (const int count : counts) REQUIRE(count > 50);
 }
 
 TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile", "", float,
@@ -137,13 +144,17 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
     const Packing packing{Lanes::pixels, 1, 3, Merge::equal, Merge::equal};
     const Correlation taps = tap_rows(c);
     const WeightLayout rows(taps, packing, 1);
-    const bool packs_chunks = lies_as_matrix(rows, weight_source(p, data)) && draw(0, 1) == 0;
+    std::vector<TestType> values;
+    const bool column_major = draw(0, 1) == 0;
+    const WeightSource<TestType> source =
+        column_major ? column_major_source(p, data, values) : weight_source(p, data);
+    const bool packs_chunks = packs_by_chunks(rows, source) && draw(0, 1) == 0;
     const Plan plan{{Lanes::pixels, draw(1, 2), 3, Merge::equal, Merge::equal,
                      Index{1} << draw(0, 11), draw(1, 6), packs_chunks},
                     random_tile(random, whole_image(c)),
                     draw(0, 1) == 0};
-    INFO(p << " | " << describe(plan));
-    REQUIRE(run_col2im(p, data, plan, i % 8 < 4 ? one : two) == reference(p, data));
+    INFO(p << " | " << describe(plan) << " | column-major " << column_major);
+    REQUIRE(run_col2im(p, data, plan, i % 8 < 4 ? one : two, source) == reference(p, data));
     ++checked;
     if (packs_chunks) ++checked_chunks;
   }

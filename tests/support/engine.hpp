@@ -61,6 +61,33 @@ tconv::engine::WeightSource<Scalar> weight_source(const Problem& p, const Data<S
           coarse_group * fine_group * taps};
 }
 
+/// The same of a copy in column-major order, which `values` holds.
+template <class Scalar>
+tconv::engine::WeightSource<Scalar> column_major_source(const Problem& p, const Data<Scalar>& data,
+                                                        std::vector<Scalar>& values) {
+  const tconv::engine::WeightSource<Scalar> source = weight_source(p, data);
+  const auto [z, y, x] = source.tap_strides;
+  const Index taps = p.kernel[0] * p.kernel[1] * p.kernel[2];
+  const Index coarse = p.scatters() ? p.in_channels : p.out_channels;
+  const Index fine = p.w_size() / taps / coarse;
+  values.resize(data.w.size());
+  tconv::engine::WeightSource<Scalar> result{
+      values.data(),
+      values.data() + values.size(),
+      p.scatters() ? 1 : coarse,
+      p.scatters() ? coarse : 1,
+      {coarse * fine, coarse * fine * (taps / z), coarse * fine * (taps / y)},
+      coarse / p.groups};
+  for (Index c = 0; c < coarse; ++c)
+    for (Index f = 0; f < fine; ++f)
+      for (Index t = 0; t < taps; ++t)
+        values[static_cast<std::size_t>(c + f * coarse + t / z * result.tap_strides[0] +
+                                        t % z / y * result.tap_strides[1] +
+                                        t % y / x * result.tap_strides[2])] =
+            data.w[static_cast<std::size_t>((c * fine + f) * taps + t)];
+  return result;
+}
+
 template <class Scalar>
 struct EngineArguments {
   std::vector<Scalar> weights;

@@ -190,13 +190,13 @@ bool run_once(const engine::Schedule& schedule, const engine::WeightSource<Scala
   using engine::Identity;
   const Identity f;
   if (const engine::Col2imSchedule* once = schedule.col2im_once();
-      once && engine::lies_as_matrix(once->products().layout(), source)) {
+      once && engine::packs_by_chunks(once->products().layout(), source)) {
     engine::correlate(engine::Col2imCall<Scalar, Identity>{*once, {nullptr, source}, bias, x, y, f},
                       workspace);
     return true;
   }
   if (const engine::TileSchedule* once = schedule.direct_once();
-      once && engine::lies_as_matrix(once->layout(), source)) {
+      once && engine::packs_by_chunks(once->layout(), source)) {
     std::atomic<bool> not_finite = false;
     engine::correlate(
         engine::TileCall<Scalar, Identity>{*once, {nullptr, source, &not_finite}, bias, x, y, f},

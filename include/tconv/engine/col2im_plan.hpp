@@ -1,13 +1,14 @@
 #pragma once
 
 /// \file
-/// Transposed convolution as a matrix product and col2im, for few output channels.
+/// Transposed convolution as a matrix product and col2im, for few output channels or small images.
 ///
-/// Products of few rows leave the micro-kernel waiting for pixels. Here every tap has rows of its
-/// own: a product with `(output channel, tap)` rows gives what each pixel adds to the outputs
-/// around it, and an output is the sum of one element of each of its taps' rows. Pixels are read
-/// where they lie, without a border, and once for all taps. The products are those of a correlation
-/// with as many phases as there are taps, which read one pixel each.
+/// Products of few rows leave the micro-kernel waiting for pixels, and the windows of small images
+/// are mostly border. Here every tap has rows of its own: a product with `(output channel, tap)`
+/// rows gives what each pixel adds to the outputs around it, and an output is the sum of one
+/// element of each of its taps' rows. Pixels are read where they lie, without a border, and once
+/// for all taps. The products are those of a correlation with as many phases as there are taps,
+/// which read one pixel each.
 
 #include <algorithm>
 #include <array>

@@ -48,30 +48,35 @@ EIGEN_ALWAYS_INLINE void copy_dense(const Scalar* from, Index count, Scalar* to)
 }
 
 /// `count` rows of exactly `width` elements, at least `size` and at most twice as many, from
-/// `from_step` apart to side by side. Asks for what lies `ahead`.
+/// `from_step` apart to `to_step` apart. Asks for what lies `ahead`.
 template <std::size_t size, class Scalar>
 void copy_overlapping_rows(const Scalar* from, Index from_step, Index count, Index width,
-                           Index ahead, Scalar* to) {
+                           Index ahead, Scalar* to, Index to_step) {
   constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
-  for (Index i = 0; i < count; ++i, from += from_step, to += width) {
+  for (Index i = 0; i < count; ++i, from += from_step, to += to_step) {
     for (Index j = 0; j < static_cast<Index>(size); j += line) detail::prefetch(from + ahead + j);
     detail::prefetch(from + ahead + width - 1);
     copy_overlapping<size>(from, width, to);
   }
 }
 
-/// The same for up to 32 elements. Branches in the loop would cost as much again.
+/// `count` rows of exactly `width` elements. Branches in the loop would double its time for short
+/// rows.
 template <class Scalar>
-void copy_short_rows(const Scalar* from, Index from_step, Index count, Index width, Index ahead,
-                     Scalar* to) {
-  if (width >= 16)
-    copy_overlapping_rows<16>(from, from_step, count, width, ahead, to);
+void copy_rows_apart(const Scalar* from, Index from_step, Index count, Index width, Index ahead,
+                     Scalar* to, Index to_step) {
+  constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
+  if (width > 32 || width < 4)
+    for (Index i = 0; i < count; ++i, from += from_step, to += to_step) {
+      for (Index j = 0; j < width; j += line) detail::prefetch(from + ahead + j);
+      copy_dense(from, width, to);
+    }
+  else if (width >= 16)
+    copy_overlapping_rows<16>(from, from_step, count, width, ahead, to, to_step);
   else if (width >= 8)
-    copy_overlapping_rows<8>(from, from_step, count, width, ahead, to);
-  else if (width >= 4)
-    copy_overlapping_rows<4>(from, from_step, count, width, ahead, to);
+    copy_overlapping_rows<8>(from, from_step, count, width, ahead, to, to_step);
   else
-    for (Index i = 0; i < count; ++i) copy_dense(from + i * from_step, width, to + i * width);
+    copy_overlapping_rows<4>(from, from_step, count, width, ahead, to, to_step);
 }
 
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.

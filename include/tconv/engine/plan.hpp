@@ -166,15 +166,15 @@ class CostModel {
   }
 
   /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet.
-  /// Those that are packed with their chunk cost no more then if their rows lie side by side, but
-  /// for a leap from channel to channel.
+  /// Those that are packed with their chunk cost no more then but for a leap from channel to
+  /// channel if their rows lie side by side, and half as much again if they are turned. Tensors in
+  /// row-major order are assumed, where it depends on the taps.
   double bring_weights(std::size_t p) const {
     const auto steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
     const double packets =
         steps * static_cast<double>(layout_.total_rows(p)) / static_cast<double>(lanes_);
     if (!packing_.packs_chunks) return 5 * packets;
-    if (layout_.matrix() == WeightMatrix::channels_dense)
-      return (weights_in_cache_ ? 8 : 18) * packets;
+    if (layout_.product(p).taps() > 1) return (weights_in_cache_ ? 8 : 18) * packets;
     const double leaps = steps * static_cast<double>(layout_.chunks().parts);
     return weights_in_cache_ ? 5 * packets + 6 * leaps : 15 * packets + 13 * leaps;
   }
@@ -291,8 +291,8 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget,
     if (packing.steps < 2048 && parts == blocks) return;
     blocks = parts;
     packing.packs_chunks = packs_chunks;
-    if (!packs_chunks || layout.matrix() != WeightMatrix::none) consider(packing, layout);
-    if (!packs_chunks || layout.matrix() != WeightMatrix::rows_dense) return;
+    if (!packs_chunks || layout.is_matrix()) consider(packing, layout);
+    if (!packs_chunks || !layout.is_matrix() || layout.product(0).taps() > 1) return;
     for (const Index panels : {4, 16}) {
       packing.chunk_panels = panels;
       consider(packing, WeightLayout(c, packing, lane_count));

@@ -134,7 +134,7 @@ class TileProducts {
 
   /// Packs the weights of a chunk and channel block.
   void bring_chunk(Index chunk, Index b) const {
-    pack_chunk(layout_, weights_.matrix, box_.group, chunk, b, chunk_weights_);
+    ChunkPacker<Scalar>(layout_, weights_.matrix).pack(box_.group, chunk, b, chunk_weights_);
     const Split& blocks = layout_.channel_blocks();
     const Index steps = layout_.product(0).taps() * (blocks.end(b) - blocks.begin(b));
     if (weights_.not_finite && !all_finite(chunk_weights_, layout_.padded_rows(0, chunk) * steps))

@@ -55,27 +55,35 @@ struct RowSource {
   const Scalar* end = nullptr;
 };
 
-/// Up to a packet of positions of up to a packet of channels, `[channel][position]`, to
-/// `[position][channel]`. Writes whole packets.
-template <class Scalar>
-void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
+/// Up to a packet of positions of up to a packet of channels, of which number `i` begins at `from +
+/// offset(i)` in a tensor that ends at `end`, to `[position][channel]`. Writes whole packets.
+template <class Scalar, class Offset>
+void transpose_square(const Scalar* from, const Offset& offset, const Scalar* end, Index channels,
                       Index count, Scalar* to, Index pitch) {
   constexpr Index size = Square<Scalar>::size;
   Square<Scalar> square;
-  if (from + (channels - 1) * source.channel_stride + size <= source.end) {
-    square.load_transposed(
-        from, [&](auto i) { return i * source.channel_stride; }, channels);
+  if (from + offset(channels - 1) + size <= end) {
+    square.load_transposed(from, offset, channels);
   } else {
     alignas(64) std::array<Scalar, static_cast<std::size_t>(size * size)> rows;
     for (Index c = 0; c < channels; ++c)
       for (Index j = 0; j < count; ++j)
-        rows[static_cast<std::size_t>(c * size + j)] = from[c * source.channel_stride + j];
+        rows[static_cast<std::size_t>(c * size + j)] = from[offset(c) + j];
     for (Index c = 0; c < channels; ++c)
       for (Index j = count; j < size; ++j) rows[static_cast<std::size_t>(c * size + j)] = Scalar(0);
     square.load_transposed(
         rows.data(), [](auto i) { return i * size; }, channels);
   }
   square.store(to, pitch, count);
+}
+
+/// The same of channels with a stride.
+template <class Scalar>
+void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
+                      Index count, Scalar* to, Index pitch) {
+  transpose_square(
+      from, [&](auto i) { return i * source.channel_stride; }, source.end, channels, count, to,
+      pitch);
 }
 
 /// Dense positions of a few channels, to positions of just as many.

@@ -132,24 +132,6 @@ struct Product {
   Index members() const { return z->size() * y->size() * x->size(); }
 };
 
-/// How the weights of a layout of one product lie in a tensor in row-major order.
-enum class WeightMatrix {
-  none,           ///< otherwise
-  rows_dense,     ///< `[channel][row]`: those of `conv_transpose`, if each row has one tap
-  channels_dense  ///< `[row][channel][tap]`: those of `conv`
-};
-
-/// The elements of the kernel on an axis if the rows and taps of its only set are these, all in
-/// order, or zero.
-inline Index kernel_elements(const std::vector<PhaseSet>& sets) {
-  if (sets.size() != 1) return 0;
-  Index next = 0;
-  for (const Phase* phase : sets[0].members)
-    for (const Tap& tap : phase->taps)
-      if (tap.kernel != next++) return 0;
-  return next;
-}
-
 /// Weights in the order in which the micro-kernel reads them, `[product][channel block][chunk]
 /// [panel][channel][tap][row]`. Depends on the layer and on `Packing`, not on the image's extents
 /// beyond which taps it can reach.
@@ -245,11 +227,11 @@ class WeightLayout {
   /// Elements of one group.
   Index size() const { return size_; }
 
-  WeightMatrix matrix() const {
-    for (const auto& sets : sets_)
-      if (kernel_elements(sets) == 0) return WeightMatrix::none;
-    if (products_[0].taps() == 1) return WeightMatrix::rows_dense;
-    return products_[0].members() == 1 ? WeightMatrix::channels_dense : WeightMatrix::none;
+  /// Whether the weights are a matrix of rows and steps, each of which says by itself where it lies
+  /// in a tensor.
+  bool is_matrix() const {
+    return products_.size() == 1 && (products_[0].taps() == 1 || products_[0].members() == 1) &&
+           products_[0].taps() > 0;
   }
 
   /// Numbers that are equal where weights are packed alike.
