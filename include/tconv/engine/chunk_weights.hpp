@@ -119,9 +119,10 @@ class ChunkPacker {
           offsets[static_cast<std::size_t>(k)] = row / members_ * source_.out_stride +
                                                  (taps_ == 1 ? kernel_offset(row % members_) : 0);
         }
+        const Index largest = *std::max_element(offsets.begin(), offsets.begin() + count);
         for (Index j = 0; j < depth; j += lanes)
-          transpose_square(from + j, offset, source_.end, count, std::min(lanes, depth - j),
-                           to + first * depth + j * width + r, width);
+          transpose_square(from + j, offset, largest, source_.end, count,
+                           std::min(lanes, depth - j), to + first * depth + j * width + r, width);
       }
     }
   }

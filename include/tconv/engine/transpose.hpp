@@ -58,11 +58,11 @@ struct RowSource {
 /// Up to a packet of positions of up to a packet of channels, of which number `i` begins at `from +
 /// offset(i)` in a tensor that ends at `end`, to `[position][channel]`. Writes whole packets.
 template <class Scalar, class Offset>
-void transpose_square(const Scalar* from, const Offset& offset, const Scalar* end, Index channels,
-                      Index count, Scalar* to, Index pitch) {
+void transpose_square(const Scalar* from, const Offset& offset, Index largest_offset,
+                      const Scalar* end, Index channels, Index count, Scalar* to, Index pitch) {
   constexpr Index size = Square<Scalar>::size;
   Square<Scalar> square;
-  if (from + offset(channels - 1) + size <= end) {
+  if (end - from >= largest_offset + size) {
     square.load_transposed(from, offset, channels);
   } else {
     alignas(64) std::array<Scalar, static_cast<std::size_t>(size * size)> rows;
@@ -82,8 +82,8 @@ template <class Scalar>
 void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
                       Index count, Scalar* to, Index pitch) {
   transpose_square(
-      from, [&](auto i) { return i * source.channel_stride; }, source.end, channels, count, to,
-      pitch);
+      from, [&](auto i) { return i * source.channel_stride; },
+      (channels - 1) * source.channel_stride, source.end, channels, count, to, pitch);
 }
 
 /// Dense positions of a few channels, to positions of just as many.
