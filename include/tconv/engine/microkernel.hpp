@@ -36,10 +36,6 @@ constexpr int max_rows(int vectors) {
   return (detail::simd_registers - 2 - std::max(vectors, 2)) / vectors;
 }
 
-/// How far ahead weights are fetched: they come from beyond the second-level cache, and the
-/// hardware does not see that a stream of one cache line a step will go on.
-inline constexpr Index prefetch_steps = 64;
-
 inline constexpr int max_vectors = max_rows(8) > 0 ? 8 : 4;
 
 /// The sums in registers. Loops are folds over compile-time indices: with a loop in their place g++
@@ -99,7 +95,6 @@ void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels
     tile.clear(all);
   for (Index step = 0; step < steps; ++step, weights += weight_step) {
     const Scalar* const pixel = pixels + offsets[step];
-    detail::prefetch(weights + prefetch_steps * weight_step);
     tile.add_products(
         lanes == Lanes::pixels ? pixel : weights, lanes == Lanes::pixels ? weights : pixel,
         std::make_integer_sequence<int, vectors>{}, std::make_integer_sequence<int, rows>{});

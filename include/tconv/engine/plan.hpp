@@ -115,7 +115,7 @@ class CostModel {
   /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
   double step(Index rows, Index vectors, bool aligned) const {
     const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
-    // Loads across cache lines count twice; one prefetch and two offsets.
+    // Loads across cache lines count twice; two are for the step's offset and what is as slow.
     const double loads = r + (aligned ? v : 1.8 * v) + 2;
     return std::max({r * v / 2, loads / 2, 4.0});
   }
