@@ -181,35 +181,35 @@ Schedule make_schedule(const Problem& p) {
   return {engine_correlation(p), tconv::detail::Packet<float>::size, scratch_budget<float>(), 1};
 }
 
-TEST_CASE("a layer that takes tap rows keeps NaN and infinity in their place") {
-  Random random(13);
+/// A transposed convolution with stride 2 and padding 1.
+Problem stride_two(Index in_channels, Index out_channels, Index kernel, Index height, Index width) {
   Problem p;
   p.direction = Direction::scatter;
-  p.in_channels = 96;
-  p.in = {40, 40, 1};
-  p.kernel = {3, 3, 1};
+  p.in_channels = in_channels;
+  p.out_channels = out_channels;
+  p.in = {height, width, 1};
+  p.kernel = {kernel, kernel, 1};
   p.stride = {2, 2, 1};
   p.before = p.after = {1, 1, 0};
-  p.out = {79, 79, 1};
+  p.out = {2 * height - 4 + kernel, 2 * width - 4 + kernel, 1};
+  return p;
+}
+
+TEST_CASE("a layer that takes tap rows keeps NaN and infinity in their place") {
+  Random random(13);
+  const Problem p = stride_two(96, 1, 3, 40, 40);
   REQUIRE(make_schedule(p).col2im());
   check_nonfinite(random, Implementation::layer, p);
 }
 
 TEST_CASE("calls that pack their weights by chunks keep NaN and infinity in their place") {
   Random random(14);
-  Problem p;
-  p.direction = Direction::scatter;
-  p.in_channels = 48;
-  p.out_channels = 40;
-  p.in = {4, 5, 1};
-  p.kernel = {4, 4, 1};
-  p.stride = {2, 2, 1};
-  p.before = p.after = {1, 1, 0};
-  p.out = {8, 10, 1};
+  Problem p = stride_two(48, 40, 4, 4, 5);
   REQUIRE(make_schedule(p).col2im_once());
   check_nonfinite(random, Implementation::production, p);
   p.direction = Direction::gather;
   std::swap(p.in, p.out);
+  std::swap(p.in_channels, p.out_channels);
   REQUIRE(make_schedule(p).direct_once());
   check_nonfinite(random, Implementation::production, p);
 }
