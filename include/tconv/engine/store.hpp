@@ -196,10 +196,15 @@ void store_row(const PhaseRow<Scalar>* rows, Index phase_count, const RowPattern
 /// Writes an output row that no tap reaches.
 template <class Scalar, class F>
 void fill_row(const RowPattern& pattern, Scalar bias, Index channel, const F& f, Scalar* y) {
-  if (pattern.y_step == 1)
-    for (Index j = 0; j < pattern.row_size; ++j) y[j] = finish(f, bias, channel);
-  else
-    for (Index j = 0; j < pattern.row_size; ++j) y[j * pattern.y_step] = finish(f, bias, channel);
+  using P = detail::Packet<Scalar>;
+  Index j = 0;
+  if (std::is_same_v<F, Identity> && pattern.y_step == 1) {
+    const auto packet = P::broadcast(bias);
+    for (; j + P::size <= pattern.row_size; j += P::size) P::store(y + j, packet);
+    detail::PacketPart<Scalar>(0, pattern.row_size - j).store(y + j, packet);
+  } else {
+    for (; j < pattern.row_size; ++j) y[j * pattern.y_step] = finish(f, bias, channel);
+  }
 }
 
 /// Copies a row past the caches.
@@ -222,6 +227,10 @@ void store_rows(PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pat
                 Scalar* streamed) {
   if (std::is_same_v<F, Identity> && pattern.interleaves && !streamed)
     return store_interleaved_rows(rows, pattern, bias, row_count, y, y_step);
+  if (pattern.blank && !streamed) {
+    for (Index i = 0; i < row_count; ++i, y += y_step) fill_row(pattern, bias, channel, f, y);
+    return;
+  }
   for (Index i = 0; i < row_count; ++i, y += y_step) {
     Scalar* const to = streamed ? streamed : y;
     if (pattern.blank) {

@@ -81,6 +81,7 @@ class TileTask {
     const auto& phases = line().phases();
     if (phases.count == 0) return;
     const RowPattern pattern = list_rows(chunk);
+    const Index summed = pattern.blank ? 0 : phases.count;
     const Image<Scalar>& y = call_.y;
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
     Scalar* const first = y.data + box_.n * y.batch_stride + phases[0].outputs.first * y.strides[2];
@@ -93,13 +94,13 @@ class TileTask {
                            y_rows.first * y.strides[1];
         for (Index n = 0; n < box_.batch; ++n)
           for (Index z = 0; z < z_rows.count; ++z) {
-            for (Index i = 0; i < phases.count; ++i) {
+            for (Index i = 0; i < summed; ++i) {
               const PhaseSums& sums = scratch_.phase_sums[i];
               PhaseRow<Scalar>& row = scratch_.rows[i];
               row.sums = sums.first + member * sums.member_step + n * sums.batch_step +
                          (z_rows.pixel + z) * sums.plane_step + y_rows.pixel * row.next;
             }
-            store_rows(scratch_.rows, phases.count, pattern, bias, channel, call_.f, y_rows.count,
+            store_rows(scratch_.rows, summed, pattern, bias, channel, call_.f, y_rows.count,
                        to + n * y.batch_stride + z * z_axis.out_stride * y.strides[0],
                        y_axis.out_stride * y.strides[1], streams_ ? scratch_.row : nullptr);
           }
