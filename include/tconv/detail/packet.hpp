@@ -111,15 +111,6 @@ EIGEN_ALWAYS_INLINE void stream(float* to, const __m512& value) { _mm512_stream_
 EIGEN_ALWAYS_INLINE void stream(double* to, const __m512d& value) { _mm512_stream_pd(to, value); }
 #endif
 
-/// Asks for the cache line of an address, which need not be valid.
-template <class Scalar>
-EIGEN_ALWAYS_INLINE void prefetch(const Scalar* address) {
-  Eigen::internal::prefetch(address);
-}
-
-/// Bytes that the caches move at once.
-inline constexpr Index cache_line = 64;
-
 /// SIMD registers of the instruction set.
 inline constexpr int simd_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
 

@@ -93,11 +93,10 @@ class ChunkPacker {
       for (Index begin = 0; begin < channels; begin += together) {
         const Scalar* const row = from + kernel_offset(t) + begin * source_.in_stride;
         const Index count = std::min(together, channels - begin);
-        const Index ahead = begin + together < channels ? together * source_.in_stride : 0;
         for (Index i = 0; i < panels.parts; ++i) {
           const auto [first, width, used] = panel(panels, i, rows);
           Scalar* const place = to + first * depth + (begin * taps_ + t) * width;
-          copy_rows_apart(row + first, source_.in_stride, count, used, ahead, place, taps_ * width);
+          copy_rows_apart(row + first, source_.in_stride, count, used, place, taps_ * width);
           for (Index c = 0; c < count && used < width; ++c)
             std::fill_n(place + c * taps_ * width + used, width - used, Scalar(0));
         }

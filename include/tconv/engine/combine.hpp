@@ -60,7 +60,6 @@ void combine_rows(const Multiple* parts, const Scalar* from, Index pitch, Index 
       auto sum = accumulate ? P::multiply_add(factor[0], P::load(row[0] + i), P::load(to + i))
                             : P::multiply(factor[0], P::load(row[0] + i));
       ((sum = part == 0 ? sum : P::multiply_add(factor[part], P::load(row[part] + i), sum)), ...);
-      detail::prefetch(to + size + i);
       local.add(sum);
       P::store(to + i, sum);
     }

@@ -48,35 +48,27 @@ EIGEN_ALWAYS_INLINE void copy_dense(const Scalar* from, Index count, Scalar* to)
 }
 
 /// `count` rows of exactly `width` elements, at least `size` and at most twice as many, from
-/// `from_step` apart to `to_step` apart. Asks for what lies `ahead`.
+/// `from_step` apart to `to_step` apart.
 template <std::size_t size, class Scalar>
 void copy_overlapping_rows(const Scalar* from, Index from_step, Index count, Index width,
-                           Index ahead, Scalar* to, Index to_step) {
-  constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
-  for (Index i = 0; i < count; ++i, from += from_step, to += to_step) {
-    for (Index j = 0; j < static_cast<Index>(size); j += line) detail::prefetch(from + ahead + j);
-    detail::prefetch(from + ahead + width - 1);
+                           Scalar* to, Index to_step) {
+  for (Index i = 0; i < count; ++i, from += from_step, to += to_step)
     copy_overlapping<size>(from, width, to);
-  }
 }
 
 /// `count` rows of exactly `width` elements. Branches in the loop would double its time for short
 /// rows.
 template <class Scalar>
-void copy_rows_apart(const Scalar* from, Index from_step, Index count, Index width, Index ahead,
-                     Scalar* to, Index to_step) {
-  constexpr Index line = detail::cache_line / static_cast<Index>(sizeof(Scalar));
+void copy_rows_apart(const Scalar* from, Index from_step, Index count, Index width, Scalar* to,
+                     Index to_step) {
   if (width > 32 || width < 4)
-    for (Index i = 0; i < count; ++i, from += from_step, to += to_step) {
-      for (Index j = 0; j < width; j += line) detail::prefetch(from + ahead + j);
-      copy_dense(from, width, to);
-    }
+    for (Index i = 0; i < count; ++i, from += from_step, to += to_step) copy_dense(from, width, to);
   else if (width >= 16)
-    copy_overlapping_rows<16>(from, from_step, count, width, ahead, to, to_step);
+    copy_overlapping_rows<16>(from, from_step, count, width, to, to_step);
   else if (width >= 8)
-    copy_overlapping_rows<8>(from, from_step, count, width, ahead, to, to_step);
+    copy_overlapping_rows<8>(from, from_step, count, width, to, to_step);
   else
-    copy_overlapping_rows<4>(from, from_step, count, width, ahead, to, to_step);
+    copy_overlapping_rows<4>(from, from_step, count, width, to, to_step);
 }
 
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.

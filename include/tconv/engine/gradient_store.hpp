@@ -108,13 +108,9 @@ class GradientStore {
         }
         continue;
       }
-      for (Index row = 0; row < rows; ++row) {
-        // Rows are far apart in memory.
-        Scalar* const next = first + (row + 1) * row_step + taps_.front().target;
-        for (Index j = 0; j < width; ++j) detail::prefetch(next + j * lane_step);
+      for (Index row = 0; row < rows; ++row)
         store_taps(sums + row * plan_.row_step() + lane, width, first + row * row_step, lane_step,
                    taps_.front().target);
-      }
     }
     return check.passed();
   }

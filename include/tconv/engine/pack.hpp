@@ -51,19 +51,18 @@ EIGEN_ALWAYS_INLINE void zero_packets(Scalar* begin, const Scalar* end) {
 }
 
 /// Writes rows of `pitch` elements and up to a packet more: `from[i * step]` for i in `part`, zero
-/// elsewhere. Asks for what lies `ahead` of the source.
+/// elsewhere.
 template <class Scalar>
 void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const Range& part,
-               Index ahead, Index pitch, Scalar* to) {
+               Index pitch, Scalar* to) {
   using P = detail::Packet<Scalar>;
   if (step == 1 && row_step == pitch && part.first == 0 && part.end == pitch && rows > 1)
-    return copy_rows(from, 1, 0, 1, {0, rows * pitch}, ahead, rows * pitch, to);
+    return copy_rows(from, 1, 0, 1, {0, rows * pitch}, rows * pitch, to);
   if (step == 1) {
     for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
       Index i = 0;
       const auto copy = [&](const auto& packet) {
         P::store(to + i, packet);
-        detail::prefetch(from + ahead + i);
         i += P::size;
       };
       while (i < part.first) copy(detail::load_part(from + i, part.first - i, part.end - i));
@@ -92,12 +91,10 @@ inline Index dense_size(const Window& window, const std::array<Index, 3>& stride
   return size;
 }
 
-/// Copies a window of one channel, `[n][z][y][x]`, and asks for what lies `ahead` in memory: the
-/// hardware does not foresee the leap to the next channel. Whole packets are written before those
-/// that follow, so `to` has one to spare at its end. Returns the end.
+/// Copies a window of one channel, `[n][z][y][x]`. Whole packets are written before those that
+/// follow, so `to` has one to spare at its end. Returns the end.
 template <class Scalar>
-Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& window, Index ahead,
-                    Scalar* to) {
+Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& window, Scalar* to) {
   const auto& [first, extents, steps, inside] = window;
   const Index pitch = extents[2];
   const auto zero_rows = [&](Index rows) {
@@ -116,7 +113,7 @@ Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& win
                            (first[1] + inside[1].first * steps[1]) * x.strides[1] +
                            first[2] * x.strides[2];
       copy_rows(from, steps[2] * x.strides[2], steps[1] * x.strides[1], inside[1].size(), inside[2],
-                ahead, pitch, to);
+                pitch, to);
       to += inside[1].size() * pitch;
       zero_rows(extents[1] - inside[1].end);
     }

@@ -42,10 +42,10 @@ Index turned_pitch(Index out_channels) {
 }
 
 /// Turns the weights of an input channel, of which an output channel has `reach` elements side by
-/// side, to `[element][output channel]`. Those of the next channel lie `ahead`.
+/// side, to `[element][output channel]`.
 template <class Scalar>
-void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index ahead,
-                  Index out_channels, Index reach, Scalar* turned) {
+void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index out_channels,
+                  Index reach, Scalar* turned) {
   constexpr Index lanes = detail::Packet<Scalar>::size;
   const Index pitch = turned_pitch<Scalar>(out_channels);
   const RowSource<Scalar> rows{source.out_stride, 1, out_channels, source.end};
@@ -53,7 +53,6 @@ void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index 
     for (Index t = 0; t < reach; t += lanes) {
       const Index count = std::min(out_channels - m, lanes);
       const Scalar* corner = from + m * source.out_stride + t;
-      for (Index i = 0; i < count; ++i) detail::prefetch(corner + ahead + i * source.out_stride);
       transpose_square(corner, rows, count, std::min(reach - t, lanes), turned + t * pitch + m,
                        pitch);
     }
@@ -88,8 +87,7 @@ class WeightPacker {
       const Index channels = layout_.chunks().size;
       std::vector<Scalar> turned(static_cast<std::size_t>(reach_ * pitch() + spare()));
       pack_turned(first, end, to, [&](Index c) {
-        turn_weights(source_, group + c * source_.in_stride, c + 1 < end ? source_.in_stride : 0,
-                     channels, reach_, turned.data());
+        turn_weights(source_, group + c * source_.in_stride, channels, reach_, turned.data());
         return turned.data();
       });
       return;

@@ -48,7 +48,6 @@ struct RowSplit {
   Index channel_stride;
   Index begin, end;  // of the positions that are in the image, counted in a row
   Index count;       // periods of a row
-  Index ahead;       // what lies there in the source is asked for, unless it is zero
   Index channel_pitch;
   Index pitch;  // from remainder to remainder
 };
@@ -80,8 +79,6 @@ void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
           if (split.rows[r].inside) {
             const Scalar* const source = channel + split.rows[r].from;
             ((packets[i] = load(source + static_cast<Index>(i) * P::size, parts[i])), ...);
-            if (split.ahead > 0)
-              (detail::prefetch(source + split.ahead + static_cast<Index>(i) * P::size), ...);
           }
           split_packets<Scalar>(packets);
           (detail::Block<Scalar, P::size>::store(row_to + static_cast<Index>(i) * split.pitch,

@@ -99,22 +99,18 @@ class TileProducts {
     Image<const Scalar> x = x_;
     x.data += box_.n * x.batch_stride +
               (box_.group * c_.in_channels + blocks.begin(b)) * x.channel_stride;
-    constexpr Index channels_ahead = 4;
-    const Index ahead = channels_ahead * x.channel_stride;
     Scalar* to = packed_pixels_;
     const Window& first = windows[0];
     const Index dense = windows.count == 1 ? dense_size(first, x.strides) : 0;
     const Index at = first.first[0] * x.strides[0] + first.first[1] * x.strides[1] +
                      first.first[2] * x.strides[2];
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
-      const Index next = c + channels_ahead < c_.in_channels ? ahead : 0;
       if (dense > 0) {
         for (Index n = 0; n < box_.batch; ++n)
-          copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, next, dense,
-                    to + n * dense);
+          copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, dense, to + n * dense);
       } else {
         Scalar* end = to;
-        for (const Window& window : windows) end = pack_window(x, box_.batch, window, next, end);
+        for (const Window& window : windows) end = pack_window(x, box_.batch, window, end);
       }
       to += line_.plane();
     }

@@ -44,7 +44,6 @@ template <class Scalar, class F>
 class WinogradTask {
  public:
   static constexpr Index lanes = detail::Packet<Scalar>::size;
-  static constexpr Index channels_ahead = 4;
 
   WinogradTask(const WinogradCall<Scalar, F>& call, std::byte* scratch)
       : call_(call),
@@ -174,9 +173,8 @@ class WinogradTask {
     const Index plane_rows = extents_.pixels() / count, pitch = copies_pitch();
     const Scalar* const from =
         call_.x.data + (box_.group * problem_.terms().in_channels + begin) * call_.x.channel_stride;
-    RowSplit split{nullptr, plane_rows, end - begin, call_.x.channel_stride, 0,
-                   0,       count,      0,           place_.pixels,          pitch};
-    const bool more = end + channels_ahead <= problem_.terms().in_channels;
+    RowSplit split{nullptr, plane_rows,    end - begin, call_.x.channel_stride, 0, 0,
+                   count,   place_.pixels, pitch};
     Scalar* to = scratch_.copies;
     for (Index first = 0; first < rows; first += plane_rows)
       for (Index block = 0; block < line.blocks; ++block, to += period * pitch) {
@@ -184,7 +182,6 @@ class WinogradTask {
         split.rows = scratch_.copied_rows + first;
         split.begin = -x;
         split.end = std::min(axis.in - x, count * period);
-        split.ahead = more && block == 0 ? channels_ahead * call_.x.channel_stride : 0;
         clear_padding(period * pitch, to);
         split_rows(from + x * x_step, x_step, period, split, to);
       }

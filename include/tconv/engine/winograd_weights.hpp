@@ -54,8 +54,7 @@ class WinogradPacker {
     panels_.pack_turned(first, end, to, [&](Index c) {
       const Scalar* from = group + c * source_.in_stride;
       if (turns_)
-        turn_weights(source_, from, c + 1 < end ? source_.in_stride : 0, out_channels_, reach_,
-                     turned.data());
+        turn_weights(source_, from, out_channels_, reach_, turned.data());
       else
         gather_weights(from, turned.data());
       for (std::size_t k = 0; k < kernels_.size(); ++k)
