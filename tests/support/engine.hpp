@@ -111,7 +111,7 @@ EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& d
   }
   const Index in_plane = in[0] * in[1] * in[2], out_plane = out[0] * out[1] * out[2];
   std::vector<Scalar> weights(static_cast<std::size_t>(schedule.weight_size()), nan);
-  tconv::engine::pack_all_weights(schedule, weight_source(p, data), weights.data(),
+  tconv::engine::pack_all_weights(schedule, weight_source(p, data), weights.data(), 1,
                                   [](Index tasks, const auto& pack) {
                                     for (Index task = 0; task < tasks; ++task) pack(task);
                                   });

@@ -229,7 +229,7 @@ struct Production {
         const Scalar magnitude = engine::sum_of_magnitudes(weight.data, size);
         if (std::isfinite(magnitude) || engine::all_finite(weight.data, size)) {
           const auto pack = [&](const auto& packed_schedule) -> const Scalar* {
-            return pack_weights(packed_schedule, source, size);
+            return pack_weights(packed_schedule, source);
           };
           run_schedule(schedule, schedule.transforms_once(), magnitude, pack, bias, engine_x,
                        engine_y, f, workspace);
@@ -243,14 +243,12 @@ struct Production {
  private:
   template <class AnySchedule, class Scalar>
   const Scalar* pack_weights(const AnySchedule& schedule,
-                             const engine::WeightSource<Scalar>& source, Index size) const {
+                             const engine::WeightSource<Scalar>& source) const {
     auto* packed = reinterpret_cast<Scalar*>(workspace.weight_scratch(
         static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-    engine::pack_all_weights(schedule, source, packed, [&](Index tasks, const auto& pack) {
-      // A cycle an element, as in `cycles_of_a_thread`.
-      const Index worthwhile = 1 + size / static_cast<Index>(engine::cycles_of_a_thread);
-      const auto workers =
-          static_cast<int>(std::min<Index>({workspace.threads(), tasks, worthwhile}));
+    const double worthwhile = 1 + schedule.packing_cycles() / engine::cycles_of_a_thread;
+    const auto workers = static_cast<int>(std::min<double>(workspace.threads(), worthwhile));
+    engine::pack_all_weights(schedule, source, packed, workers, [&](Index tasks, const auto& pack) {
       workspace.parallel_for(tasks, workers, [&](Index task, int) { pack(task); });
     });
     return packed;

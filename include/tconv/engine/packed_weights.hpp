@@ -3,6 +3,7 @@
 /// \file
 /// The packed weights of a call, and those that a layer keeps.
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <list>
@@ -26,13 +27,17 @@ WinogradPacker<Scalar> make_packer(const WinogradSchedule& schedule,
   return {schedule, source};
 }
 
-/// Packs the weights of all groups. `parallel_for(tasks, f)` calls `f(task)` for every task.
+/// Packs the weights of all groups. `parallel_for(tasks, f)` calls `f(task)` for every task, of
+/// which there are enough for some workers.
 template <class AnySchedule, class Scalar, class ParallelFor>
 void pack_all_weights(const AnySchedule& schedule, const WeightSource<Scalar>& source, Scalar* to,
-                      const ParallelFor& parallel_for) {
+                      int workers, const ParallelFor& parallel_for) {
   const auto packer = make_packer(schedule, source);
-  const Split channels = Split::into_at_most(schedule.correlation().in_channels, 64);
-  parallel_for(schedule.correlation().groups * channels.parts, [&](Index task) {
+  const Index groups = schedule.correlation().groups;
+  Split channels = Split::into_at_most(schedule.correlation().in_channels, 64);
+  channels.parts = std::clamp<Index>(ceil_div(workers, groups), channels.parts,
+                                     std::max(channels.parts, channels.size));
+  parallel_for(groups * channels.parts, [&](Index task) {
     const Index part = task % channels.parts, group = task / channels.parts;
     packer.pack(source.data + group * source.group_stride, channels.begin(part), channels.end(part),
                 to + group * schedule.layout().size());
@@ -58,7 +63,7 @@ class PackedWeights {
     Variant& variant = variants_.emplace_back();
     variant.elements = reinterpret_cast<Scalar*>(
         variant.memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-    pack_all_weights(schedule, source_, variant.elements, [](Index tasks, const auto& pack) {
+    pack_all_weights(schedule, source_, variant.elements, 1, [](Index tasks, const auto& pack) {
       for (Index task = 0; task < tasks; ++task) pack(task);
     });
     variant.winograd = winograd;

@@ -40,10 +40,13 @@ class Schedule {
   const TileSchedule* direct_once() const { return direct_once_.get(); }
   const Col2imSchedule* col2im_once() const { return col2im_once_.get(); }
   /// Whether it pays to transform the weights for one call.
-  bool transforms_once() const { return winograd_ && transforming() < packing(); }
+  bool transforms_once() const { return winograd_ && transforming() < once_share * packing(); }
 
  private:
   static constexpr Index few_channels = 16;
+  /// Transformed weights are many times as large, and come from another core's cache if threads
+  /// have packed them together.
+  static constexpr double once_share = 0.9;
 
   Schedule(const Correlation& c, const Plan& plan, Index lane_count, Index budget, int threads)
       : direct_(c, lane_count, plan,
@@ -61,7 +64,7 @@ class Schedule {
 
   void find_once(const Correlation& c, Index lane_count, Index budget) {
     Plan limit = direct_.plan();
-    limit.cycles = winograd_ ? std::min(packing(), transforming()) : packing();
+    limit.cycles = transforms_once() ? transforming() : packing();
     const auto weights = static_cast<double>(direct_.weight_size());
     if (weights < limit.cycles / 64) return;
     col2im_once_ = find_col2im(c, lane_count, budget, limit, true, direct_.threads());
@@ -73,16 +76,12 @@ class Schedule {
     col2im_once_.reset();
   }
 
-  /// Cycles of a call with its weights, which are packed in two cycles an element, and transformed
-  /// in three.
+  /// Cycles of a call that packs, or transforms, its weights.
   double packing() const {
-    return col2im_
-               ? col2im_->plan().cycles + 2 * static_cast<double>(col2im_->products().weight_size())
-               : direct_.plan().cycles + 2 * static_cast<double>(direct_.weight_size());
+    return col2im_ ? col2im_->plan().cycles + col2im_->products().packing_cycles()
+                   : direct_.plan().cycles + direct_.packing_cycles();
   }
-  double transforming() const {
-    return winograd_->plan().cycles + 3 * static_cast<double>(winograd_->weight_size());
-  }
+  double transforming() const { return winograd_->plan().cycles + winograd_->packing_cycles(); }
 
   TileSchedule direct_;
   std::unique_ptr<const Col2imSchedule> col2im_, col2im_once_;

@@ -57,6 +57,8 @@ class TileSchedule {
   const std::vector<Index>& signature() const { return signature_; }
   /// Elements of the packed weights of all groups.
   Index weight_size() const { return correlation_.groups * layout_.size(); }
+  /// Estimated cycles of one core to pack them.
+  double packing_cycles() const { return 2 * static_cast<double>(weight_size()); }
 
  private:
   /// Whether threads do better with all pixels of the one tile and some of its rows than the other

@@ -76,6 +76,11 @@ class WinogradSchedule {
   Index parts() const { return parts_; }
   /// Elements of the packed weights of all groups.
   Index weight_size() const { return correlation().groups * layout_.size(); }
+  /// Estimated cycles of one core to transform and pack them.
+  double packing_cycles() const {
+    const Index panel = layout_.panels(0, 0).largest() * layout_.lane_multiple();
+    return (2 + 32 / static_cast<double>(panel)) * static_cast<double>(weight_size());
+  }
   /// Equal where weights are transformed and packed alike.
   const std::vector<Index>& signature() const { return signature_; }
 
