@@ -65,6 +65,8 @@ void run_tasks(const AnyCall& call, Workspace& workspace) {
       task /= size;
       return i;
     };
+    // The fastest index, so that a worker meets parts of the tile that it has packed.
+    const Index part = next(grid.units.parts);
     TileBox box;
     for (std::size_t a = 3; a-- > 0;) {
       const Range whole = q_range(c.axes[a]);
@@ -74,8 +76,6 @@ void run_tasks(const AnyCall& call, Workspace& workspace) {
     box.n = next(grid.batches) * tile.batch;
     box.batch = std::min(tile.batch, c.batch - box.n);
     box.group = next(c.groups);
-    // The slowest index, so that a worker meets parts of the tile that it has packed.
-    const Index part = task;
     object(worker)->run(box, {grid.units.begin(part), grid.units.end(part)});
   });
 }

@@ -35,9 +35,9 @@ bool look_out(const Ready& ready) {
   return true;
 }
 
-/// The tasks of one call. Worker `w` of `n` has the tasks `w, w + n, ...`, the same in every call,
-/// so that it finds in its cache what it has read and written before; then it takes those that
-/// others have not begun.
+/// The tasks of one call. Each worker has some that follow one another, the same in every call, so
+/// that it finds in its cache what it has read and written before, and shares few cache lines with
+/// the others; then it takes those that they have not begun.
 class Job {
  public:
   /// Calls `f(task, worker)` for tasks in `[0, tasks)`. `f` must live until `finish` returns.
@@ -49,8 +49,7 @@ class Job {
           (*static_cast<const F*>(g))(task, worker);
         }),
         next_(static_cast<std::size_t>(workers)) {
-    for (int worker = 0; worker < workers; ++worker)
-      next_[static_cast<std::size_t>(worker)] = worker;
+    for (std::size_t worker = 0; worker < next_.size(); ++worker) next_[worker] = begin(worker);
   }
 
   /// Works on a thread of the pool, unless the call is over.
@@ -80,13 +79,17 @@ class Job {
   }
 
  private:
+  /// The first task of a worker.
+  Index begin(std::size_t worker) const {
+    return tasks_ * static_cast<Index>(worker) / static_cast<Index>(next_.size());
+  }
+
   void work(int worker) {
-    const std::size_t workers = next_.size();
     try {
-      for (std::size_t i = 0; i < workers; ++i) {
-        std::atomic<Index>& next = next_[(static_cast<std::size_t>(worker) + i) % workers];
-        const auto step = static_cast<Index>(workers);
-        for (Index task = next.fetch_add(step); task < tasks_; task = next.fetch_add(step))
+      for (std::size_t i = 0; i < next_.size(); ++i) {
+        const std::size_t owner = (static_cast<std::size_t>(worker) + i) % next_.size();
+        const Index end = begin(owner + 1);
+        for (Index task = next_[owner]++; task < end; task = next_[owner]++)
           call_(f_, task, worker);
       }
     } catch (...) {
