@@ -2,8 +2,16 @@
 
 /// \file
 /// The transposition of a square of registers.
+///
+/// A step takes rows `i` and `i + size / 2` to rows `2 * i` and `2 * i + 1`: it makes the highest
+/// bit of the row a bit of the column, and the other way round. As many steps as a row has bits
+/// transpose the square, but for the order of those bits. The first ones exchange the bits of the
+/// place in a 16-byte lane, the last ones those of the lane: the hardware has an instruction for
+/// both, and several cycles for what crosses lanes otherwise.
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <utility>
 
@@ -11,51 +19,78 @@
 
 namespace tconv::detail {
 
-/// The elements of `a` and `b` in turn: of their lower half, or of their upper half.
-template <class Scalar, int size, int half>
-EIGEN_ALWAYS_INLINE typename Block<Scalar, static_cast<std::size_t>(size)>::Type interleave_half(
-    const typename Block<Scalar, static_cast<std::size_t>(size)>::Type& a,
-    const typename Block<Scalar, static_cast<std::size_t>(size)>::Type& b) {
-#ifdef TCONV_HAS_SHUFFLEVECTOR
-  return [&]<int... i>(std::integer_sequence<int, i...>) {
-    return __builtin_shufflevector(a, b, (half * size / 2 + i / 2 + i % 2 * size)...);
-  }
-  (std::make_integer_sequence<int, size>{});
-#else
-  typename Block<Scalar, static_cast<std::size_t>(size)>::Type result;
-  for (std::size_t i = 0; i < result.size(); ++i)
-    result[i] = (i % 2 == 0 ? a : b)[half * result.size() / 2 + i / 2];
-  return result;
-#endif
-}
-
-/// Transposes `size` rows of `size` elements, a power of two. Interleaving row `i` with row
-/// `i + size / 2` rotates the bits of (row, column) by one; as many steps as a row has bits
-/// exchange them.
+/// A square of `size` rows of `size` scalars, a power of two.
 template <class Scalar, int size>
-EIGEN_ALWAYS_INLINE void transpose(
-    typename Block<Scalar, static_cast<std::size_t>(size)>::Type (&rows)[size]) {
+class Transposition {
+ public:
   using Row = typename Block<Scalar, static_cast<std::size_t>(size)>::Type;
-  const auto step = [](const Row(&from)[size], Row(&to)[size]) {
-    [&]<int... i>(std::integer_sequence<int, i...>) {
-      ((to[2 * i] = interleave_half<Scalar, size, 0>(from[i], from[i + size / 2]),
-        to[2 * i + 1] = interleave_half<Scalar, size, 1>(from[i], from[i + size / 2])),
-       ...);
+
+  static EIGEN_ALWAYS_INLINE void run(Row (&rows)[size]) { enter(rows, all); }
+
+ private:
+  static constexpr auto all = std::make_integer_sequence<int, size>{};
+  static constexpr auto pairs = std::make_integer_sequence<int, size / 2>{};
+  /// Scalars of a lane.
+  static constexpr int lane = std::min(size, std::max(16 / static_cast<int>(sizeof(Scalar)), 1));
+  static constexpr int lanes = size / lane;
+
+  /// Where a row begins, and where that of a position ends: the bits of the place in a lane come
+  /// first, then those of the lane in reverse order.
+  static constexpr int place(int i) {
+    int reversed = 0;
+    for (int bit = 1; bit < lanes; bit *= 2) reversed = 2 * reversed + (i / lane / bit) % 2;
+    return i % lane * lanes + reversed;
+  }
+
+  /// Which element of two rows, one behind the other, element `i` of the first or second of the
+  /// new rows is.
+  static constexpr int source(bool in_lane, int second, int i) {
+    if (in_lane) return i / lane * lane + second * lane / 2 + i % lane / 2 + i % 2 * size;
+    const int from = i / lane * 2 + second;
+    return from / lanes * size + from % lanes * lane + i % lane;
+  }
+
+  template <bool in_lane, int second, int... i>
+  static EIGEN_ALWAYS_INLINE Row shuffle(const Row& a, const Row& b,
+                                         std::integer_sequence<int, i...>) {
+#ifdef TCONV_HAS_SHUFFLEVECTOR
+    return __builtin_shufflevector(a, b, source(in_lane, second, i)...);
+#else
+    const auto element = [&](int from) {
+      const auto at = static_cast<std::size_t>(from % size);
+      return from < size ? a[at] : b[at];
+    };
+    return {element(source(in_lane, second, i))...};
+#endif
+  }
+
+  template <int done, int... i>
+  static EIGEN_ALWAYS_INLINE void step(const Row (&from)[size], Row (&to)[size],
+                                       std::integer_sequence<int, i...>) {
+    constexpr bool in_lane = done < lane;
+    ((to[2 * i] = shuffle<in_lane, 0>(from[i], from[i + size / 2], all),
+      to[2 * i + 1] = shuffle<in_lane, 1>(from[i], from[i + size / 2], all)),
+     ...);
+  }
+
+  template <int... i>
+  static EIGEN_ALWAYS_INLINE void enter(Row (&rows)[size], std::integer_sequence<int, i...>) {
+    Row placed[size];
+    ((placed[place(i)] = rows[i]), ...);
+    finish<1>(placed, rows, all);
+  }
+  /// The steps from the one that follows `done`, a power of two.
+  template <int done, int... i>
+  static EIGEN_ALWAYS_INLINE void finish(const Row (&from)[size], Row (&rows)[size],
+                                         std::integer_sequence<int, i...>) {
+    if constexpr (done < size) {
+      Row to[size];
+      step<done>(from, to, pairs);
+      finish<2 * done>(to, rows, all);
+    } else {
+      ((rows[i] = from[place(i)]), ...);
     }
-    (std::make_integer_sequence<int, size / 2>{});
-  };
-  Row other[size];
-  int steps = 0;
-  for (int n = size; n > 1; n /= 2) ++steps;
-  // In pairs of steps, so that the result is in `rows`.
-  for (int i = 0; i < steps / 2; ++i) {
-    step(rows, other);
-    step(other, rows);
   }
-  if (steps % 2 == 1) {
-    step(rows, other);
-    for (int i = 0; i < size; ++i) rows[i] = other[i];
-  }
-}
+};
 
 }  // namespace tconv::detail

@@ -107,21 +107,19 @@ class ChunkPacker {
   /// the next step, and so come first.
   void pack_steps(const Scalar* from, Index depth, Index rows, const Split& panels,
                   Scalar* to) const {
-    std::array<Index, static_cast<std::size_t>(lanes)> offsets;
-    const auto offset = [&](Index i) { return offsets[static_cast<std::size_t>(i)]; };
+    typename Square<Scalar>::Offsets offsets;
     for (Index i = 0; i < panels.parts; ++i) {
       const auto [first, width, used] = panel(panels, i, rows);
       for (Index r = (used - 1) / lanes * lanes; r >= 0; r -= lanes) {
-        const Index count = std::min(lanes, used - r);
-        for (Index k = 0; k < count; ++k) {
-          const Index row = first + r + k;
+        for (Index k = 0; k < lanes; ++k) {
+          const Index row = first + std::min(r + k, used - 1);
           offsets[static_cast<std::size_t>(k)] = row / members_ * source_.out_stride +
                                                  (taps_ == 1 ? kernel_offset(row % members_) : 0);
         }
-        const Index largest = *std::max_element(offsets.begin(), offsets.begin() + count);
+        const Index largest = *std::max_element(offsets.begin(), offsets.end());
         for (Index j = 0; j < depth; j += lanes)
-          transpose_square(from + j, offset, largest, source_.end, count,
-                           std::min(lanes, depth - j), to + first * depth + j * width + r, width);
+          transpose_square(from + j, offsets, largest, source_.end, std::min(lanes, depth - j),
+                           to + first * depth + j * width + r, width);
       }
     }
   }

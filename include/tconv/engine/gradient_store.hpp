@@ -74,6 +74,7 @@ class GradientStore {
       : plan_(plan), taps_(taps), target_(target) {
     for (std::size_t t = 1; t < taps.size(); ++t)
       dense_ = dense_ && taps[t].target == taps[t - 1].target + 1;
+    list_runs();
   }
 
   /// `channels` coarse and `items` fine channels, the first ones at `to`. Returns whether all are
@@ -118,31 +119,44 @@ class GradientStore {
  private:
   static constexpr Index size = Square<Scalar>::size;
 
+  /// Taps that lie side by side in the gradient, at most a packet.
+  struct TapRun {
+    typename Square<Scalar>::Offsets sums;
+    Index target, count;
+  };
+
+  void list_runs() {
+    for (std::size_t t = 0; t < taps_.size(); t += static_cast<std::size_t>(runs_.back().count)) {
+      const StoredTap* const tap = taps_.data() + t;
+      const Index left = std::min(size, static_cast<Index>(taps_.size() - t));
+      TapRun run{{}, tap->target, 1};
+      while (run.count < left && tap[run.count].target == tap->target + run.count) ++run.count;
+      for (Index i = 0; i < size; ++i)
+        run.sums[static_cast<std::size_t>(i)] = tap[std::min(i, run.count - 1)].sum;
+      runs_.push_back(run);
+    }
+  }
+
   /// All taps of `width` lanes, the first tap at `to + front`.
   void store_taps(const Scalar* sums, Index width, Scalar* to, Index lane_step, Index front) const {
-    const auto count = static_cast<Index>(taps_.size());
     to += front - taps_.front().target;
-    for (Index t = 0; t < count;) {
-      const StoredTap* const tap = taps_.data() + t;
-      Index dense = 1;
-      while (dense < size && t + dense < count && tap[dense].target == tap->target + dense) ++dense;
-      if (dense > 1) {
-        Square<Scalar> square;
-        square.load_transposed(
-            sums, [tap](Index i) { return tap[i].sum; }, dense);
-        if (dense == size)
-          square.store(to + tap->target, lane_step, width);
-        else
-          square.store_part(to + tap->target, lane_step, width, dense);
-      } else {
-        for (Index j = 0; j < width; ++j) to[tap->target + j * lane_step] = sums[tap->sum + j];
+    for (const TapRun& run : runs_) {
+      if (run.count == 1) {
+        for (Index j = 0; j < width; ++j) to[run.target + j * lane_step] = sums[run.sums[0] + j];
+        continue;
       }
-      t += dense;
+      Square<Scalar> square;
+      square.load_transposed(sums, run.sums);
+      if (run.count == size)
+        square.store(to + run.target, lane_step, width);
+      else
+        square.store_part(to + run.target, lane_step, width, run.count);
     }
   }
 
   const GradientPlan& plan_;
   const std::vector<StoredTap>& taps_;
+  std::vector<TapRun> runs_;
   const GradientTarget<Scalar>& target_;
   bool dense_ = true;
 };

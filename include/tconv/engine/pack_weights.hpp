@@ -48,14 +48,13 @@ void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index 
                   Index reach, Scalar* turned) {
   constexpr Index lanes = detail::Packet<Scalar>::size;
   const Index pitch = turned_pitch<Scalar>(out_channels);
-  const RowSource<Scalar> rows{source.out_stride, 1, out_channels, source.end};
-  for (Index m = 0; m < out_channels; m += lanes)
-    for (Index t = 0; t < reach; t += lanes) {
-      const Index count = std::min(out_channels - m, lanes);
-      const Scalar* corner = from + m * source.out_stride + t;
-      transpose_square(corner, rows, count, std::min(reach - t, lanes), turned + t * pitch + m,
-                       pitch);
-    }
+  for (Index m = 0; m < out_channels; m += lanes) {
+    const auto offsets =
+        Square<Scalar>::offsets(source.out_stride, std::min(out_channels - m, lanes));
+    for (Index t = 0; t < reach; t += lanes)
+      transpose_square(from + m * source.out_stride + t, offsets, offsets.back(), source.end,
+                       std::min(reach - t, lanes), turned + t * pitch + m, pitch);
+  }
 }
 
 /// Packs weights in the order of `WeightLayout`. All products take their weights of an input

@@ -49,6 +49,9 @@ struct PhasedAxis {
 constexpr Index floor_div(Index a, Index b) { return a / b - (a % b < 0 ? 1 : 0); }
 constexpr Index ceil_div(Index a, Index b) { return -floor_div(-a, b); }
 constexpr Index floor_mod(Index a, Index b) { return a - floor_div(a, b) * b; }
+constexpr Index round_up(Index value, Index multiple) {
+  return ceil_div(value, multiple) * multiple;
+}
 
 /// Keeps the taps that read inside the input for some q; the others meet padding only.
 inline void drop_padding_taps(Phase& phase, Index in, Index in_stride) {

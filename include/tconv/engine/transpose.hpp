@@ -10,6 +10,7 @@
 
 #include "tconv/detail/transpose.hpp"
 #include "tconv/engine/copy_row.hpp"
+#include "tconv/engine/taps.hpp"
 
 namespace tconv::engine {
 
@@ -18,14 +19,22 @@ template <class Scalar>
 class Square {
  public:
   static constexpr int size = detail::Packet<Scalar>::size;
+  using Offsets = std::array<Index, static_cast<std::size_t>(size)>;
 
-  /// Column `i` from `from + offset(i)`; from column `count` on copies of the last one. Without a
-  /// branch the loads of several squares are in flight at once.
-  template <class Offset>
-  EIGEN_ALWAYS_INLINE void load_transposed(const Scalar* from, const Offset& offset, Index count) {
-    for (int i = 0; i < size; ++i)
-      std::memcpy(&rows_[i], from + offset(std::min<Index>(i, count - 1)), sizeof(Row));
-    detail::transpose<Scalar, size>(rows_);
+  /// Of `count` columns `step` apart, and those of the last one for the others: without a branch
+  /// the loads of several squares are in flight at once.
+  static Offsets offsets(Index step, Index count) {
+    Offsets result;
+    for (Index i = 0; i < size; ++i)
+      result[static_cast<std::size_t>(i)] = std::min(i, count - 1) * step;
+    return result;
+  }
+
+  /// Columns from `from` on.
+  EIGEN_ALWAYS_INLINE void load_transposed(const Scalar* from, const Offsets& offsets) {
+    for (std::size_t i = 0; i < offsets.size(); ++i)
+      std::memcpy(&rows_[i], from + offsets[i], sizeof(Row));
+    detail::Transposition<Scalar, size>::run(rows_);
   }
   /// The first `width` elements, fewer than a row, of `count` rows.
   EIGEN_ALWAYS_INLINE void store_part(Scalar* to, Index step, Index count, Index width) const {
@@ -55,35 +64,24 @@ struct RowSource {
   const Scalar* end = nullptr;
 };
 
-/// Up to a packet of positions of up to a packet of channels, of which number `i` begins at `from +
-/// offset(i)` in a tensor that ends at `end`, to `[position][channel]`. Writes whole packets.
-template <class Scalar, class Offset>
-void transpose_square(const Scalar* from, const Offset& offset, Index largest_offset,
-                      const Scalar* end, Index channels, Index count, Scalar* to, Index pitch) {
-  constexpr Index size = Square<Scalar>::size;
-  Square<Scalar> square;
-  if (end - from >= largest_offset + size) {
-    square.load_transposed(from, offset, channels);
-  } else {
-    alignas(64) std::array<Scalar, static_cast<std::size_t>(size * size)> rows;
-    for (Index c = 0; c < channels; ++c)
-      for (Index j = 0; j < count; ++j)
-        rows[static_cast<std::size_t>(c * size + j)] = from[offset(c) + j];
-    for (Index c = 0; c < channels; ++c)
-      for (Index j = count; j < size; ++j) rows[static_cast<std::size_t>(c * size + j)] = Scalar(0);
-    square.load_transposed(
-        rows.data(), [](auto i) { return i * size; }, channels);
-  }
-  square.store(to, pitch, count);
-}
-
-/// The same of channels with a stride.
+/// Up to a packet of positions of a packet of channels, which begin at `offsets` from `from` on, of
+/// which `largest` is the largest, in a tensor that ends at `end`, to `[position][channel]`. Writes
+/// whole packets.
 template <class Scalar>
-void transpose_square(const Scalar* from, const RowSource<Scalar>& source, Index channels,
-                      Index count, Scalar* to, Index pitch) {
-  transpose_square(
-      from, [&](auto i) { return i * source.channel_stride; },
-      (channels - 1) * source.channel_stride, source.end, channels, count, to, pitch);
+void transpose_square(const Scalar* from, const typename Square<Scalar>::Offsets& offsets,
+                      Index largest, const Scalar* end, Index count, Scalar* to, Index pitch) {
+  constexpr auto size = static_cast<std::size_t>(Square<Scalar>::size);
+  if (end - from < largest + Square<Scalar>::size) {
+    alignas(64) std::array<Scalar, size * size> rows{};
+    for (std::size_t c = 0; c < size; ++c)
+      std::copy_n(from + offsets[c], count, rows.data() + c * size);
+    const auto dense = Square<Scalar>::offsets(Square<Scalar>::size, Square<Scalar>::size);
+    return transpose_square<Scalar>(rows.data(), dense, dense.back(), rows.data() + rows.size(),
+                                    count, to, pitch);
+  }
+  Square<Scalar> square;
+  square.load_transposed(from, offsets);
+  square.store(to, pitch, count);
 }
 
 /// Dense positions of a few channels, to positions of just as many.
@@ -146,8 +144,10 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
   // the first ones of the next position, and so come first.
   const Index last_group = (channels - 1) / size * size;
   for (Index c = last_group, next = 0; next <= last_group; c = next, next += size) {
+    const auto offsets =
+        Square<Scalar>::offsets(source.channel_stride, std::min(size, channels - c));
     const auto square = [&](Index j, Index positions) {
-      transpose_square(from + c * source.channel_stride + j, source, std::min(size, channels - c),
+      transpose_square(from + c * source.channel_stride + j, offsets, offsets.back(), source.end,
                        positions, to + j * pitch + c, pitch);
     };
     Index j = 0;
@@ -164,11 +164,12 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
 template <class Scalar>
 void turn_rows(const Scalar* from, Index width, Index count, Scalar* to, Index to_step) {
   constexpr Index lanes = detail::Packet<Scalar>::size;
-  const RowSource<Scalar> source{width, 1, count, from + count * width};
-  for (Index i = 0; i < count; i += lanes)
+  for (Index i = 0; i < count; i += lanes) {
+    const auto offsets = Square<Scalar>::offsets(width, std::min(lanes, count - i));
     for (Index j = 0; j < width; j += lanes)
-      transpose_square(from + i * width + j, source, std::min(lanes, count - i), lanes,
+      transpose_square(from + i * width + j, offsets, offsets.back(), from + count * width, lanes,
                        to + j * to_step + i, to_step);
+  }
 }
 
 }  // namespace tconv::engine

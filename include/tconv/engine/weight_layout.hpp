@@ -34,10 +34,6 @@ struct Split {
   }
 };
 
-constexpr Index round_up(Index value, Index multiple) {
-  return ceil_div(value, multiple) * multiple;
-}
-
 struct PhaseSet {
   Index first = 0;
   Index count = 0;
