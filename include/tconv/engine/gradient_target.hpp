@@ -25,13 +25,4 @@ struct GradientTarget {
   Index group_stride = 0;
 };
 
-/// The end of a dense tensor.
-template <class Scalar>
-const Scalar* end_of(const Image<const Scalar>& image, Index batch, Index channels,
-                     const std::array<Index, 3>& extents) {
-  Index last = (batch - 1) * image.batch_stride + (channels - 1) * image.channel_stride;
-  for (std::size_t a = 0; a < 3; ++a) last += (extents[a] - 1) * image.strides[a];
-  return image.data + last + 1;
-}
-
 }  // namespace tconv::engine

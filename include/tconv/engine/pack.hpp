@@ -22,6 +22,15 @@ struct Image {
   std::array<Index, 3> strides{};
 };
 
+/// The end of a dense tensor.
+template <class Scalar>
+const Scalar* end_of(const Image<const Scalar>& image, Index batch, Index channels,
+                     const std::array<Index, 3>& extents) {
+  Index last = (batch - 1) * image.batch_stride + (channels - 1) * image.channel_stride;
+  for (std::size_t a = 0; a < 3; ++a) last += (extents[a] - 1) * image.strides[a];
+  return image.data + last + 1;
+}
+
 /// A box of input pixels, of all batch entries of a tile. It may reach beyond the image, where
 /// pixels are zero.
 struct Window {
@@ -89,6 +98,24 @@ inline Index dense_size(const Window& window, const std::array<Index, 3>& stride
     size *= extent;
   }
   return size;
+}
+
+/// From one of some windows to the next in memory, if all are single pixels of the image at equal
+/// distances, or zero.
+inline Index pixel_distance(const Window* windows, Index count,
+                            const std::array<Index, 3>& strides) {
+  Index distance = 0, last = 0;
+  for (Index i = 0; i < count; ++i) {
+    Index at = 0;
+    for (std::size_t a = 0; a < 3; ++a) {
+      if (windows[i].extents[a] != 1 || windows[i].inside[a].size() != 1) return 0;
+      at += windows[i].first[a] * strides[a];
+    }
+    if (i > 1 && at - last != distance) return 0;
+    distance = at - last;
+    last = at;
+  }
+  return count > 1 ? std::max<Index>(distance, 0) : 0;
 }
 
 /// Copies a window of one channel, `[n][z][y][x]`. Whole packets are written before those that

@@ -98,6 +98,10 @@ class CostModel {
     const auto extents = box_of(line).extents;
     const auto planes = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
                                             c_.in_channels * tile_.batch * extents[0]);
+    // The taps of one output lie in a row, and are transposed with the batch.
+    const bool row_of_pixels = c_.axes[0].in == 1 && c_.axes[1].in == 1 && extents[2] == 1;
+    if (row_of_pixels && planes > static_cast<double>(c_.in_channels * tile_.batch))
+      return 30 * static_cast<double>(c_.in_channels) + 0.5 * planes;
     const double packet = 3 + 3 * crowding_ + (input_in_cache_ ? 0 : whole_planes() ? 6 : 15);
     // Elements apart are loaded in packets up to a stride of four, then one by one.
     const Index stride = c_.axes[2].in_stride;

@@ -102,12 +102,18 @@ class TileProducts {
     Scalar* to = packed_pixels_;
     const Window& first = windows[0];
     const Index dense = windows.count == 1 ? dense_size(first, x.strides) : 0;
+    const Index distance = pixel_distance(windows.first, windows.count, x.strides);
+    const RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch,
+                                   end_of(x_, c_.batch, c_.groups * c_.in_channels,
+                                          {c_.axes[0].in, c_.axes[1].in, c_.axes[2].in})};
     const Index at = first.first[0] * x.strides[0] + first.first[1] * x.strides[1] +
                      first.first[2] * x.strides[2];
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       if (dense > 0) {
         for (Index n = 0; n < box_.batch; ++n)
           copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, dense, to + n * dense);
+      } else if (distance > 0) {
+        transpose_row(x.data + at, pixels, windows.count, to, box_.batch);
       } else {
         Scalar* end = to;
         for (const Window& window : windows) end = pack_window(x, box_.batch, window, end);
