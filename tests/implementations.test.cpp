@@ -51,6 +51,25 @@ TEST_CASE("images and channel counts around every block size are exact") {
   }
 }
 
+TEST_CASE("a kernel that covers the image once, of any batch, is exact") {
+  Random random(7);
+  for (int i = 0; i < 80; ++i) {
+    Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    p.batch = p.unbatched ? 1 : 1 + i % 20;
+    for (std::size_t a = 0; a < static_cast<std::size_t>(p.rank); ++a) {
+      p.before[a] = p.after[a] = p.output_padding[a] = 0;
+      p.dilation[a] = p.rank == 1 ? p.dilation[a] : 1;
+      const Index reach = (p.kernel[a] - 1) * p.dilation[a] + 1;
+      p.in[a] = p.scatters() ? 1 : reach;
+      p.out[a] = p.scatters() ? reach : 1;
+    }
+    const Data<float> data = random_integers<float>(random, p);
+    INFO(p);
+    REQUIRE(run(Implementation::production, p, data) == reference(p, data));
+    REQUIRE(run(Implementation::layer, p, data) == reference(p, data));
+  }
+}
+
 TEST_CASE("reals agree within the bound of their summation") {
   Random random(3);
   for (int i = 0; i < 100; ++i) {
