@@ -10,8 +10,6 @@
 /// both, and several cycles for what crosses lanes otherwise.
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <utility>
 
