@@ -47,10 +47,11 @@ struct Transposition {
 
  private:
   void transpose_square(const float* source, float* target) const {
-    using Row = tconv::detail::Block<float, lanes>::Type;
+    using Square = tconv::detail::Transposition<float, lanes>;
+    using Row = Square::Row;
     Row square[lanes];
     for (Index i = 0; i < lanes; ++i) std::memcpy(&square[i], source + i * columns, sizeof(Row));
-    tconv::detail::transpose<float, lanes>(square);
+    Square::run(square);
     for (Index i = 0; i < lanes; ++i) std::memcpy(target + i * rows, &square[i], sizeof(Row));
   }
 };
