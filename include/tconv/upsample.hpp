@@ -110,19 +110,21 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
   const bool copies = grid.inner > 1 && scale[2] > 1;
   std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
   const auto interleave = find_interleave<Scalar, Scalar>(rows.size(), n2, grid.inner, streams);
-  for (Index plane = 0; plane < planes; ++plane, y += scale[0] * y_plane)
-    for (Index i1 = 0; i1 < n1; ++i1, x += x_row) {
-      Scalar* const first = y + i1 * scale[1] * y_row;
+  for (Index plane = 0; plane < planes; ++plane, y += scale[0] * y_plane) {
+    for (Index i1 = 0; copies && i1 < n1; ++i1, x += x_row) {
       std::fill(rows.begin(), rows.end(), x);
+      Scalar* const first = y + i1 * scale[1] * y_row;
+      interleave(rows, {}, n2, grid.inner, first);
       for (Index p0 = 0; p0 < scale[0]; ++p0)
-        for (Index p1 = 0; p1 < scale[1]; ++p1) {
-          Scalar* const to = first + p0 * y_plane + p1 * y_row;
-          if (copies && to != first)
-            std::copy_n(first, y_row, to);
-          else
-            interleave(rows, n2, grid.inner, to);
-        }
+        for (Index p1 = 0; p1 < scale[1]; ++p1)
+          if (p0 + p1 > 0) std::copy_n(first, y_row, first + p0 * y_plane + p1 * y_row);
     }
+    if (copies) continue;
+    std::fill(rows.begin(), rows.end(), x);
+    for (Index p0 = 0; p0 < scale[0]; ++p0)
+      interleave(rows, {{n1, scale[1]}, {x_row, 0}}, n2, grid.inner, y + p0 * y_plane);
+    x += n1 * x_row;
+  }
   if (streams) finish_streaming();
 }
 
@@ -160,26 +162,27 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
   for (Index n = 0; n < outer_batch; ++n)
     for (Index c = 0; c < outer_channels; ++c)
       for (Index i0 = 0; i0 < grid.extents[0]; ++i0)
-        for (Index p0 = 0; p0 < scale[0]; ++p0)
+        for (Index p0 = 0; p0 < scale[0]; ++p0) {
+          const Scalar* const from = x.data + n * x.strides[0] + c * phases * x.strides[1] +
+                                     i0 * strides[0] + p0 * steps[0];
+          for (Index p2 = 0; p2 < scale[2]; ++p2)
+            rows[static_cast<std::size_t>(p2)] = from + p2 * steps[2];
+          if (!inside) {
+            interleave(rows, {{grid.extents[1], scale[1]}, {strides[1], steps[1]}}, grid.extents[2],
+                       pixel, to);
+            to += grid.extents[1] * scale[1] * y_row;
+            continue;
+          }
           for (Index i1 = 0; i1 < grid.extents[1]; ++i1)
-            for (Index p1 = 0; p1 < scale[1]; ++p1) {
-              const Scalar* const from = x.data + n * x.strides[0] + c * phases * x.strides[1] +
-                                         i0 * strides[0] + i1 * strides[1] + p0 * steps[0] +
-                                         p1 * steps[1];
-              for (Index p2 = 0; p2 < scale[2]; ++p2)
-                rows[static_cast<std::size_t>(p2)] = from + p2 * steps[2];
-              if (!inside) {
-                interleave(rows, grid.extents[2], pixel, to);
-                to += y_row;
-                continue;
-              }
+            for (Index p1 = 0; p1 < scale[1]; ++p1)
               for (Index i2 = 0; i2 < grid.extents[2]; ++i2)
                 for (const Scalar* row : rows)
                   for (Index m = 0; m < inner_channels; ++m) {
-                    const Scalar* const source = row + i2 * strides[2] + m * phases * x.strides[1];
+                    const Scalar* const source = row + i1 * strides[1] + p1 * steps[1] +
+                                                 i2 * strides[2] + m * phases * x.strides[1];
                     for (Index b = 0; b < inner_batch; ++b) *to++ = source[b];
                   }
-            }
+        }
   if (streams) finish_streaming();
 }
 

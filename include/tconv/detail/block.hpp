@@ -63,6 +63,12 @@ struct Block {
     return broadcast(value, std::make_index_sequence<size>{});
   }
 
+  /// Element `at` of `block` in all places.
+  template <std::size_t at>
+  static EIGEN_ALWAYS_INLINE Type spread(const Type& block) {
+    return spread<at>(block, std::make_index_sequence<size>{});
+  }
+
   /// The last element of `before`, then `block` without its own last.
   static EIGEN_ALWAYS_INLINE Type shift_up(const Type& before, const Type& block) {
     return window<size - 1>(before, block, std::make_index_sequence<size>{});
@@ -86,38 +92,27 @@ struct Block {
     if constexpr (count == 1) {
       return from[0];
     } else if constexpr (count % 2 == 0) {
-      // Of even and odd sources, each interleaved before: as many shuffles as for pairs.
-      return [&]<std::size_t... source>(std::index_sequence<source...>) {
-        const Type even[] = {from[2 * source]...}, odd[] = {from[2 * source + 1]...};
-        return zip<part % 2>(interleaved<part / 2>(even), interleaved<part / 2>(odd),
-                             std::make_index_sequence<size>{});
-      }
-      (std::make_index_sequence<count / 2>{});
+      return interleaved_pairs<part>(from, std::make_index_sequence<count / 2>{});
     } else {
-      Type result = from[0];
-      [&]<std::size_t... source>(std::index_sequence<source...>) {
-        ((result = take<part, count, source + 1>(result, from[source + 1],
-                                                 std::make_index_sequence<size>{})),
-         ...);
-      }
-      (std::make_index_sequence<count - 1>{});
-      return result;
+      return interleaved_singly<part>(from, std::make_index_sequence<count - 1>{});
     }
   }
 
   /// Writes all parts of the interleaved sequence.
   template <std::size_t count>
   static EIGEN_ALWAYS_INLINE void interleave(const Type (&from)[count], Scalar* to) {
-    [&]<std::size_t... part>(std::index_sequence<part...>) {
-      (store(to + part * size, interleaved<part>(from)), ...);
-    }
-    (std::make_index_sequence<count>{});
+    interleave(from, to, std::make_index_sequence<count>{});
   }
 
  private:
   template <std::size_t... i>
   static EIGEN_ALWAYS_INLINE Type broadcast(Scalar value, std::index_sequence<i...>) {
     return Type{(static_cast<void>(i), value)...};
+  }
+
+  template <std::size_t at, std::size_t... i>
+  static EIGEN_ALWAYS_INLINE Type spread(const Type& block, std::index_sequence<i...>) {
+    return select<(static_cast<void>(i), at)...>(block, block);
   }
 
   /// Elements `[first, first + size)` of `a` and `b` one after the other.
@@ -130,6 +125,31 @@ struct Block {
   static EIGEN_ALWAYS_INLINE Type alternate(const Type& a, const Type& b,
                                             std::index_sequence<i...>) {
     return select<(first + 2 * i)...>(a, b);
+  }
+
+  /// Of even and odd sources, each interleaved before: as many shuffles as for pairs.
+  template <std::size_t part, std::size_t count, std::size_t... source>
+  static EIGEN_ALWAYS_INLINE Type interleaved_pairs(const Type (&from)[count],
+                                                    std::index_sequence<source...>) {
+    const Type even[] = {from[2 * source]...}, odd[] = {from[2 * source + 1]...};
+    return zip<part % 2>(interleaved<part / 2>(even), interleaved<part / 2>(odd),
+                         std::make_index_sequence<size>{});
+  }
+
+  template <std::size_t part, std::size_t count, std::size_t... source>
+  static EIGEN_ALWAYS_INLINE Type interleaved_singly(const Type (&from)[count],
+                                                     std::index_sequence<source...>) {
+    Type result = from[0];
+    ((result = take<part, count, source + 1>(result, from[source + 1],
+                                             std::make_index_sequence<size>{})),
+     ...);
+    return result;
+  }
+
+  template <std::size_t count, std::size_t... part>
+  static EIGEN_ALWAYS_INLINE void interleave(const Type (&from)[count], Scalar* to,
+                                             std::index_sequence<part...>) {
+    (store(to + part * size, interleaved<part>(from)), ...);
   }
 
   /// The elements of `a` and `b` in turn: of their lower half, or of their upper half.
@@ -172,6 +192,10 @@ struct Block<Scalar, 1> {
   static EIGEN_ALWAYS_INLINE void store(Scalar* to, Scalar value) { *to = value; }
   static EIGEN_ALWAYS_INLINE Scalar blend(Scalar a, Scalar a_weight, Scalar b, Scalar b_weight) {
     return a_weight * a + b_weight * b;
+  }
+  template <std::size_t at>
+  static EIGEN_ALWAYS_INLINE Scalar spread(Scalar value) {
+    return value;
   }
   static EIGEN_ALWAYS_INLINE Scalar shift_up(Scalar before, Scalar) { return before; }
   static EIGEN_ALWAYS_INLINE Scalar shift_down(Scalar, Scalar after) { return after; }

@@ -70,18 +70,34 @@ EIGEN_ALWAYS_INLINE Scalar from_blend(const From& value) {
     return static_cast<Scalar>(value);
 }
 
-/// Writes pixel 0 of each of the rows, then pixel 1 of each, and so on; a pixel is `inner`
-/// elements.
+/// Rows of the result as they follow one another: the inputs of row `(i, j)` begin `i * steps[0] +
+/// j * steps[1]` after those of the first.
+struct RowSteps {
+  std::array<Index, 2> counts{1, 1}, steps{0, 0};
+};
+
+/// Writes rows: pixel 0 of each of the input rows, then pixel 1 of each, and so on; a pixel is
+/// `inner` elements.
 template <class From, class Scalar>
-using Interleave = void (*)(const std::vector<const From*>& rows, Index count, Index inner,
-                            Scalar* to);
+using Interleave = void (*)(const std::vector<const From*>& rows, const RowSteps& steps,
+                            Index count, Index inner, Scalar* to);
+
+/// All rows, each by `interleave_row(rows, offset, count, inner, to)`.
+template <auto interleave_row, class From, class Scalar>
+void interleave_rows(const std::vector<const From*>& rows, const RowSteps& steps, Index count,
+                     Index inner, Scalar* to) {
+  const Index size = static_cast<Index>(rows.size()) * count * inner;
+  for (Index i = 0; i < steps.counts[0]; ++i)
+    for (Index j = 0; j < steps.counts[1]; ++j, to += size)
+      interleave_row(rows, i * steps.steps[0] + j * steps.steps[1], count, inner, to);
+}
 
 /// Pixels of one element.
 template <std::size_t phases, class From, class Scalar>
-void interleave_elements(const std::vector<const From*>& rows, Index count, Index inner,
-                         Scalar* to) {
+void interleave_elements(const std::vector<const From*>& rows, Index offset, Index count,
+                         Index inner, Scalar* to) {
   std::array<const From*, phases> from;
-  std::copy_n(rows.begin(), phases, from.begin());
+  for (std::size_t p = 0; p < phases; ++p) from[p] = rows[p] + offset;
   for (Index i = 0; i < count * inner; ++i)
     for (std::size_t p = 0; p < phases; ++p)
       to[i * static_cast<Index>(phases) + static_cast<Index>(p)] = from_blend<Scalar>(from[p][i]);
@@ -89,19 +105,22 @@ void interleave_elements(const std::vector<const From*>& rows, Index count, Inde
 
 /// Pixels of a few elements, copied without a loop.
 template <Index inner, class From, class Scalar>
-void interleave_pixels(const std::vector<const From*>& rows, Index count, Index, Scalar* to) {
+void interleave_pixels(const std::vector<const From*>& rows, Index offset, Index count, Index,
+                       Scalar* to) {
   for (Index i = 0; i < count; ++i)
     for (const From* row : rows) {
-      for (Index j = 0; j < inner; ++j) to[j] = from_blend<Scalar>(row[i * inner + j]);
+      for (Index j = 0; j < inner; ++j) to[j] = from_blend<Scalar>(row[offset + i * inner + j]);
       to += inner;
     }
 }
 
 template <class From, class Scalar>
-void interleave_any(const std::vector<const From*>& rows, Index count, Index inner, Scalar* to) {
+void interleave_any(const std::vector<const From*>& rows, Index offset, Index count, Index inner,
+                    Scalar* to) {
   for (Index i = 0; i < count; ++i)
     for (const From* row : rows)
-      for (Index j = i * inner; j < (i + 1) * inner; ++j) *to++ = from_blend<Scalar>(row[j]);
+      for (Index j = i * inner; j < (i + 1) * inner; ++j)
+        *to++ = from_blend<Scalar>(row[offset + j]);
 }
 
 /// What interleaves rows of pixels of one element best.
@@ -109,10 +128,10 @@ template <std::size_t phases, class From, class Scalar>
 Interleave<From, Scalar> find_interleave_elements(Index elements, bool streams) {
   if constexpr (EngineScalar<Scalar> && std::same_as<From, Scalar>)
     return with_block_size<Scalar>(elements, streams, []<Index size, bool past>() {
-      return &interleave_blocks<phases, size, past, Scalar>;
+      return &interleave_rows<interleave_blocks<phases, size, past, Scalar>, From, Scalar>;
     });
   else
-    return &interleave_elements<phases, From, Scalar>;
+    return &interleave_rows<interleave_elements<phases, From, Scalar>, From, Scalar>;
 }
 
 /// The best for rows of so many pixels; `streams` if the result will not be read soon.
@@ -132,13 +151,13 @@ Interleave<From, Scalar> find_interleave(std::size_t phases, Index count, Index 
     }
   switch (inner) {
     case 2:
-      return &interleave_pixels<2, From, Scalar>;
+      return &interleave_rows<interleave_pixels<2, From, Scalar>, From, Scalar>;
     case 3:
-      return &interleave_pixels<3, From, Scalar>;
+      return &interleave_rows<interleave_pixels<3, From, Scalar>, From, Scalar>;
     case 4:
-      return &interleave_pixels<4, From, Scalar>;
+      return &interleave_rows<interleave_pixels<4, From, Scalar>, From, Scalar>;
     default:
-      return &interleave_any<From, Scalar>;
+      return &interleave_rows<interleave_any<From, Scalar>, From, Scalar>;
   }
 }
 

@@ -210,8 +210,8 @@ class Interpolation {
                  phase.fraction, count, side);
       rows.sides[p] = side;
     }
-    find_interleave<Sum, Sum>(rows.sides.size(), part.size(), inner, false)(rows.sides, part.size(),
-                                                                            inner, to);
+    find_interleave<Sum, Sum>(rows.sides.size(), part.size(), inner, false)(rows.sides, RowSteps{},
+                                                                            part.size(), inner, to);
   }
 
   const Scalar* x_;

@@ -36,68 +36,65 @@ class BlendedRows {
  public:
   static constexpr std::make_index_sequence<rows> each_row{};
 
-  EIGEN_ALWAYS_INLINE BlendedRows(const Scalar* from, const Columns& columns,
-                                  const Place<Scalar>& place0, const Place<Scalar>* place1)
-      : BlendedRows(from, columns, place0, place1, each_row) {}
+  EIGEN_ALWAYS_INLINE BlendedRows(const Scalar* from, const Place<Scalar>& place0,
+                                  const Place<Scalar>* place1)
+      : BlendedRows(from, place0, place1, each_row) {}
 
-  /// One register for each row.
+  /// The pixels from `i` on, one register for each row.
   template <class Lanes>
   EIGEN_ALWAYS_INLINE auto load(Index i) const {
-    return blend_rows<Lanes>(i, each_row);
+    return blend_rows<Lanes>([i](const Scalar* row) { return Lanes::load(row + i); }, each_row);
   }
 
-  /// Pixel `i` in all lanes; it may lie beside the columns.
-  template <class Lanes>
-  EIGEN_ALWAYS_INLINE auto broadcast(Index i) const {
-    const Index at = i < 0 ? columns_.left : i >= columns_.count ? columns_.right : i;
-    return broadcast<Lanes>(load<Block<Scalar, 1>>(at), each_row);
+  /// Pixel `i` in all lanes. At the border of the image it is element `at` of the block loaded from
+  /// `first` on, where it costs less than to blend it again.
+  template <class Lanes, std::size_t at, class Values>
+  EIGEN_ALWAYS_INLINE Values broadcast(Index i, Index first, const Values& block) const {
+    if (i == first + static_cast<Index>(at)) return spread<Lanes, at>(block, each_row);
+    return blend_rows<Lanes>([i](const Scalar* row) { return Lanes::broadcast(row[i]); }, each_row);
   }
 
  private:
   template <std::size_t... r>
-  EIGEN_ALWAYS_INLINE BlendedRows(const Scalar* from, const Columns& columns,
-                                  const Place<Scalar>& place0, const Place<Scalar>* place1,
-                                  std::index_sequence<r...>)
+  EIGEN_ALWAYS_INLINE BlendedRows(const Scalar* from, const Place<Scalar>& place0,
+                                  const Place<Scalar>* place1, std::index_sequence<r...>)
       : a_(from + place0.a + place1->a),
         b_(from + place0.a + place1->b),
         next_plane_(place0.b - place0.a),
         a_weight_(place0.a_weight),
         b_weight_(place0.b_weight),
         weights_a_{place1[r].a_weight...},
-        weights_b_{place1[r].b_weight...},
-        columns_(columns) {}
+        weights_b_{place1[r].b_weight...} {}
 
-  template <class Lanes, std::size_t... r>
-  EIGEN_ALWAYS_INLINE auto blend_rows(Index i, std::index_sequence<r...>) const {
+  template <class Lanes, class Load, std::size_t... r>
+  EIGEN_ALWAYS_INLINE auto blend_rows(const Load& load, std::index_sequence<r...>) const {
     using Values = std::array<typename Lanes::Type, rows>;
-    const auto a = blend_planes<Lanes>(a_ + i);
+    const auto a = blend_planes<Lanes>(load, a_);
     if constexpr (between1) {
-      const auto b = blend_planes<Lanes>(b_ + i);
+      const auto b = blend_planes<Lanes>(load, b_);
       return Values{Lanes::blend(a, weights_a_[r], b, weights_b_[r])...};
     } else {
       return Values{a};
     }
   }
 
-  template <class Lanes>
-  EIGEN_ALWAYS_INLINE auto blend_planes(const Scalar* at) const {
+  template <class Lanes, class Load>
+  EIGEN_ALWAYS_INLINE auto blend_planes(const Load& load, const Scalar* row) const {
     if constexpr (between0)
-      return Lanes::blend(Lanes::load(at), a_weight_, Lanes::load(at + next_plane_), b_weight_);
+      return Lanes::blend(load(row), a_weight_, load(row + next_plane_), b_weight_);
     else
-      return Lanes::load(at);
+      return load(row);
   }
 
-  template <class Lanes, std::size_t... r>
-  static EIGEN_ALWAYS_INLINE auto broadcast(const std::array<Scalar, rows>& pixels,
-                                            std::index_sequence<r...>) {
-    return std::array<typename Lanes::Type, rows>{Lanes::broadcast(pixels[r])...};
+  template <class Lanes, std::size_t at, class Values, std::size_t... r>
+  static EIGEN_ALWAYS_INLINE Values spread(const Values& block, std::index_sequence<r...>) {
+    return {Lanes::template spread<at>(block[r])...};
   }
 
   const Scalar *a_, *b_;
   Index next_plane_;
   Scalar a_weight_, b_weight_;
   std::array<Scalar, rows> weights_a_, weights_b_;
-  Columns columns_;
 };
 
 /// The outputs of phase `p` between neighbours in registers.
@@ -138,13 +135,14 @@ EIGEN_ALWAYS_INLINE void interpolate_blocks(const Values& before, const Values& 
    ...);
 }
 
-/// Writes `blocks` times `size` pixels from `first` on, each enlarged `scale` times.
+/// Writes `blocks` times `size` pixels from `first` on, each enlarged `scale` times; the pixels on
+/// both sides are those at `left` and `right`.
 template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
-EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index blocks, Scalar* to,
-                                          Index step) {
+EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index blocks, Index left,
+                                          Index right, Scalar* to, Index step) {
   using Lanes = Block<Scalar, static_cast<std::size_t>(size)>;
-  auto before = rows.template broadcast<Lanes>(first - 1);
   auto block = rows.template load<Lanes>(first);
+  auto before = rows.template broadcast<Lanes, 0>(left, first, block);
   to += first * static_cast<Index>(scale);
   for (; blocks > 1; --blocks, to += size * static_cast<Index>(scale)) {
     first += size;
@@ -153,35 +151,42 @@ EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index b
     before = block;
     block = after;
   }
-  const auto after = rows.template broadcast<Lanes>(first + size);
+  const auto after = rows.template broadcast<Lanes, size - 1>(right, first, block);
   interpolate_blocks<scale, streams, Lanes>(before, block, after, to, step, Rows::each_row);
 }
 
 /// Writes whole rows. The last two blocks may overlap: the end of a row needs no loop of its own.
 template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
-EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, Index count, Scalar* to) {
-  const Index step = count * static_cast<Index>(scale);
-  interpolate_rows<scale, size, streams>(rows, 0, count / size, to, step);
-  if (count % size > 0) interpolate_rows<scale, size, streams>(rows, count - size, 1, to, step);
+EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
+                                                Scalar* to) {
+  const auto [count, left, right] = columns;
+  const Index step = count * static_cast<Index>(scale), whole = count - count % size;
+  interpolate_rows<scale, size, streams>(rows, 0, count / size, left,
+                                         whole == count ? right : whole, to, step);
+  if (whole < count)
+    interpolate_rows<scale, size, streams>(rows, count - size, 1, count - size - 1, right, to,
+                                           step);
 }
 
 /// Writes the rows of a plane from those of the input, one for each place of `[place, end)`.
 template <std::size_t scale, Index size, bool streams, bool between0, class Scalar>
-void interpolate_plane(const Scalar* from, const Columns& columns, const Place<Scalar>& place0,
+void interpolate_plane(const Scalar* from, const Columns columns, const Place<Scalar>& place0,
                        const Place<Scalar>* place, const Place<Scalar>* end, Scalar* to) {
-  const Index count = columns.count, step = count * static_cast<Index>(scale);
+  const Index step = columns.count * static_cast<Index>(scale);
+  // Two rows read their inputs once, but write in two places at once.
+  const bool pairs = between0 || columns.count < 2 * size;
   while (place != end)
     if (!place->between()) {
-      const BlendedRows<between0, false, 1, Scalar> row(from, columns, place0, place);
-      interpolate_whole_rows<scale, size, streams>(row, count, to);
+      const BlendedRows<between0, false, 1, Scalar> row(from, place0, place);
+      interpolate_whole_rows<scale, size, streams>(row, columns, to);
       place += 1, to += step;
-    } else if (between0 && place + 1 != end && place[1].a == place->a && place[1].b == place->b) {
-      const BlendedRows<between0, true, 2, Scalar> rows(from, columns, place0, place);
-      interpolate_whole_rows<scale, size, streams>(rows, count, to);
+    } else if (pairs && place + 1 != end && place[1].a == place->a && place[1].b == place->b) {
+      const BlendedRows<between0, true, 2, Scalar> rows(from, place0, place);
+      interpolate_whole_rows<scale, size, streams>(rows, columns, to);
       place += 2, to += 2 * step;
     } else {
-      const BlendedRows<between0, true, 1, Scalar> row(from, columns, place0, place);
-      interpolate_whole_rows<scale, size, streams>(row, count, to);
+      const BlendedRows<between0, true, 1, Scalar> row(from, place0, place);
+      interpolate_whole_rows<scale, size, streams>(row, columns, to);
       place += 1, to += step;
     }
 }

@@ -40,40 +40,48 @@ auto with_block_size(Index count, bool streams, const F& f) {
   return f.template operator()<1, false>();
 }
 
+/// Writes blocks interleaved past the caches.
+template <std::size_t size, class Scalar, std::size_t count, std::size_t... part>
+EIGEN_ALWAYS_INLINE void stream_interleaved(const typename Block<Scalar, size>::Type (&from)[count],
+                                            Scalar* to, std::index_sequence<part...>) {
+  using Register = typename Packet<Scalar>::Type;
+  (stream(to + part * size,
+          std::bit_cast<Register>(Block<Scalar, size>::template interleaved<part>(from))),
+   ...);
+}
+
 /// Writes blocks interleaved; `streams` to memory that will not be read soon.
 template <bool streams, std::size_t size, class Scalar, std::size_t count>
 EIGEN_ALWAYS_INLINE void put_interleaved(const typename Block<Scalar, size>::Type (&from)[count],
                                          Scalar* to) {
-  if constexpr (streams) {
-    using Register = typename Packet<Scalar>::Type;
-    [&]<std::size_t... part>(std::index_sequence<part...>) {
-      (stream(to + part * size,
-              std::bit_cast<Register>(Block<Scalar, size>::template interleaved<part>(from))),
-       ...);
-    }
-    (std::make_index_sequence<count>{});
-  } else {
+  if constexpr (streams)
+    stream_interleaved<size>(from, to, std::make_index_sequence<count>{});
+  else
     Block<Scalar, size>::interleave(from, to);
-  }
+}
+
+/// Writes elements `[i, i + size)` of some rows: `i` of each, then the next one of each, and so on.
+template <bool streams, std::size_t size, class Scalar, std::size_t phases, std::size_t... p>
+EIGEN_ALWAYS_INLINE void interleave_block(const std::array<const Scalar*, phases>& from, Index i,
+                                          Scalar* to, std::index_sequence<p...>) {
+  using Lanes = Block<Scalar, size>;
+  const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
+  put_interleaved<streams, size>(values, to + i * static_cast<Index>(phases));
 }
 
 /// Writes element 0 of each of `phases` rows, then element 1 of each, and so on. The last two
 /// blocks may overlap: the end of a row needs no loop of its own.
 template <std::size_t phases, Index size, bool streams, class Scalar>
-void interleave_blocks(const std::vector<const Scalar*>& rows, Index count, Index inner,
-                       Scalar* to) {
-  using Lanes = Block<Scalar, static_cast<std::size_t>(size)>;
+EIGEN_ALWAYS_INLINE void interleave_blocks(const std::vector<const Scalar*>& rows, Index offset,
+                                           Index count, Index inner, Scalar* to) {
   std::array<const Scalar*, phases> from;
-  std::copy_n(rows.begin(), phases, from.begin());
+  for (std::size_t p = 0; p < phases; ++p) from[p] = rows[p] + offset;
   const Index elements = count * inner;
-  const auto block = [&]<std::size_t... p>(Index i, std::index_sequence<p...>) {
-    const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
-    put_interleaved<streams, static_cast<std::size_t>(size)>(values,
-                                                             to + i * static_cast<Index>(phases));
-  };
   constexpr std::make_index_sequence<phases> each_row;
-  for (Index i = 0; i + size <= elements; i += size) block(i, each_row);
-  if (elements % size > 0) block(elements - size, each_row);
+  constexpr auto block = static_cast<std::size_t>(size);
+  for (Index i = 0; i + size <= elements; i += size)
+    interleave_block<streams, block>(from, i, to, each_row);
+  if (elements % size > 0) interleave_block<streams, block>(from, elements - size, to, each_row);
 }
 
 }  // namespace tconv::detail
