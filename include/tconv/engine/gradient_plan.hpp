@@ -46,6 +46,7 @@ class GradientPlan {
     choose_tile(scratch_elements);
     choose_blocks(scratch_elements);
     share(threads);
+    kept_pairs_ = completes_pairs() ? 1 : coarse_blocks_.largest() * fine_blocks_.largest();
   }
 
   const GradientShape& shape() const { return shape_; }
@@ -80,6 +81,11 @@ class GradientPlan {
   Index slots() const { return slots_; }
   Index slot_size() const { return slot_size_; }
   Index row_step() const { return row_step_; }
+  /// Pairs of panels whose sums a task keeps: those of its block, or one, where those of each are
+  /// complete before the next are begun.
+  Index kept_pairs() const { return kept_pairs_; }
+  /// Elements of the sums of a task.
+  Index sums_size() const { return kept_pairs_ * slots_ * slot_size_; }
   /// From fine channel to fine channel in a slot.
   Index fine_step() const { return coarse_in_lanes() ? row_step_ : 1; }
   bool coarse_in_lanes() const { return cut_.lanes == Lanes::weights; }
@@ -192,6 +198,12 @@ class GradientPlan {
     slot_size_ = row_step_ * (coarse_in_lanes() ? items : coarse_width_);
   }
 
+  /// Whether all products of a pair of panels follow one another.
+  bool completes_pairs() const {
+    return tiles_ == 1 && std::all_of(windows_.begin(), windows_.end(),
+                                      [](const auto& w) { return w.size() == 1; });
+  }
+
   static Index largest_extent(const std::vector<TapWindow>& windows, Index pixels) {
     Index extent = 0;
     for (const TapWindow& window : windows) extent = std::max(extent, window.extent(pixels));
@@ -290,7 +302,8 @@ class GradientPlan {
         const bool fits = coarse.largest() * coarse_width_ * tile_.pixels() <= budget / 2 &&
                           fine.largest() * fine_width_ * window_elements_ <= budget / 2;
         if (!fits && (c < coarse_panels_.parts || m < fine_panels_.parts)) continue;
-        const double block = sums / number(c) / number(m);
+        const double block =
+            completes_pairs() ? number(slots_ * slot_size_) : sums / number(c) / number(m);
         const double cost = number(tiles_) * (number(m) * copy_coarse + number(c) * copy_fine +
                                               2 * sums * sum_cycles(block));
         if (cost < best) {
@@ -328,7 +341,7 @@ class GradientPlan {
   GradientCut cut_;
   Split coarse_panels_, fine_panels_, coarse_blocks_, fine_blocks_, tile_parts_;
   Index coarse_width_ = 1, fine_width_ = 1;
-  Index slots_ = 0, slot_size_ = 0, row_step_ = 0;
+  Index slots_ = 0, slot_size_ = 0, row_step_ = 0, kept_pairs_ = 0;
   Tile tile_;
   Index tiles_ = 0, window_elements_ = 1;
 };

@@ -47,21 +47,28 @@ template <class Scalar>
 class FiniteCheck {
  public:
   EIGEN_ALWAYS_INLINE void add(const Scalar* from, Index count) {
-    if (count == P::size)
-      packet_ = P::multiply_add(P::load(from), P::broadcast(Scalar(0)), packet_);
-    else
+    if (count != P::size) {
       for (Index i = 0; i < count; ++i) rest_ += from[i] * Scalar(0);
+      return;
+    }
+    // The sums take turns: a single one would wait for itself.
+    const auto next = P::multiply_add(P::load(from), P::broadcast(Scalar(0)), sums_[0]);
+    for (std::size_t i = 1; i < ways; ++i) sums_[i - 1] = sums_[i];
+    sums_[ways - 1] = next;
   }
   bool passed() const {
-    std::array<Scalar, static_cast<std::size_t>(P::size)> sums;
-    P::store(sums.data(), packet_);
+    std::array<Scalar, ways* static_cast<std::size_t>(P::size)> sums;
+    for (std::size_t i = 0; i < ways; ++i)
+      P::store(sums.data() + i * static_cast<std::size_t>(P::size), sums_[i]);
     return rest_ == Scalar(0) &&
            std::all_of(sums.begin(), sums.end(), [](Scalar sum) { return sum == Scalar(0); });
   }
 
  private:
   using P = detail::Packet<Scalar>;
-  typename P::Type packet_ = P::broadcast(Scalar(0));
+  static constexpr std::size_t ways = 4;
+  typename P::Type sums_[ways] = {P::broadcast(Scalar(0)), P::broadcast(Scalar(0)),
+                                  P::broadcast(Scalar(0)), P::broadcast(Scalar(0))};
   Scalar rest_{0};
 };
 

@@ -8,6 +8,7 @@
 ///       for each window of taps
 ///         copy the fine channels of the window into panels            [position][m]
 ///         for each coarse panel, fine panel, tap: sums += product     micro_kernel
+///         with the last products of a pair of panels: hand its sums over
 
 #include <algorithm>
 #include <array>
@@ -20,6 +21,13 @@
 #include "tconv/engine/transpose.hpp"
 
 namespace tconv::engine {
+
+/// A coarse and a fine panel, and their sums of all taps.
+template <class Scalar>
+struct PanelPair {
+  Index coarse = 0, fine = 0;
+  const Scalar* sums = nullptr;
+};
 
 template <class Scalar>
 class GradientTask {
@@ -42,16 +50,13 @@ class GradientTask {
   static std::size_t scratch_bytes(const GradientPlan& plan) {
     return carve(plan, Arena(nullptr)).bytes;
   }
-  /// Elements of the sums of a task.
-  static Index sums_size(const GradientPlan& plan) {
-    return plan.coarse_blocks().largest() * plan.fine_blocks().largest() * plan.slots() *
-           plan.slot_size();
-  }
 
   /// Sums the tiles `[first_tile, end_tile)` of the panels of a block pair into `sums`, `[coarse
-  /// panel][fine panel][slot]`.
+  /// panel][fine panel][slot]`, of as many pairs as the plan keeps. Calls `store(pair)` when the
+  /// sums of one are complete.
+  template <class Store>
   void run(Index group, Range coarse_panels, Range fine_panels, Index first_tile, Index end_tile,
-           Scalar* sums) {
+           Scalar* sums, const Store& store) {
     group_ = group;
     coarse_panels_ = coarse_panels;
     fine_panels_ = fine_panels;
@@ -63,7 +68,8 @@ class GradientTask {
       slot_ = 0;
       for (const TapWindow& z : plan_.windows(0))
         for (const TapWindow& y : plan_.windows(1))
-          for (const TapWindow& x : plan_.windows(2)) compute_windows({&z, &y, &x});
+          for (const TapWindow& x : plan_.windows(2))
+            compute_windows({&z, &y, &x}, tile + 1 == end_tile, store);
     }
   }
 
@@ -187,7 +193,8 @@ class GradientTask {
         }
   }
 
-  void compute_windows(const Windows& windows) {
+  template <class Store>
+  void compute_windows(const Windows& windows, bool last_tile, const Store& store) {
     std::array<Index, 3> extents{};
     for (std::size_t a = 0; a < 3; ++a) extents[a] = windows[a]->extent(q_[a].size());
     pack_fine(windows, extents);
@@ -198,6 +205,9 @@ class GradientTask {
     const Index fine_panel = n_.size() * extents[0] * extents[1] * extents[2] * width;
     const std::vector<WindowTap> one{{0, 0}};
     const auto& x_taps = folds ? one : windows[2]->taps;
+    const auto slots =
+        static_cast<Index>(windows[0]->taps.size() * windows[1]->taps.size() * x_taps.size());
+    const bool completes = last_tile && slot_ + slots == plan_.slots();
     Index slot = slot_;
     for (Index c = 0; c < coarse_panels_.size(); ++c) {
       const Index channels = plan_.coarse_panels().end(coarse_panels_.first + c) -
@@ -206,8 +216,8 @@ class GradientTask {
         const Index items = folds ? windows[2]->span * width
                                   : plan_.fine_panels().end(fine_panels_.first + m) -
                                         plan_.fine_panels().begin(fine_panels_.first + m);
-        Scalar* const pair =
-            sums_ + (c * fine_panels_.size() + m) * plan_.slots() * plan_.slot_size();
+        Scalar* const pair = sums_ + (c * fine_panels_.size() + m) % plan_.kept_pairs() *
+                                         plan_.slots() * plan_.slot_size();
         slot = slot_;
         for (const WindowTap& z : windows[0]->taps)
           for (const WindowTap& y : windows[1]->taps)
@@ -218,6 +228,8 @@ class GradientTask {
                        scratch_.fine + m * fine_panel + shift, items,
                        pair + slot++ * plan_.slot_size());
             }
+        if (completes)
+          store(PanelPair<Scalar>{coarse_panels_.first + c, fine_panels_.first + m, pair});
       }
     }
     slot_ = slot;

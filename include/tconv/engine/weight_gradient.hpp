@@ -29,7 +29,7 @@ bool weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
   const int workers = static_cast<int>(std::min<Index>(workspace.threads(), tasks));
   const std::size_t own_bytes = whole_pages(GradientTask<Scalar>::scratch_bytes(plan));
   const std::size_t sums_bytes =
-      whole_pages(static_cast<std::size_t>(GradientTask<Scalar>::sums_size(plan)) * sizeof(Scalar));
+      whole_pages(static_cast<std::size_t>(plan.sums_size()) * sizeof(Scalar));
   // Sums of one part are stored by the task that has made them, and need no place of their own.
   const std::size_t kept = static_cast<std::size_t>(parts == 1 ? workers : tasks);
   std::byte* const scratch =
@@ -52,17 +52,14 @@ bool weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
   };
   const GradientStore<Scalar> stored(plan, taps, target);
   std::atomic<bool> finite = true;
-  const auto store = [&](const Block& block, const Scalar* sums) {
-    for (Index c = block.coarse.first; c < block.coarse.end; ++c)
-      for (Index m = block.fine.first; m < block.fine.end; ++m) {
-        const Index channel = plan.coarse_panels().begin(c), item = plan.fine_panels().begin(m);
-        if (!stored.store(plan.coarse_panels().end(c) - channel, plan.fine_panels().end(m) - item,
-                          sums,
-                          target.data + block.group * target.group_stride +
-                              channel * target.coarse_stride + item * target.fine_stride))
-          finite = false;
-        sums += plan.slots() * plan.slot_size();
-      }
+  const auto store = [&](Index group, const PanelPair<Scalar>& pair) {
+    const Index channel = plan.coarse_panels().begin(pair.coarse);
+    const Index item = plan.fine_panels().begin(pair.fine);
+    if (!stored.store(plan.coarse_panels().end(pair.coarse) - channel,
+                      plan.fine_panels().end(pair.fine) - item, pair.sums,
+                      target.data + group * target.group_stride + channel * target.coarse_stride +
+                          item * target.fine_stride))
+      finite = false;
   };
 
   workspace.parallel_for(tasks, workers, [&](Index task, int worker) {
@@ -71,20 +68,28 @@ bool weight_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse
     Scalar* const sums = sums_of(parts == 1 ? worker : task);
     GradientTask<Scalar>(plan, coarse, fine, scratch + own_bytes * static_cast<std::size_t>(worker))
         .run(block.group, block.coarse, block.fine, plan.tile_parts().begin(part),
-             plan.tile_parts().end(part), sums);
-    if (parts == 1) store(block, sums);
+             plan.tile_parts().end(part), sums, [&](const PanelPair<Scalar>& pair) {
+               if (parts == 1) store(block.group, pair);
+             });
   });
   if (parts == 1) return finite;
-  workspace.parallel_for(tasks / parts, static_cast<int>(std::min<Index>(workers, tasks / parts)),
-                         [&](Index task, int) {
-                           Scalar* const total = sums_of(task * parts);
-                           const Index size = GradientTask<Scalar>::sums_size(plan);
-                           for (Index part = 1; part < parts; ++part) {
-                             const Scalar* const more = sums_of(task * parts + part);
-                             for (Index i = 0; i < size; ++i) total[i] += more[i];
-                           }
-                           store(find_block(task), total);
-                         });
+  workspace.parallel_for(
+      tasks / parts, static_cast<int>(std::min<Index>(workers, tasks / parts)),
+      [&](Index task, int) {
+        Scalar* const total = sums_of(task * parts);
+        const Index size = plan.sums_size();
+        for (Index part = 1; part < parts; ++part) {
+          const Scalar* const more = sums_of(task * parts + part);
+          for (Index i = 0; i < size; ++i) total[i] += more[i];
+        }
+        const Block block = find_block(task);
+        PanelPair<Scalar> pair{0, 0, total};
+        for (pair.coarse = block.coarse.first; pair.coarse < block.coarse.end; ++pair.coarse)
+          for (pair.fine = block.fine.first; pair.fine < block.fine.end; ++pair.fine) {
+            store(block.group, pair);
+            pair.sums += plan.slots() * plan.slot_size();
+          }
+      });
   return finite;
 }
 
