@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "tconv/engine/copy_row.hpp"
 #include "tconv/engine/tile.hpp"
@@ -38,6 +39,8 @@ struct Window {
   std::array<Index, 3> extents{};  // pixels
   std::array<Index, 3> steps{};    // input positions from pixel to pixel
   std::array<Range, 3> inside{};   // its pixels that an image has
+
+  bool operator==(const Window&) const = default;
 
   /// Finds which pixels an image of extents `in` has.
   void meet_image(const std::array<Index, 3>& in) {
@@ -145,6 +148,88 @@ Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& win
       zero_rows(extents[1] - inside[1].end);
     }
   return to;
+}
+
+/// Whether the second half of some windows of equal extents has the pixels beside those of the
+/// first, each after or each before its own, with one between two of them.
+inline bool are_pairs(const Window* windows, Index count, const std::array<Index, 3>& strides) {
+  if (count % 2 != 0 || windows[0].steps[2] != 2 || strides[2] != 1) return false;
+  const Index distance = windows[count / 2].first[2] - windows[0].first[2];
+  if (distance != 1 && distance != -1) return false;
+  for (Index i = 0; i < count / 2; ++i) {
+    Window beside = windows[i];
+    beside.first[2] += distance;
+    beside.inside[2] = windows[count / 2 + i].inside[2];
+    if (!(beside == windows[count / 2 + i]) || beside.extents != windows[0].extents) return false;
+  }
+  return true;
+}
+
+/// Zeros at `[first, end)` and no further.
+template <class Scalar>
+EIGEN_ALWAYS_INLINE void zero_exactly(Scalar* to, Index first, Index end) {
+  using P = detail::Packet<Scalar>;
+  const auto zero = P::broadcast(Scalar(0));
+  for (; first + P::size <= end; first += P::size) P::store(to + first, zero);
+  if (first < end) detail::PacketPart<Scalar>(0, end - first).store(to + first, zero);
+}
+
+/// Copies rows of two windows of one channel, `row_step` apart: the pixels of `odd` follow those of
+/// `even`. Nothing is written behind either.
+template <class Scalar>
+void pack_row_pairs(const Scalar* from, Index row_step, Index rows, Index extent, const Range even,
+                    const Range odd, Scalar* to_even, Scalar* to_odd) {
+  const Index first = std::max(even.first, odd.first);
+  const Index end = std::max(first, std::min(even.end, odd.end));
+  const bool whole = end - first == extent;
+  for (Index r = 0; r < rows; ++r, from += row_step, to_even += extent, to_odd += extent) {
+    copy_pairs(from + 2 * first, end - first, to_even + first, to_odd + first);
+    if (whole) continue;
+    zero_exactly(to_even, 0, even.first);
+    zero_exactly(to_odd, 0, odd.first);
+    for (Index i = even.first; i < std::min(first, even.end); ++i) to_even[i] = from[2 * i];
+    for (Index i = odd.first; i < std::min(first, odd.end); ++i) to_odd[i] = from[2 * i + 1];
+    for (Index i = end; i < even.end; ++i) to_even[i] = from[2 * i];
+    for (Index i = end; i < odd.end; ++i) to_odd[i] = from[2 * i + 1];
+    zero_exactly(to_even, even.end, extent);
+    zero_exactly(to_odd, odd.end, extent);
+  }
+}
+
+/// Copies two windows of one channel: the pixels of `odd` follow those of `even`. Nothing is
+/// written behind either.
+template <class Scalar>
+void pack_window_pair(const Image<const Scalar>& x, Index batch, const Window& even,
+                      const Window& odd, Scalar* to_even, Scalar* to_odd) {
+  const auto& [first, extents, steps, inside] = even;
+  const Index plane = extents[1] * extents[2];
+  for (Index n = 0; n < batch; ++n)
+    for (Index iz = 0; iz < extents[0]; ++iz, to_even += plane, to_odd += plane) {
+      const bool outside = iz < inside[0].first || iz >= inside[0].end;
+      const Range rows = outside ? Range{extents[1], extents[1]} : inside[1];
+      zero_exactly(to_even, 0, rows.first * extents[2]);
+      zero_exactly(to_odd, 0, rows.first * extents[2]);
+      pack_row_pairs(x.data + n * x.batch_stride + (first[0] + iz * steps[0]) * x.strides[0] +
+                         (first[1] + rows.first * steps[1]) * x.strides[1] + first[2],
+                     steps[1] * x.strides[1], rows.size(), extents[2], inside[2], odd.inside[2],
+                     to_even + rows.first * extents[2], to_odd + rows.first * extents[2]);
+      zero_exactly(to_even, rows.end * extents[2], plane);
+      zero_exactly(to_odd, rows.end * extents[2], plane);
+    }
+}
+
+/// Copies the windows of one channel, of which the second half has the pixels beside the first.
+template <class Scalar>
+void pack_window_pairs(const Image<const Scalar>& x, Index batch, const Window* windows,
+                       Index count, Scalar* to) {
+  const Index half = count / 2;
+  const auto& extents = windows[0].extents;
+  const Index size = batch * extents[0] * extents[1] * extents[2];
+  for (Index i = 0; i < half; ++i) {
+    Index even = i, odd = half + i;
+    if (windows[odd].first[2] < windows[even].first[2]) std::swap(even, odd);
+    pack_window_pair(x, batch, windows[even], windows[odd], to + even * size, to + odd * size);
+  }
 }
 
 }  // namespace tconv::engine

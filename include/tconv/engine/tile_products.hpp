@@ -102,6 +102,7 @@ class TileProducts {
     Scalar* to = packed_pixels_;
     const Window& first = windows[0];
     const Index dense = windows.count == 1 ? dense_size(first, x.strides) : 0;
+    const bool pairs = are_pairs(windows.first, windows.count, x.strides);
     const Index distance = pixel_distance(windows.first, windows.count, x.strides);
     const RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch,
                                    end_of(x_, c_.batch, c_.groups * c_.in_channels,
@@ -114,6 +115,8 @@ class TileProducts {
           copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, dense, to + n * dense);
       } else if (distance > 0) {
         transpose_row(x.data + at, pixels, windows.count, to, box_.batch);
+      } else if (pairs) {
+        pack_window_pairs(x, box_.batch, windows.first, windows.count, to);
       } else {
         Scalar* end = to;
         for (const Window& window : windows) end = pack_window(x, box_.batch, window, end);
