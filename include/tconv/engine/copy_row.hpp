@@ -106,7 +106,8 @@ EIGEN_ALWAYS_INLINE void copy_pairs(const Scalar* from, Index count, Scalar* eve
   };
   Index i = 0;
   for (; i + P::size <= count; i += P::size) copy(i);
-  if (i < count && i > 0) {
+  // Often a single pair is left, which is copied alone.
+  if (i + 1 < count && i > 0) {
     copy(count - P::size);
     return;
   }

@@ -131,6 +131,9 @@ class TileLine {
   /// Lists the products of a line that have pixels on the tile `q` of `batch` entries, and where
   /// those lie.
   void place(Index line, Index batch, const std::array<Range, 3>& q) {
+    // Tiles that differ in their group or place in the batch have the same pixels.
+    if (line == line_ && batch == batch_ && q == q_) return;
+    line_ = line;
     batch_ = batch;
     q_ = q;
     pixels_.count = windows_.count = groups_.count = phases_.count = outer_.count = 0;
@@ -316,7 +319,7 @@ class TileLine {
   Index lanes_;
   std::array<Index, 3> first_shift_{};  // of all taps, in units of the input's stride
   Index max_phases_ = 0;
-  Index batch_ = 1;
+  Index line_ = -1, batch_ = 1;
   std::array<Range, 3> q_{};
   Sequence<Pixels> pixels_;
   Sequence<Window> windows_;
