@@ -93,30 +93,6 @@ void copy_strided(const Scalar* from, Index count, Scalar* to) {
   for (; i < count; ++i) to[i] = from[i * step];
 }
 
-/// Elements `2 * i` and `2 * i + 1` of a row for `i < count`, to `even[i]` and `odd[i]`: in one go,
-/// as each row is read from a far cache.
-template <class Scalar>
-EIGEN_ALWAYS_INLINE void copy_pairs(const Scalar* from, Index count, Scalar* even, Scalar* odd) {
-  using P = detail::Packet<Scalar>;
-  using Block = detail::Block<Scalar, static_cast<std::size_t>(P::size)>;
-  const auto copy = [&](Index i) {
-    const auto a = Block::load(from + 2 * i), b = Block::load(from + 2 * i + P::size);
-    Block::store(even + i, Block::template alternate<0>(a, b));
-    Block::store(odd + i, Block::template alternate<1>(a, b));
-  };
-  Index i = 0;
-  for (; i + P::size <= count; i += P::size) copy(i);
-  // Often a single pair is left, which is copied alone.
-  if (i + 1 < count && i > 0) {
-    copy(count - P::size);
-    return;
-  }
-  for (; i < count; ++i) {
-    even[i] = from[2 * i];
-    odd[i] = from[2 * i + 1];
-  }
-}
-
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void copy_row(const Scalar* from, Index step, Index count, Scalar* to) {

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
 #include "tconv/engine/copy_row.hpp"
+#include "tconv/engine/split_row.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::engine {
@@ -160,7 +160,7 @@ inline bool are_pairs(const Window* windows, Index count, const std::array<Index
     Window beside = windows[i];
     beside.first[2] += distance;
     beside.inside[2] = windows[count / 2 + i].inside[2];
-    if (!(beside == windows[count / 2 + i]) || beside.extents != windows[0].extents) return false;
+    if (beside != windows[count / 2 + i] || beside.extents != windows[0].extents) return false;
   }
   return true;
 }
@@ -183,7 +183,7 @@ void pack_row_pairs(const Scalar* from, Index row_step, Index rows, Index extent
   const Index end = std::max(first, std::min(even.end, odd.end));
   const bool whole = end - first == extent;
   for (Index r = 0; r < rows; ++r, from += row_step, to_even += extent, to_odd += extent) {
-    copy_pairs(from + 2 * first, end - first, to_even + first, to_odd + first);
+    split_pairs(from + 2 * first, end - first, to_even + first, to_odd + first);
     if (whole) continue;
     zero_exactly(to_even, 0, even.first);
     zero_exactly(to_odd, 0, odd.first);
