@@ -7,7 +7,7 @@
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
-#include <tconv/engine/microkernel.hpp>
+#include <tconv/simd/micro_kernel.hpp>
 
 using Eigen::Index;
 
@@ -72,8 +72,8 @@ std::vector<Problem> read_problems(const std::string& path) {
 }
 
 double probe_peak() {
-  using namespace tconv::engine;
-  constexpr Index depth = 256, lanes = tconv::detail::Packet<float>::size;
+  using namespace tconv::simd;
+  constexpr Index depth = 256, lanes = tconv::simd::Packet<float>::size;
   constexpr int rows = max_rows(2);
   alignas(64) static std::array<float, 2 * lanes> weights{};
   alignas(64) static std::array<float, rows> pixels{};

@@ -41,7 +41,7 @@ Run copy(Index bytes) {
   return [from = std::make_shared<Tensor<1>>(
               random_tensor<1>({bytes / static_cast<Index>(sizeof(float))}))] {
     // As results are made: large ones ask for huge pages.
-    auto to = tconv::detail::make_tensor<Tensor<1>>(tconv::Extents<1>{from->size()});
+    auto to = tconv::frontend::make_tensor<Tensor<1>>(tconv::Extents<1>{from->size()});
     std::memcpy(to.data(), from->data(), static_cast<std::size_t>(from->size()) * sizeof(float));
     benchmark::DoNotOptimize(to.data());
     benchmark::ClobberMemory();

@@ -6,8 +6,8 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <tconv/detail/packet.hpp>
-#include <tconv/detail/transpose.hpp>
+#include <tconv/simd/packet.hpp>
+#include <tconv/simd/transpose.hpp>
 
 namespace xnnpack {
 
@@ -15,7 +15,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr int lanes = tconv::detail::Packet<float>::size;
+constexpr int lanes = tconv::simd::Packet<float>::size;
 
 Index product(const std::array<Index, 3>& extents) { return extents[0] * extents[1] * extents[2]; }
 
@@ -47,7 +47,7 @@ struct Transposition {
 
  private:
   void transpose_square(const float* source, float* target) const {
-    using Square = tconv::detail::Transposition<float, lanes>;
+    using Square = tconv::simd::Transposition<float, lanes>;
     using Row = Square::Row;
     Row square[lanes];
     for (Index i = 0; i < lanes; ++i) std::memcpy(&square[i], source + i * columns, sizeof(Row));

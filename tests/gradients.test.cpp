@@ -1,5 +1,3 @@
-#define EIGEN_USE_THREADS
-
 #include "support/gradients.hpp"
 
 #include <cmath>
@@ -288,8 +286,8 @@ TEST_CASE("gradients overwrite scratch and results that hold NaN") {
     const Data<float> data = random_integers<float>(random, p);
     const auto grad_y = random_grad_y<float>(random, p);
     const std::size_t bytes = std::size_t{4} << 20;
-    std::memset(workspace.scratch(bytes), 0xff, bytes);
-    std::memset(workspace.weight_scratch(bytes), 0xff, bytes);
+    std::memset(execution_of(workspace).scratch(bytes), 0xff, bytes);
+    std::memset(execution_of(workspace).weight_scratch(bytes), 0xff, bytes);
     INFO(p);
     REQUIRE(gradients(Calls::together, p, data, grad_y, workspace) ==
             gradient_reference(p, data, grad_y));

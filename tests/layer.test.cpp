@@ -1,5 +1,3 @@
-#define EIGEN_USE_THREADS
-
 #include <cstring>
 #include <limits>
 #include <tconv/tconv.hpp>

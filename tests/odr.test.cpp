@@ -1,5 +1,3 @@
-#define EIGEN_USE_THREADS
-
 #include <tconv/tconv.hpp>
 
 #include "support/catch.hpp"

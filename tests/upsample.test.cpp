@@ -44,7 +44,7 @@ template <class Scalar, int R, int layout>
 Eigen::Tensor<Scalar, R + 2, layout> random_tensor(Random& random, const Extents<R + 2>& shape,
                                                    DataFormat format) {
   Eigen::Tensor<Scalar, R + 2, layout> x(
-      detail::own_order<static_cast<std::size_t>(R) + 2>(shape, format));
+      frontend::own_order<static_cast<std::size_t>(R) + 2>(shape, format));
   for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<Scalar>(draw(random, -4, 4));
   return x;
 }
@@ -87,14 +87,14 @@ template <class Scalar, int R, int layout>
 void check_upsampling(Random& random) {
   const auto c = random_case<R>(random, 5);
   const auto x = random_tensor<Scalar, R, layout>(random, c.shape, c.format);
-  const auto x_view = detail::image_view<R>(x, c.format);
+  const auto x_view = frontend::image_view<R>(x, c.format);
   Extents<R + 2> y_shape = c.shape;
   for (std::size_t a = 0; a < R; ++a) y_shape[a + 2] *= c.scale[a];
 
   const auto nearest = upsample_nearest(x, c.scale, c.format);
-  const auto nearest_view = detail::image_view<R>(nearest, c.format);
+  const auto nearest_view = frontend::image_view<R>(nearest, c.format);
   const auto linear = upsample_linear(x, c.scale, c.format);
-  const auto linear_view = detail::image_view<R>(linear, c.format);
+  const auto linear_view = frontend::image_view<R>(linear, c.format);
   REQUIRE(nearest_view.extents == y_shape);
   REQUIRE(linear_view.extents == y_shape);
   // Weights add up to one and the integers are below 5.
@@ -125,9 +125,9 @@ void check_shuffle(Random& random) {
     return shape;
   }();
   const auto x = random_tensor<float, R, layout>(random, c.shape, c.format);
-  const auto x_view = detail::image_view<R>(x, c.format);
+  const auto x_view = frontend::image_view<R>(x, c.format);
   const auto y = pixel_shuffle(x, c.scale, c.format);
-  const auto y_view = detail::image_view<R>(y, c.format);
+  const auto y_view = frontend::image_view<R>(y, c.format);
   REQUIRE(y_view.extents == y_shape);
   bool shuffles = true;
   for_each_position(y_shape, [&](Index n, Index m, const Extents<R>& o) {
@@ -257,9 +257,9 @@ TEST_CASE("rows of any length are interpolated to their end") {
     const auto y = upsample_linear(x, {1, 3});
     bool right = true;
     for_each_position(Extents<4>{1, 1, 2, 3 * width}, [&](Index, Index, const Extents<2>& o) {
-      right =
-          right && std::abs(static_cast<double>(y(0, 0, o[0], o[1])) -
-                            interpolated<2>(detail::image_view<2>(x, {}), {1, 3}, 0, 0, o)) <= 4e-6;
+      right = right &&
+              std::abs(static_cast<double>(y(0, 0, o[0], o[1])) -
+                       interpolated<2>(frontend::image_view<2>(x, {}), {1, 3}, 0, 0, o)) <= 4e-6;
     });
     CHECK(right);
   }
@@ -273,7 +273,7 @@ TEST_CASE("results larger than the caches are right too, wherever their rows beg
     const auto phases = random_tensor<float, 2, Eigen::RowMajor>(random, {1, 6, 1601, width}, {});
     const auto linear = upsample_linear(x, {2, 3}), nearest = upsample_nearest(x, {2, 3}),
                shuffled = pixel_shuffle(phases, {2, 3});
-    const auto x_view = detail::image_view<2>(x, {});
+    const auto x_view = frontend::image_view<2>(x, {});
     bool interpolates = true, repeats = true, shuffles = true;
     for_each_position(y_shape, [&](Index, Index, const Extents<2>& o) {
       const Index h = o[0] / 2, w = o[1] / 3;
@@ -296,7 +296,7 @@ TEST_CASE("images of more rows than are placed at once have no seam") {
   for_each_position(Extents<5>{2, 1, 6, 3900, 2}, [&](Index n, Index c, const Extents<3>& o) {
     right = right &&
             std::abs(y(n, c, o[0], o[1], o[2]) -
-                     interpolated<3>(detail::image_view<3>(x, {}), {2, 3, 1}, n, c, o)) <= 1e-14;
+                     interpolated<3>(frontend::image_view<3>(x, {}), {2, 3, 1}, n, c, o)) <= 1e-14;
   });
   CHECK(right);
 }

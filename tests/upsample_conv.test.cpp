@@ -27,7 +27,7 @@ template <int R, int layout>
 void check(support::Random& random, const Extents<R + 2>& x_shape, const Extents<R + 2>& w_shape,
            const PerAxis<R, Index>& scale, const ConvOptions<R>& options) {
   Eigen::Tensor<double, R + 2, layout> x(
-      detail::own_order<static_cast<std::size_t>(R) + 2>(x_shape, options.data_format));
+      frontend::own_order<static_cast<std::size_t>(R) + 2>(x_shape, options.data_format));
   Eigen::Tensor<double, R + 2, layout> w(w_shape);
   Eigen::Tensor<double, 1, layout> bias(w_shape[0]);
   fill(x, random), fill(w, random), fill(bias, random);

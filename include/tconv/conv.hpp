@@ -3,22 +3,29 @@
 /// \file
 /// The convolution of the library: the front door to the production path.
 
-#include "tconv/detail/production.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/dispatch.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/workspace.hpp"
+#include "tconv/workspace.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 
 /// The same on a workspace's threads and memory.
-template <detail::AnyWorkspace Space, class X, class W>
+template <frontend::AnyWorkspace Space, class X, class W>
 auto conv(Space&& workspace, const X& x, const W& weight,
-          const detail::OptionsOf<W>& options = {}) {
-  return conv(workspace, x, weight, detail::NoBias{}, options);
+          const frontend::OptionsOf<W>& options = {}) {
+  return conv(workspace, x, weight, frontend::NoBias{}, options);
 }
-template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
+template <frontend::AnyWorkspace Space, class X, class W, frontend::BiasFor<W> Bias>
 auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
-          const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::gather>(
+          const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply<Direction::gather>(
       "conv", x, weight, bias, options,
-      detail::Production<Direction::gather, detail::storage_order<X>>{workspace});
+      frontend::Production<Direction::gather, core::storage_order<X>>{workspace});
 }
 
 /// Cross-correlation of `x` with `weight`, what deep learning calls convolution (ONNX operator
@@ -32,13 +39,14 @@ auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
 /// and changes nothing \returns a tensor like `x` with `C_out` channels and the extents of
 /// `conv_output_extents` \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
-template <detail::NoWorkspace X, class W>
-auto conv(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return conv(detail::thread_workspace(), x, weight, options);
+template <frontend::NoWorkspace X, class W>
+auto conv(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  return conv(frontend::thread_workspace(), x, weight, options);
 }
-template <detail::NoWorkspace X, class W, detail::BiasFor<W> Bias>
-auto conv(const X& x, const W& weight, const Bias& bias, const detail::OptionsOf<W>& options = {}) {
-  return conv(detail::thread_workspace(), x, weight, bias, options);
+template <frontend::NoWorkspace X, class W, frontend::BiasFor<W> Bias>
+auto conv(const X& x, const W& weight, const Bias& bias,
+          const frontend::OptionsOf<W>& options = {}) {
+  return conv(frontend::thread_workspace(), x, weight, bias, options);
 }
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

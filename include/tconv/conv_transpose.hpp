@@ -3,22 +3,29 @@
 /// \file
 /// The transposed convolution of the library: the front door to the production path.
 
-#include "tconv/detail/production.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/dispatch.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/workspace.hpp"
+#include "tconv/workspace.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 
 /// The same on a workspace's threads and memory.
-template <detail::AnyWorkspace Space, class X, class W>
+template <frontend::AnyWorkspace Space, class X, class W>
 auto conv_transpose(Space&& workspace, const X& x, const W& weight,
-                    const detail::OptionsOf<W>& options = {}) {
-  return conv_transpose(workspace, x, weight, detail::NoBias{}, options);
+                    const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose(workspace, x, weight, frontend::NoBias{}, options);
 }
-template <detail::AnyWorkspace Space, class X, class W, detail::BiasFor<W> Bias>
+template <frontend::AnyWorkspace Space, class X, class W, frontend::BiasFor<W> Bias>
 auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& bias,
-                    const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::scatter>(
+                    const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply<Direction::scatter>(
       "conv_transpose", x, weight, bias, options,
-      detail::Production<Direction::scatter, detail::storage_order<X>>{workspace});
+      frontend::Production<Direction::scatter, core::storage_order<X>>{workspace});
 }
 
 /// Transposed convolution: the adjoint of `conv` with the same weight and options (ONNX operator
@@ -33,14 +40,14 @@ auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& 
 ///   `conv_transpose_output_extents`
 /// \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
-template <detail::NoWorkspace X, class W>
-auto conv_transpose(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return conv_transpose(detail::thread_workspace(), x, weight, options);
+template <frontend::NoWorkspace X, class W>
+auto conv_transpose(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose(frontend::thread_workspace(), x, weight, options);
 }
-template <detail::NoWorkspace X, class W, detail::BiasFor<W> Bias>
+template <frontend::NoWorkspace X, class W, frontend::BiasFor<W> Bias>
 auto conv_transpose(const X& x, const W& weight, const Bias& bias,
-                    const detail::OptionsOf<W>& options = {}) {
-  return conv_transpose(detail::thread_workspace(), x, weight, bias, options);
+                    const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose(frontend::thread_workspace(), x, weight, bias, options);
 }
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

@@ -8,43 +8,14 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "tconv/detail/require.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/require.hpp"
 #include "tconv/options.hpp"
 
 namespace tconv {
 
-/// `R` numbers, one for each axis.
-template <int R>
-using Extents = std::array<Index, static_cast<std::size_t>(R)>;
-
-/// Which way an operator reads the index relation: `conv` gathers fine positions into coarse ones,
-/// `conv_transpose` scatters coarse positions over fine ones.
-enum class Direction { gather, scatter };
-
-/// The index relation of one spatial axis. A convolution joins a *fine* and a *coarse* side:
-/// `conv` reads the fine side and writes the coarse one, `conv_transpose` reads the coarse side and
-/// writes the fine one. Coarse position `i` and tap `k` meet the fine position
-///
-///     o = i * stride + k * dilation - before,
-///
-/// a term of the sum wherever `0 <= o < fine`.
-struct Axis {
-  Index coarse = 1;
-  Index fine = 1;
-  Index kernel = 1;
-  Index stride = 1;
-  Index dilation = 1;
-  Index before = 0;
-
-  constexpr Index fine_position(Index i, Index k) const {
-    return i * stride + k * dilation - before;
-  }
-  constexpr bool has_fine(Index o) const { return 0 <= o && o < fine; }
-
-  friend constexpr bool operator==(const Axis&, const Axis&) = default;
-};
-
-namespace detail {
+namespace core {
 
 /// What the options say about one axis.
 struct AxisOptions {
@@ -124,7 +95,7 @@ constexpr void check_extents(const std::array<Index, R>& extents, const char* ar
             ", but must have at least 1");
 }
 
-}  // namespace detail
+}  // namespace core
 
 /// Spatial extents of `conv`'s output.
 /// \param in      spatial extents of the input, each at least 1
@@ -136,14 +107,13 @@ constexpr std::array<Index, R> conv_output_extents(
     const std::array<Index, R>& in, const std::type_identity_t<std::array<Index, R>>& kernel,
     const ConvOptions<static_cast<int>(R)>& options = {}) {
   constexpr auto function = "conv_output_extents";
-  detail::check_options(options, function);
-  detail::check_extents(in, "in", function);
-  detail::check_extents(kernel, "kernel", function);
+  core::check_options(options, function);
+  core::check_extents(in, "in", function);
+  core::check_extents(kernel, "kernel", function);
   std::array<Index, R> out{};
   for (std::size_t a = 0; a < R; ++a) {
     const int axis = static_cast<int>(a);
-    out[a] =
-        detail::conv_extent(in[a], kernel[a], detail::axis_options(options, axis), axis, function);
+    out[a] = core::conv_extent(in[a], kernel[a], core::axis_options(options, axis), axis, function);
   }
   return out;
 }
@@ -165,14 +135,14 @@ constexpr std::array<Index, R> conv_transpose_output_extents(
     const std::array<Index, R>& in, const std::type_identity_t<std::array<Index, R>>& kernel,
     const ConvOptions<static_cast<int>(R)>& options = {}) {
   constexpr auto function = "conv_transpose_output_extents";
-  detail::check_options(options, function);
-  detail::check_extents(in, "in", function);
-  detail::check_extents(kernel, "kernel", function);
+  core::check_options(options, function);
+  core::check_extents(in, "in", function);
+  core::check_extents(kernel, "kernel", function);
   std::array<Index, R> out{};
   for (std::size_t a = 0; a < R; ++a) {
     const int axis = static_cast<int>(a);
-    out[a] = detail::conv_transpose_extent(in[a], kernel[a], detail::axis_options(options, axis),
-                                           axis, function);
+    out[a] = core::conv_transpose_extent(in[a], kernel[a], core::axis_options(options, axis), axis,
+                                         function);
   }
   return out;
 }
@@ -194,21 +164,20 @@ constexpr ConvOptions<R> with_output_extents(ConvOptions<R> options,
                                              const std::type_identity_t<Extents<R>>& out) {
   constexpr auto function = "with_output_extents";
   options.output_padding = 0;
-  detail::check_options(options, function);
-  detail::check_extents(in, "in", function);
-  detail::check_extents(kernel, "kernel", function);
-  detail::check_extents(out, "out", function);
+  core::check_options(options, function);
+  core::check_extents(in, "in", function);
+  core::check_extents(kernel, "kernel", function);
+  core::check_extents(out, "out", function);
   for (int a = 0; a < R; ++a) {
     const auto axis = static_cast<std::size_t>(a);
     // Output padding can lift an extent that is below 1 without it, so the formula is asked for
     // the largest one.
-    auto widest = detail::axis_options(options, a);
+    auto widest = core::axis_options(options, a);
     widest.output_padding = std::max(widest.stride, widest.dilation) - 1;
-    const Index largest =
-        detail::conv_transpose_extent(in[axis], kernel[axis], widest, a, function);
+    const Index largest = core::conv_transpose_extent(in[axis], kernel[axis], widest, a, function);
     const Index smallest = largest - widest.output_padding;
-    detail::require(smallest <= out[axis] && out[axis] <= largest, function, "out is ", out[axis],
-                    " on spatial axis ", a, ", but must be between ", smallest, " and ", largest);
+    core::require(smallest <= out[axis] && out[axis] <= largest, function, "out is ", out[axis],
+                  " on spatial axis ", a, ", but must be between ", smallest, " and ", largest);
     options.output_padding[a] = out[axis] - smallest;
   }
   return options;
@@ -223,12 +192,12 @@ constexpr ConvOptions<R> with_same_padding(ConvOptions<R> options,
                                            const std::type_identity_t<Extents<R>>& kernel,
                                            Same same) {
   constexpr auto function = "with_same_padding";
-  detail::check_options(options, function);
-  detail::check_extents(kernel, "kernel", function);
+  core::check_options(options, function);
+  core::check_extents(kernel, "kernel", function);
   for (int a = 0; a < R; ++a) {
-    const auto o = detail::axis_options(options, a);
+    const auto o = core::axis_options(options, a);
     const Index total =
-        detail::effective_kernel(kernel[static_cast<std::size_t>(a)], o.dilation, function) +
+        core::effective_kernel(kernel[static_cast<std::size_t>(a)], o.dilation, function) +
         o.output_padding - o.stride;
     const Index half = (total >= 0 ? total : total - 1) / 2;
     options.padding[a] =
@@ -256,15 +225,15 @@ class Geometry {
     check_weight(weight, options, function);
     check_x(x, function);
     const Index groups = options.groups;
-    const Index expected = detail::CheckedIndex(weight[1], function) * groups;
-    detail::require(expected == x[1], function, "weight has ", weight[1],
-                    " input channels a group (axis 1) and groups is ", groups, ", but x has ", x[1],
-                    " (axis ", channel_axis, ")");
+    const Index expected = core::CheckedIndex(weight[1], function) * groups;
+    core::require(expected == x[1], function, "weight has ", weight[1],
+                  " input channels a group (axis 1) and groups is ", groups, ", but x has ", x[1],
+                  " (axis ", channel_axis, ")");
     Geometry g(x[0], groups, weight[0], x[1]);
     for (int a = 0; a < R; ++a) {
-      const auto o = detail::axis_options(options, a);
+      const auto o = core::axis_options(options, a);
       const auto s = static_cast<std::size_t>(a) + 2;
-      g.axes_[s - 2] = {detail::conv_extent(x[s], weight[s], o, a, function),
+      g.axes_[s - 2] = {core::conv_extent(x[s], weight[s], o, a, function),
                         x[s],
                         weight[s],
                         o.stride,
@@ -283,13 +252,13 @@ class Geometry {
     check_weight(weight, options, function);
     check_x(x, function);
     const Index groups = options.groups;
-    detail::require(weight[0] == x[1], function, "weight has ", weight[0],
-                    " input channels (axis 0), but x has ", x[1], " (axis ", channel_axis, ")");
-    Geometry g(x[0], groups, x[1], detail::CheckedIndex(weight[1], function) * groups);
+    core::require(weight[0] == x[1], function, "weight has ", weight[0],
+                  " input channels (axis 0), but x has ", x[1], " (axis ", channel_axis, ")");
+    Geometry g(x[0], groups, x[1], core::CheckedIndex(weight[1], function) * groups);
     for (int a = 0; a < R; ++a) {
-      const auto o = detail::axis_options(options, a);
+      const auto o = core::axis_options(options, a);
       const auto s = static_cast<std::size_t>(a) + 2;
-      g.axes_[s - 2] = {x[s],       detail::conv_transpose_extent(x[s], weight[s], o, a, function),
+      g.axes_[s - 2] = {x[s],       core::conv_transpose_extent(x[s], weight[s], o, a, function),
                         weight[s],  o.stride,
                         o.dilation, o.padding.before};
     }
@@ -299,13 +268,13 @@ class Geometry {
   /// Rejects options and weights that fit no image. `function` is named in errors.
   static constexpr void check_weight(const Shape& weight, const ConvOptions<R>& options,
                                      const char* function) {
-    detail::check_options(options, function);
+    core::check_options(options, function);
     for (std::size_t a = 0; a < 2; ++a)
-      detail::require(weight[a] >= 1, function, "weight has extent ", weight[a], " on axis ", a,
-                      ", but must have at least 1");
-    detail::check_extents(spatial(weight), "weight", function);
-    detail::require(weight[0] % options.groups == 0, function, "weight has extent ", weight[0],
-                    " on axis 0, but it must be a multiple of groups, which is ", options.groups);
+      core::require(weight[a] >= 1, function, "weight has extent ", weight[a], " on axis ", a,
+                    ", but must have at least 1");
+    core::check_extents(spatial(weight), "weight", function);
+    core::require(weight[0] % options.groups == 0, function, "weight has extent ", weight[0],
+                  " on axis 0, but it must be a multiple of groups, which is ", options.groups);
   }
 
   constexpr Index batch() const { return batch_; }
@@ -332,9 +301,9 @@ class Geometry {
         fine_channels_(fine_channels) {}
 
   static constexpr void check_x(const Shape& x, const char* function) {
-    detail::require(x[0] >= 0, function, "x has batch extent ", x[0], ", but must have at least 0");
-    detail::require(x[1] >= 1, function, "x has ", x[1], " channels, but must have at least 1");
-    detail::check_extents(spatial(x), "x", function);
+    core::require(x[0] >= 0, function, "x has batch extent ", x[0], ", but must have at least 0");
+    core::require(x[1] >= 1, function, "x has ", x[1], " channels, but must have at least 1");
+    core::check_extents(spatial(x), "x", function);
   }
 
   static constexpr Extents<R> spatial(const Shape& shape) {

@@ -21,11 +21,30 @@
 /// Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016,
 /// chapter 4.
 
-#include "tconv/detail/bias_gradient.hpp"
-#include "tconv/detail/gradient_arguments.hpp"
-#include "tconv/detail/weight_gradient.hpp"
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <utility>
 
-namespace tconv {
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/require.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/dispatch.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/gradient_arguments.hpp"
+#include "tconv/frontend/gradient_dispatch.hpp"
+#include "tconv/frontend/views.hpp"
+#include "tconv/frontend/workspace.hpp"
+#include "tconv/geometry.hpp"
+#include "tconv/gradient/bias.hpp"
+#include "tconv/options.hpp"
+#include "tconv/workspace.hpp"
+
+namespace tconv::inline TCONV_ISA {
 
 /// The gradients of one call of `conv` or `conv_transpose`.
 template <class Input, class Weight, class Bias>
@@ -41,53 +60,55 @@ template <Direction direction, int R, class GradY, class W>
 auto input_gradient(Workspace& workspace, const Geometry<R>& geometry, const GradY& grad_y,
                     const W& weight, DataFormat format, const char* function) {
   constexpr auto adjoint = direction == Direction::scatter ? Direction::gather : Direction::scatter;
-  auto grad_x = make_image<GradY>(geometry.output_shape(adjoint), format, function);
+  auto grad_x = frontend::make_image<GradY>(geometry.output_shape(adjoint), format, function);
   if (geometry.batch() > 0)
-    Production<adjoint, tensor_layout<GradY>>{workspace}(
-        geometry, image_view<R>(grad_y, format), plain_view(weight),
-        static_cast<const tensor_scalar<GradY>*>(nullptr), image_view<R>(grad_x, format));
+    frontend::Production<adjoint, core::tensor_layout<GradY>>{workspace}(
+        geometry, frontend::image_view<R>(grad_y, format), core::plain_view(weight),
+        static_cast<const core::tensor_scalar<GradY>*>(nullptr),
+        frontend::image_view<R>(grad_x, format));
   return grad_x;
 }
 
 template <Direction direction, int R, class X, class GradY>
 auto weight_gradient_tensor(Workspace& workspace, const Geometry<R>& geometry, const X& x,
                             const GradY& grad_y, DataFormat format, const char* function) {
-  using Scalar = tensor_scalar<X>;
-  checked_size<Scalar, tensor_index<X>>(geometry.weight_shape(), function);
-  auto grad_weight = make_tensor<Result<X, R + 2>>(geometry.weight_shape());
-  const TensorView<const Scalar, R + 2> x_view = image_view<R>(x, format);
-  const TensorView<const Scalar, R + 2> y_view = image_view<R>(grad_y, format);
+  using Scalar = core::tensor_scalar<X>;
+  core::checked_size<Scalar, core::tensor_index<X>>(geometry.weight_shape(), function);
+  auto grad_weight = frontend::make_tensor<frontend::Result<X, R + 2>>(geometry.weight_shape());
+  const core::TensorView<const Scalar, R + 2> x_view = frontend::image_view<R>(x, format);
+  const core::TensorView<const Scalar, R + 2> y_view = frontend::image_view<R>(grad_y, format);
   constexpr bool scatters = direction == Direction::scatter;
-  weight_gradient<tensor_layout<X>>(workspace, geometry, scatters ? x_view : y_view,
-                                    scatters ? y_view : x_view, plain_view(grad_weight));
+  frontend::compute_weight_gradient<direction, core::tensor_layout<X>>(
+      geometry, scatters ? x_view : y_view, scatters ? y_view : x_view,
+      core::plain_view(grad_weight), workspace);
   return grad_weight;
 }
 
 template <int R, class GradY>
 auto bias_gradient_tensor(Workspace& workspace, const GradY& grad_y, DataFormat format) {
-  using Scalar = tensor_scalar<GradY>;
-  const TensorView<const Scalar, R + 2> view = image_view<R>(grad_y, format);
-  auto grad_bias = make_tensor<Result<GradY, 1>>(std::array{view.extents[1]});
-  bias_gradient<R>(workspace, view, grad_bias.data());
+  using Scalar = core::tensor_scalar<GradY>;
+  const core::TensorView<const Scalar, R + 2> view = frontend::image_view<R>(grad_y, format);
+  auto grad_bias = frontend::make_tensor<frontend::Result<GradY, 1>>(std::array{view.extents[1]});
+  gradient::bias_gradient(execution_of(workspace), view, grad_bias.data());
   return grad_bias;
 }
 
 template <Direction direction, class X, class W, class GradY>
 auto backward(const char* function, Workspace& workspace, const X& x, const W& weight,
-              const GradY& grad_y, const OptionsOf<W>& options) {
-  if constexpr (check_backward_types<X, W, GradY>()) {
-    constexpr int R = spatial_axes<W>;
+              const GradY& grad_y, const frontend::OptionsOf<W>& options) {
+  if constexpr (frontend::check_backward_types<X, W, GradY>()) {
+    constexpr int R = frontend::spatial_axes<W>;
     const DataFormat format = options.data_format;
-    const auto& stored_x = stored(x);
-    const auto& stored_weight = stored(weight);
-    const auto& stored_y = stored(grad_y);
-    checked_size<tensor_scalar<W>>(extents_of(stored_weight), function);
-    const auto x_view = checked_image_view<R>(stored_x, format, function);
-    const auto y_view = checked_image_view<R>(stored_y, format, function);
-    const int axis = channel_axis<R, tensor_rank<X>>(format);
-    const auto geometry = make_geometry<direction, R>(x_view.extents, extents_of(stored_weight),
-                                                      options, function, axis);
-    check_grad_y(geometry, direction, y_view.extents, function, axis);
+    const auto& stored_x = frontend::stored(x);
+    const auto& stored_weight = frontend::stored(weight);
+    const auto& stored_y = frontend::stored(grad_y);
+    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), function);
+    const auto x_view = frontend::checked_image_view<R>(stored_x, format, function);
+    const auto y_view = frontend::checked_image_view<R>(stored_y, format, function);
+    const int axis = frontend::channel_axis<R, core::tensor_rank<X>>(format);
+    const auto geometry = frontend::make_geometry<direction, R>(
+        x_view.extents, core::extents_of(stored_weight), options, function, axis);
+    frontend::check_grad_y(geometry, direction, y_view.extents, function, axis);
     auto input =
         input_gradient<direction>(workspace, geometry, stored_y, stored_weight, format, function);
     auto of_weight = weight_gradient_tensor<direction>(workspace, geometry, stored_x, stored_y,
@@ -103,14 +124,14 @@ auto weight_grad(const char* function, Workspace& workspace, const X& x, const G
                  const std::array<Index, axes>& kernel,
                  const ConvOptions<static_cast<int>(axes)>& options) {
   constexpr int R = static_cast<int>(axes);
-  if constexpr (check_kernel_pair<X, GradY, R>()) {
-    const auto& stored_x = stored(x);
-    const auto& stored_y = stored(grad_y);
-    const auto x_view = checked_image_view<R>(stored_x, options.data_format, function);
-    const auto y_view = checked_image_view<R>(stored_y, options.data_format, function);
-    const auto geometry =
-        kernel_geometry<direction, R>(x_view.extents, y_view.extents, kernel, options, function,
-                                      channel_axis<R, tensor_rank<X>>(options.data_format));
+  if constexpr (frontend::check_kernel_pair<X, GradY, R>()) {
+    const auto& stored_x = frontend::stored(x);
+    const auto& stored_y = frontend::stored(grad_y);
+    const auto x_view = frontend::checked_image_view<R>(stored_x, options.data_format, function);
+    const auto y_view = frontend::checked_image_view<R>(stored_y, options.data_format, function);
+    const auto geometry = frontend::kernel_geometry<direction, R>(
+        x_view.extents, y_view.extents, kernel, options, function,
+        frontend::channel_axis<R, core::tensor_rank<X>>(options.data_format));
     return weight_gradient_tensor<direction>(workspace, geometry, stored_x, stored_y,
                                              options.data_format, function);
   }
@@ -122,19 +143,19 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
                      const ConvOptions<static_cast<int>(axes)>& options) {
   constexpr auto function = "conv_input_grad";
   constexpr int R = static_cast<int>(axes);
-  if constexpr (check_weight_pair_with_extents<W, GradY, R>()) {
-    const auto& stored_weight = stored(weight);
-    const auto& stored_y = stored(grad_y);
-    checked_size<tensor_scalar<W>>(extents_of(stored_weight), function);
-    const auto y_view = checked_image_view<R>(stored_y, options.data_format, function);
-    const auto shape = extents_of(stored_weight);
-    const int axis = channel_axis<R, tensor_rank<GradY>>(options.data_format);
+  if constexpr (frontend::check_weight_pair_with_extents<W, GradY, R>()) {
+    const auto& stored_weight = frontend::stored(weight);
+    const auto& stored_y = frontend::stored(grad_y);
+    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), function);
+    const auto y_view = frontend::checked_image_view<R>(stored_y, options.data_format, function);
+    const auto shape = core::extents_of(stored_weight);
+    const int axis = frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format);
     Geometry<R>::check_weight(shape, options, function);
-    check_extents(in, "in", function);
-    Extents<R + 2> x{y_view.extents[0], CheckedIndex(shape[1], function) * options.groups};
+    core::check_extents(in, "in", function);
+    Extents<R + 2> x{y_view.extents[0], core::CheckedIndex(shape[1], function) * options.groups};
     std::copy(in.begin(), in.end(), x.begin() + 2);
     const auto geometry = Geometry<R>::of_conv(x, shape, options, function, axis);
-    check_grad_y(geometry, Direction::gather, y_view.extents, function, axis);
+    frontend::check_grad_y(geometry, Direction::gather, y_view.extents, function, axis);
     return input_gradient<Direction::gather>(workspace, geometry, stored_y, stored_weight,
                                              options.data_format, function);
   }
@@ -151,30 +172,30 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
 /// \returns `Gradients`: `.input` like `x`, `.weight` like `weight`, `.bias` `(C_out)`
 /// \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the size of a result overflows
-template <detail::NoWorkspace X, class W, class GradY>
+template <frontend::NoWorkspace X, class W, class GradY>
 auto conv_transpose_backward(const X& x, const W& weight, const GradY& grad_y,
-                             const detail::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::scatter>("conv_transpose_backward", detail::thread_workspace(),
-                                              x, weight, grad_y, options);
+                             const frontend::OptionsOf<W>& options = {}) {
+  return detail::backward<Direction::scatter>(
+      "conv_transpose_backward", frontend::thread_workspace(), x, weight, grad_y, options);
 }
-template <detail::AnyWorkspace Space, class X, class W, class GradY>
+template <frontend::AnyWorkspace Space, class X, class W, class GradY>
 auto conv_transpose_backward(Space&& workspace, const X& x, const W& weight, const GradY& grad_y,
-                             const detail::OptionsOf<W>& options = {}) {
+                             const frontend::OptionsOf<W>& options = {}) {
   return detail::backward<Direction::scatter>("conv_transpose_backward", workspace, x, weight,
                                               grad_y, options);
 }
 
 /// The gradients of `y = conv(x, weight, bias, options)`; otherwise as `conv_transpose_backward`,
 /// with a weight `(C_out, C_in / groups, kernel...)`.
-template <detail::NoWorkspace X, class W, class GradY>
+template <frontend::NoWorkspace X, class W, class GradY>
 auto conv_backward(const X& x, const W& weight, const GradY& grad_y,
-                   const detail::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::gather>("conv_backward", detail::thread_workspace(), x, weight,
-                                             grad_y, options);
+                   const frontend::OptionsOf<W>& options = {}) {
+  return detail::backward<Direction::gather>("conv_backward", frontend::thread_workspace(), x,
+                                             weight, grad_y, options);
 }
-template <detail::AnyWorkspace Space, class X, class W, class GradY>
+template <frontend::AnyWorkspace Space, class X, class W, class GradY>
 auto conv_backward(Space&& workspace, const X& x, const W& weight, const GradY& grad_y,
-                   const detail::OptionsOf<W>& options = {}) {
+                   const frontend::OptionsOf<W>& options = {}) {
   return detail::backward<Direction::gather>("conv_backward", workspace, x, weight, grad_y,
                                              options);
 }
@@ -185,27 +206,27 @@ auto conv_backward(Space&& workspace, const X& x, const W& weight, const GradY& 
 /// \param grad_y  `(N, C_out, out...)` or unbatched
 /// \returns `(N, C_in, in...)` with the extents `in` from which the options make `out`
 /// \throws std::invalid_argument if there are no such extents, or shapes do not fit together
-template <detail::AnyWorkspace Space, class W, class GradY>
+template <frontend::AnyWorkspace Space, class W, class GradY>
 auto conv_transpose_input_grad(Space&& workspace, const W& weight, const GradY& grad_y,
-                               const detail::OptionsOf<W>& options = {}) {
+                               const frontend::OptionsOf<W>& options = {}) {
   constexpr auto function = "conv_transpose_input_grad";
-  if constexpr (detail::check_weight_pair<W, GradY>()) {
-    constexpr int R = detail::spatial_axes<W>;
-    const auto& stored_weight = detail::stored(weight);
-    const auto& stored_y = detail::stored(grad_y);
-    detail::checked_size<detail::tensor_scalar<W>>(detail::extents_of(stored_weight), function);
-    const auto y_view = detail::checked_image_view<R>(stored_y, options.data_format, function);
-    const auto geometry = detail::input_geometry<R>(
-        detail::extents_of(stored_weight), y_view.extents, options, function,
-        detail::channel_axis<R, detail::tensor_rank<GradY>>(options.data_format));
+  if constexpr (frontend::check_weight_pair<W, GradY>()) {
+    constexpr int R = frontend::spatial_axes<W>;
+    const auto& stored_weight = frontend::stored(weight);
+    const auto& stored_y = frontend::stored(grad_y);
+    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), function);
+    const auto y_view = frontend::checked_image_view<R>(stored_y, options.data_format, function);
+    const auto geometry = frontend::input_geometry<R>(
+        core::extents_of(stored_weight), y_view.extents, options, function,
+        frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format));
     return detail::input_gradient<Direction::scatter>(workspace, geometry, stored_y, stored_weight,
                                                       options.data_format, function);
   }
 }
-template <detail::NoWorkspace W, class GradY>
+template <frontend::NoWorkspace W, class GradY>
 auto conv_transpose_input_grad(const W& weight, const GradY& grad_y,
-                               const detail::OptionsOf<W>& options = {}) {
-  return conv_transpose_input_grad(detail::thread_workspace(), weight, grad_y, options);
+                               const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose_input_grad(frontend::thread_workspace(), weight, grad_y, options);
 }
 
 /// The gradient of `conv` by its input: `conv_transpose` of `grad_y` with the same weight, and
@@ -216,26 +237,26 @@ auto conv_transpose_input_grad(const W& weight, const GradY& grad_y,
 /// \param in      spatial extents of the input: an array of `R` integers, or `{...}`
 /// \returns `(N, C_in, in...)`
 /// \throws std::invalid_argument if shapes or options do not fit together
-template <detail::AnyWorkspace Space, class W, class GradY, std::integral I, std::size_t R>
+template <frontend::AnyWorkspace Space, class W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(Space&& workspace, const W& weight, const GradY& grad_y,
                      const std::array<I, R>& in,
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return detail::conv_input_grad(workspace, weight, grad_y, detail::to_indices(in), options);
+  return detail::conv_input_grad(workspace, weight, grad_y, frontend::to_indices(in), options);
 }
-template <detail::AnyWorkspace Space, class W, class GradY, std::integral I, std::size_t R>
+template <frontend::AnyWorkspace Space, class W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(Space&& workspace, const W& weight, const GradY& grad_y, const I (&in)[R],
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
   return conv_input_grad(workspace, weight, grad_y, std::to_array(in), options);
 }
-template <detail::NoWorkspace W, class GradY, std::integral I, std::size_t R>
+template <frontend::NoWorkspace W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(const W& weight, const GradY& grad_y, const std::array<I, R>& in,
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_input_grad(detail::thread_workspace(), weight, grad_y, in, options);
+  return conv_input_grad(frontend::thread_workspace(), weight, grad_y, in, options);
 }
-template <detail::NoWorkspace W, class GradY, std::integral I, std::size_t R>
+template <frontend::NoWorkspace W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(const W& weight, const GradY& grad_y, const I (&in)[R],
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_input_grad(detail::thread_workspace(), weight, grad_y, std::to_array(in), options);
+  return conv_input_grad(frontend::thread_workspace(), weight, grad_y, std::to_array(in), options);
 }
 
 /// The gradient of `conv_transpose` by its weight.
@@ -245,77 +266,78 @@ auto conv_input_grad(const W& weight, const GradY& grad_y, const I (&in)[R],
 /// \param kernel  spatial extents of the weight: an array of `R` integers, or `{...}`
 /// \returns `(C_in, C_out / groups, kernel...)`, zero for `N = 0`
 /// \throws std::invalid_argument if shapes or options do not fit together
-template <detail::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
+template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(Space&& workspace, const X& x, const GradY& grad_y,
                                 const std::array<I, R>& kernel,
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
   return detail::weight_grad<Direction::scatter>("conv_transpose_weight_grad", workspace, x, grad_y,
-                                                 detail::to_indices(kernel), options);
+                                                 frontend::to_indices(kernel), options);
 }
-template <detail::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
+template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(Space&& workspace, const X& x, const GradY& grad_y,
                                 const I (&kernel)[R],
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
   return conv_transpose_weight_grad(workspace, x, grad_y, std::to_array(kernel), options);
 }
-template <detail::NoWorkspace X, class GradY, std::integral I, std::size_t R>
+template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(const X& x, const GradY& grad_y, const std::array<I, R>& kernel,
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_transpose_weight_grad(detail::thread_workspace(), x, grad_y, kernel, options);
+  return conv_transpose_weight_grad(frontend::thread_workspace(), x, grad_y, kernel, options);
 }
-template <detail::NoWorkspace X, class GradY, std::integral I, std::size_t R>
+template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(const X& x, const GradY& grad_y, const I (&kernel)[R],
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_transpose_weight_grad(detail::thread_workspace(), x, grad_y, std::to_array(kernel),
+  return conv_transpose_weight_grad(frontend::thread_workspace(), x, grad_y, std::to_array(kernel),
                                     options);
 }
 
 /// The gradient of `conv` by its weight, `(C_out, C_in / groups, kernel...)`; otherwise as
 /// `conv_transpose_weight_grad`.
-template <detail::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
+template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(Space&& workspace, const X& x, const GradY& grad_y,
                       const std::array<I, R>& kernel,
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
   return detail::weight_grad<Direction::gather>("conv_weight_grad", workspace, x, grad_y,
-                                                detail::to_indices(kernel), options);
+                                                frontend::to_indices(kernel), options);
 }
-template <detail::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
+template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(Space&& workspace, const X& x, const GradY& grad_y, const I (&kernel)[R],
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
   return conv_weight_grad(workspace, x, grad_y, std::to_array(kernel), options);
 }
-template <detail::NoWorkspace X, class GradY, std::integral I, std::size_t R>
+template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(const X& x, const GradY& grad_y, const std::array<I, R>& kernel,
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_weight_grad(detail::thread_workspace(), x, grad_y, kernel, options);
+  return conv_weight_grad(frontend::thread_workspace(), x, grad_y, kernel, options);
 }
-template <detail::NoWorkspace X, class GradY, std::integral I, std::size_t R>
+template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(const X& x, const GradY& grad_y, const I (&kernel)[R],
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_weight_grad(detail::thread_workspace(), x, grad_y, std::to_array(kernel), options);
+  return conv_weight_grad(frontend::thread_workspace(), x, grad_y, std::to_array(kernel), options);
 }
 
 /// The gradient of either operator by its bias: the sum of `grad_y` over batch and positions.
 ///
 /// \param grad_y  batched: `(N, C_out, out...)`, with channels_last `(N, out..., C_out)`
 /// \returns `(C_out)`, zero for `N = 0`
-template <detail::AnyWorkspace Space, class GradY>
+template <frontend::AnyWorkspace Space, class GradY>
 auto bias_grad(Space&& workspace, const GradY& grad_y,
                DataFormat data_format = DataFormat::channels_first) {
-  static_assert(detail::TensorExpression<GradY>,
+  static_assert(core::TensorExpression<GradY>,
                 "tconv: grad_y must be an Eigen tensor or tensor expression");
-  if constexpr (detail::TensorExpression<GradY>) {
-    constexpr int rank = detail::tensor_rank<GradY>;
+  if constexpr (core::TensorExpression<GradY>) {
+    constexpr int rank = core::tensor_rank<GradY>;
     static_assert(3 <= rank && rank <= 5,
                   "tconv: grad_y must have rank 3, 4 or 5: batch, channels and 1, 2 or 3 spatial "
                   "axes");
     if constexpr (3 <= rank && rank <= 5)
-      return detail::bias_gradient_tensor<rank - 2>(workspace, detail::stored(grad_y), data_format);
+      return detail::bias_gradient_tensor<rank - 2>(workspace, frontend::stored(grad_y),
+                                                    data_format);
   }
 }
-template <detail::NoWorkspace GradY>
+template <frontend::NoWorkspace GradY>
 auto bias_grad(const GradY& grad_y, DataFormat data_format = DataFormat::channels_first) {
-  return bias_grad(detail::thread_workspace(), grad_y, data_format);
+  return bias_grad(frontend::thread_workspace(), grad_y, data_format);
 }
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

@@ -4,18 +4,29 @@
 /// The convolution as a sparse matrix, and tensors as vectors. "Dive into Deep Learning", section
 /// 14.10 (transposed convolution), does it for one channel, stride 1, no padding.
 
+#include <Eigen/SparseCore>
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <limits>
+#include <stdexcept>
 
-#include "tconv/detail/accumulator.hpp"
-#include "tconv/detail/front_door.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/require.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/views.hpp"
+#include "tconv/geometry.hpp"
+#include "tconv/options.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 namespace detail {
 
 /// Moves the last axis of a sample `(spatial..., C)` to the front.
 template <class T, int rank>
-TensorView<T, rank> channels_to_front(TensorView<T, rank> view, DataFormat format) {
+core::TensorView<T, rank> channels_to_front(core::TensorView<T, rank> view, DataFormat format) {
   if (format == DataFormat::channels_last) {
     std::rotate(view.extents.begin(), view.extents.end() - 1, view.extents.end());
     std::rotate(view.strides.begin(), view.strides.end() - 1, view.strides.end());
@@ -28,13 +39,13 @@ TensorView<T, rank> channels_to_front(TensorView<T, rank> view, DataFormat forma
 template <int R>
 Geometry<R> matrix_geometry(const Extents<R + 2>& weight, const Extents<R>& in,
                             const ConvOptions<R>& options, const char* function) {
-  Extents<R + 2> x{1, CheckedIndex(weight[1], function) * options.groups};
+  Extents<R + 2> x{1, core::CheckedIndex(weight[1], function) * options.groups};
   std::copy(in.begin(), in.end(), x.begin() + 2);
   const auto geometry = Geometry<R>::of_conv(x, weight, options, function);
   for (int a = 0; a < R; ++a)
-    require(options.output_padding[a] < options.stride[a], function, "output_padding is ",
-            options.output_padding[a], " on spatial axis ", a,
-            ", but must be less than the stride, which is ", options.stride[a]);
+    core::require(options.output_padding[a] < options.stride[a], function, "output_padding is ",
+                  options.output_padding[a], " on spatial axis ", a,
+                  ", but must be less than the stride, which is ", options.stride[a]);
   return geometry;
 }
 
@@ -42,7 +53,7 @@ Geometry<R> matrix_geometry(const Extents<R + 2>& weight, const Extents<R>& in,
 /// (channel, spatial...).
 template <class Element, int R, class Scalar>
 Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
-    const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& weight,
+    const Geometry<R>& geometry, const core::TensorView<const Scalar, R + 2>& weight,
     const char* function) {
   using Matrix = Eigen::SparseMatrix<Element, Eigen::RowMajor>;
   using StorageIndex = typename Matrix::StorageIndex;
@@ -50,9 +61,10 @@ Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
   const Index fine_per_group = geometry.fine_channels() / geometry.groups();
   const Index coarse_per_group = geometry.coarse_channels() / geometry.groups();
 
-  CheckedIndex rows(geometry.coarse_channels(), function);
-  CheckedIndex columns(geometry.fine_channels(), function);
-  CheckedIndex entries = CheckedIndex(geometry.coarse_channels(), function) * fine_per_group;
+  core::CheckedIndex rows(geometry.coarse_channels(), function);
+  core::CheckedIndex columns(geometry.fine_channels(), function);
+  core::CheckedIndex entries =
+      core::CheckedIndex(geometry.coarse_channels(), function) * fine_per_group;
   Extents<R> fine{};
   for (std::size_t a = 0; a < fine.size(); ++a) {
     const Axis& axis = geometry.axes()[a];
@@ -66,11 +78,11 @@ Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
     entries = entries * meetings;
   }
   if (rows > limit || columns > limit || entries > limit)
-    throw std::length_error(message(function, "a matrix of ", Index{rows}, " by ", Index{columns},
-                                    " with ", Index{entries},
-                                    " entries exceeds the index type of Eigen::SparseMatrix"));
+    throw std::length_error(
+        core::message(function, "a matrix of ", Index{rows}, " by ", Index{columns}, " with ",
+                      Index{entries}, " entries exceeds the index type of Eigen::SparseMatrix"));
 
-  const auto fine_strides = dense_strides(fine, Eigen::RowMajor);
+  const auto fine_strides = core::dense_strides(fine, Eigen::RowMajor);
   const Index fine_plane = fine_strides[0] * fine[0];
   Matrix matrix(rows, columns);
   matrix.reserve(entries);
@@ -111,25 +123,25 @@ Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
 /// Spatial axes of a kernel: of a textbook kernel of rank 2, or of a weight.
 template <class K>
 inline constexpr int kernel_axes = 2;
-template <TensorExpression K>
-inline constexpr int kernel_axes<K> = tensor_rank<K> == 2 ? 2 : spatial_axes<K>;
+template <core::TensorExpression K>
+inline constexpr int kernel_axes<K> = core::tensor_rank<K> == 2 ? 2 : frontend::spatial_axes<K>;
 
 template <class K>
 inline constexpr bool is_kernel = false;
-template <TensorExpression K>
-inline constexpr bool is_kernel<K> = 2 <= tensor_rank<K>&& tensor_rank<K> <= 5;
+template <core::TensorExpression K>
+inline constexpr bool is_kernel<K> = 2 <= core::tensor_rank<K>&& core::tensor_rank<K> <= 5;
 
 /// A textbook kernel of rank 2 as a weight with one channel on each side; weights as they are.
 template <class W>
 auto weight_view(const W& weight) {
-  using Scalar = tensor_scalar<W>;
-  if constexpr (tensor_rank<W> == 2) {
-    const TensorView<const Scalar, 2> plain = plain_view(weight);
-    return TensorView<const Scalar, 4>{plain.data,
-                                       {1, 1, plain.extents[0], plain.extents[1]},
-                                       {0, 0, plain.strides[0], plain.strides[1]}};
+  using Scalar = core::tensor_scalar<W>;
+  if constexpr (core::tensor_rank<W> == 2) {
+    const core::TensorView<const Scalar, 2> plain = core::plain_view(weight);
+    return core::TensorView<const Scalar, 4>{plain.data,
+                                             {1, 1, plain.extents[0], plain.extents[1]},
+                                             {0, 0, plain.strides[0], plain.strides[1]}};
   } else {
-    return TensorView<const Scalar, tensor_rank<W>>(plain_view(weight));
+    return core::TensorView<const Scalar, core::tensor_rank<W>>(core::plain_view(weight));
   }
 }
 
@@ -138,17 +150,17 @@ auto weight_view(const W& weight) {
 /// The elements of `x`, a tensor of any rank, in row-major order of its axes whatever its storage
 /// order. With `channels_last`, `x` is one sample `(spatial..., C)` and the order is
 /// (channel, spatial...), that of `kernel2matrix`.
-template <detail::TensorExpression X>
+template <core::TensorExpression X>
 auto vec(const X& x, DataFormat format = DataFormat::channels_first) {
-  using Scalar = detail::tensor_scalar<X>;
-  constexpr int rank = detail::tensor_rank<X>;
-  const auto& tensor = detail::stored(x);
+  using Scalar = core::tensor_scalar<X>;
+  constexpr int rank = core::tensor_rank<X>;
+  const auto& tensor = frontend::stored(x);
   Eigen::Matrix<Scalar, Eigen::Dynamic, 1> result(tensor.size());
   if (result.size() == 0) return result;
   Index next = 0;
-  const TensorView<const Scalar, rank> view = detail::plain_view(tensor);
-  detail::for_each_row_major(detail::channels_to_front(view, format),
-                             [&](const Scalar& value) { result[next++] = value; });
+  const core::TensorView<const Scalar, rank> view = core::plain_view(tensor);
+  core::for_each_row_major(detail::channels_to_front(view, format),
+                           [&](const Scalar& value) { result[next++] = value; });
   return result;
 }
 
@@ -159,16 +171,17 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const std::array<Index, rank>& ex
            DataFormat format = DataFormat::channels_first) {
   using Scalar = typename Vector::Scalar;
   for (const Index extent : extents)
-    detail::require(extent >= 0, "unvec", "extents contain ", extent, ", but must be at least 0");
-  const Index size = detail::checked_size<Scalar>(extents, "unvec");
-  detail::require(v.size() == size && v.cols() == 1, "unvec", "v is ", v.rows(), " by ", v.cols(),
-                  ", but the extents ask for a column of ", size);
-  auto result = detail::make_tensor<Eigen::Tensor<Scalar, static_cast<int>(rank), layout>>(extents);
+    core::require(extent >= 0, "unvec", "extents contain ", extent, ", but must be at least 0");
+  const Index size = core::checked_size<Scalar>(extents, "unvec");
+  core::require(v.size() == size && v.cols() == 1, "unvec", "v is ", v.rows(), " by ", v.cols(),
+                ", but the extents ask for a column of ", size);
+  auto result =
+      frontend::make_tensor<Eigen::Tensor<Scalar, static_cast<int>(rank), layout>>(extents);
   if (size == 0) return result;
   const typename Vector::PlainObject values = v;
   Index next = 0;
-  detail::for_each_row_major(detail::channels_to_front(detail::plain_view(result), format),
-                             [&](Scalar& value) { value = values(next++, 0); });
+  core::for_each_row_major(detail::channels_to_front(core::plain_view(result), format),
+                           [&](Scalar& value) { value = values(next++, 0); });
   return result;
 }
 template <int layout = Eigen::RowMajor, class Vector, std::size_t rank>
@@ -194,15 +207,15 @@ auto kernel2matrix(const K& kernel, const Extents<detail::kernel_axes<K>>& in,
   static_assert(detail::is_kernel<K>,
                 "tconv: kernel must be an Eigen tensor of rank 2 (one channel), 3, 4 or 5");
   if constexpr (detail::is_kernel<K>) {
-    using Scalar = detail::tensor_scalar<K>;
+    using Scalar = core::tensor_scalar<K>;
     constexpr int R = detail::kernel_axes<K>;
     constexpr auto function = "kernel2matrix";
-    const auto& stored_kernel = detail::stored(kernel);
-    detail::checked_size<Scalar>(detail::extents_of(stored_kernel), function);
+    const auto& stored_kernel = frontend::stored(kernel);
+    core::checked_size<Scalar>(core::extents_of(stored_kernel), function);
     const auto weight = detail::weight_view(stored_kernel);
     const auto geometry = detail::matrix_geometry<R>(weight.extents, in, options, function);
     return detail::convolution_matrix<Scalar>(geometry, weight, function);
   }
 }
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

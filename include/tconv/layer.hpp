@@ -4,42 +4,41 @@
 /// Layers: a convolution or transposed convolution whose weights are packed once, and which
 /// computes into given memory.
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <type_traits>
 
-#include "tconv/detail/production.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/require.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/engine/entrance.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/dispatch.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/views.hpp"
+#include "tconv/frontend/workspace.hpp"
+#include "tconv/geometry.hpp"
+#include "tconv/options.hpp"
+#include "tconv/workspace.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 namespace detail {
 
-/// Rejects outputs of wrong type, rank or storage order with one sentence.
-template <class X, class Y, class Scalar, int R, int layout>
-consteval bool check_run_types() {
-  static_assert(TensorExpression<X>, "tconv: x must be an Eigen tensor or tensor expression");
-  static_assert(StoredTensor<Y>, "tconv: y must be an Eigen tensor, TensorMap or TensorFixedSize");
-  if constexpr (TensorExpression<X> && StoredTensor<Y>) {
-    constexpr bool x_rank = tensor_rank<X> == R + 2 || tensor_rank<X> == R + 1;
-    constexpr bool y_rank = tensor_rank<Y> == tensor_rank<X>;
-    constexpr bool scalars =
-        std::same_as<tensor_scalar<X>, Scalar> && std::same_as<tensor_scalar<Y>, Scalar>;
-    constexpr bool layouts = tensor_layout<X> == layout && tensor_layout<Y> == layout;
-    static_assert(x_rank,
-                  "tconv: x must have the weight's rank, or one axis less if it is unbatched");
-    static_assert(y_rank, "tconv: y must have the rank of x");
-    static_assert(scalars, "tconv: x and y must have the scalar type of the layer");
-    static_assert(layouts, "tconv: x and y must have the storage order of the layer's weight");
-    return x_rank && y_rank && scalars && layouts;
-  } else {
-    return false;
-  }
-}
-
 template <class Dimensions>
-Extents<dimension_count<Dimensions>> to_extents(const Dimensions& dimensions) {
-  Extents<dimension_count<Dimensions>> extents{};
+Extents<core::dimension_count<Dimensions>> to_extents(const Dimensions& dimensions) {
+  Extents<core::dimension_count<Dimensions>> extents{};
   for (std::size_t a = 0; a < extents.size(); ++a)
-    extents[a] = static_cast<Index>(dimensions[static_cast<DimensionSubscript<Dimensions>>(a)]);
+    extents[a] =
+        static_cast<Index>(dimensions[static_cast<core::DimensionSubscript<Dimensions>>(a)]);
   return extents;
 }
 
@@ -58,7 +57,7 @@ class Layer {
   /// Copies the weight. \throws std::invalid_argument if `options` or the shapes are invalid
   template <class W>
   explicit Layer(const W& weight, const ConvOptions<R>& options = {})
-      : Layer(weight, NoBias{}, options) {}
+      : Layer(weight, frontend::NoBias{}, options) {}
   template <class W, class Bias>
   requires(!std::same_as<Bias, ConvOptions<R>>)
       Layer(const W& weight, const Bias& bias, const ConvOptions<R>& options = {})
@@ -69,10 +68,10 @@ class Layer {
   /// The dimensions of the result for an `x` of the given dimensions.
   template <class Dimensions>
   auto output_dimensions(const Dimensions& x) const {
-    constexpr int rank = dimension_count<Dimensions>;
+    constexpr int rank = core::dimension_count<Dimensions>;
     static_assert(rank == R + 2 || rank == R + 1,
                   "tconv: x must have the weight's rank, or one axis less if it is unbatched");
-    const auto shape = own_order<static_cast<std::size_t>(rank)>(
+    const auto shape = frontend::own_order<static_cast<std::size_t>(rank)>(
         geometry(to_extents(x)).output_shape(direction), options().data_format);
     Eigen::DSizes<Index, rank> result;
     std::copy(shape.begin(), shape.end(), result.begin());
@@ -82,16 +81,16 @@ class Layer {
   /// Computes into a new tensor.
   template <class X>
   auto operator()(const X& x) const {
-    return (*this)(x, thread_workspace());
+    return (*this)(x, frontend::thread_workspace());
   }
   template <class X>
   auto operator()(const X& x, Workspace& workspace) const {
-    if constexpr (check_run_types<X, Result<X>, Scalar, R, layout>()) {
-      const auto& stored_x = stored(x);
-      const auto shape = own_order<static_cast<std::size_t>(tensor_rank<X>)>(
-          geometry(extents_of(stored_x)).output_shape(direction), options().data_format);
-      checked_size<Scalar, tensor_index<X>>(shape, name);
-      auto y = make_tensor<Result<X>>(shape);
+    if constexpr (frontend::check_run_types<X, frontend::Result<X>, Scalar, R, layout>()) {
+      const auto& stored_x = frontend::stored(x);
+      const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
+          geometry(core::extents_of(stored_x)).output_shape(direction), options().data_format);
+      core::checked_size<Scalar, core::tensor_index<X>>(shape, name);
+      auto y = frontend::make_tensor<frontend::Result<X>>(shape);
       run(stored_x, y, workspace);
       return y;
     }
@@ -103,7 +102,7 @@ class Layer {
   ///   then as it was
   template <class X, class Y>
   void run(const X& x, Y&& y, Workspace& workspace) const {
-    run(x, y, workspace, engine::Identity{});
+    run(x, y, workspace, frontend::NoEpilogue{});
   }
 
   /// The same with `f(value)` or `f(value, channel)` of each output in place of the output. `f` may
@@ -111,20 +110,20 @@ class Layer {
   template <class X, class Y, class F>
   void run(const X& x, Y&& y, Workspace& workspace, const F& f) const {
     using Out = std::remove_cvref_t<Y>;
-    if constexpr (check_run_types<X, Out, Scalar, R, layout>()) {
-      const auto& stored_x = stored(x);
-      const Geometry<R> g = geometry(extents_of(stored_x));
-      const auto shape = own_order<static_cast<std::size_t>(tensor_rank<X>)>(
+    if constexpr (frontend::check_run_types<X, Out, Scalar, R, layout>()) {
+      const auto& stored_x = frontend::stored(x);
+      const Geometry<R> g = geometry(core::extents_of(stored_x));
+      const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           g.output_shape(direction), options().data_format);
-      require(extents_of(y) == shape, name, "y has shape ", shape_text(extents_of(y)),
-              ", but the result has ", shape_text(shape));
+      core::require(core::extents_of(y) == shape, name, "y has shape ",
+                    shape_text(core::extents_of(y)), ", but the result has ", shape_text(shape));
       const std::less<const Scalar*> before;
       const Scalar* y_begin = y.data();
-      require(!before(stored_x.data(), y_begin + y.size()) ||
-                  !before(y_begin, stored_x.data() + stored_x.size()),
-              name, "y overlaps x in memory, but must not");
-      compute(g, image_view<R>(stored_x, options().data_format),
-              image_view<R>(y, options().data_format), workspace, f);
+      core::require(!before(stored_x.data(), y_begin + y.size()) ||
+                        !before(y_begin, stored_x.data() + stored_x.size()),
+                    name, "y overlaps x in memory, but must not");
+      compute(g, frontend::image_view<R>(stored_x, options().data_format),
+              frontend::image_view<R>(y, options().data_format), workspace, f);
     }
   }
 
@@ -133,62 +132,62 @@ class Layer {
 
   static constexpr const char* name = direction == Direction::scatter ? "ConvTranspose" : "Conv";
 
+  /// Other scalars take the reference loops, which read the weight as it is.
+  struct Unpacked {
+    template <class Source>
+    explicit Unpacked(const Source&) {}
+    template <class... Arguments>
+    bool run(const Arguments&...) const {
+      return false;
+    }
+  };
+  using Packed =
+      std::conditional_t<core::EngineScalar<Scalar>, engine::PackedWeights<Scalar>, Unpacked>;
+
   struct State {
     Weight weight;
     Eigen::Tensor<Scalar, 1, layout> bias;
     ConvOptions<R> options;
-    bool finite = true;
-    Scalar magnitude = Scalar(0);  // sum of those of the weights
-    engine::PackedWeights<Scalar> packed;
+    Packed packed;
 
     template <class W, class Bias>
     State(const W& w, const Bias& b, const ConvOptions<R>& o)
         : weight(w),
           options(o),
-          packed(weight_source<direction, R>(view(), std::max<Index>(o.groups, 1), layout)) {
+          packed(
+              frontend::weight_source<direction, R>(view(), std::max<Index>(o.groups, 1), layout)) {
       Geometry<R>::check_weight(view().extents, o, name);
-      if constexpr (TensorExpression<Bias>) {
+      if constexpr (core::TensorExpression<Bias>) {
         bias = b;
-        bias_data<Scalar>(bias,
-                          direction == Direction::scatter
-                              ? CheckedIndex(weight.dimension(1), name) * o.groups
-                              : CheckedIndex(weight.dimension(0), name),
-                          name);
-      }
-      if constexpr (EngineScalar<Scalar>) {
-        magnitude = engine::sum_of_magnitudes(weight.data(), weight.size());
-        finite = std::isfinite(magnitude) || engine::all_finite(weight.data(), weight.size());
+        frontend::bias_data<Scalar>(bias,
+                                    direction == Direction::scatter
+                                        ? core::CheckedIndex(weight.dimension(1), name) * o.groups
+                                        : core::CheckedIndex(weight.dimension(0), name),
+                                    name);
       }
     }
 
-    TensorView<const Scalar, R + 2> view() const { return plain_view(weight); }
+    core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
   };
 
   template <std::size_t rank>
   Geometry<R> geometry(const std::array<Index, rank>& x) const {
-    checked_size<Scalar>(x, name);
-    return make_geometry<direction, R>(
-        canonical<R>(x, options().data_format, 1), state_->view().extents, options(), name,
-        channel_axis<R, static_cast<int>(rank)>(options().data_format));
+    core::checked_size<Scalar>(x, name);
+    return frontend::make_geometry<direction, R>(
+        frontend::canonical<R>(x, options().data_format, 1), state_->view().extents, options(),
+        name, frontend::channel_axis<R, static_cast<int>(rank)>(options().data_format));
   }
 
   template <class F>
-  void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
-               const TensorView<Scalar, R + 2>& y, Workspace& workspace, const F& f) const {
+  void compute(const Geometry<R>& geometry, const core::TensorView<const Scalar, R + 2>& x,
+               const core::TensorView<Scalar, R + 2>& y, Workspace& workspace, const F& f) const {
     if (geometry.batch() == 0) return;
     const Scalar* bias = state_->bias.size() > 0 ? state_->bias.data() : nullptr;
-    if constexpr (EngineScalar<Scalar>) {
-      if (state_->finite && engine_counts(geometry)) {
-        const engine::Schedule& schedule =
-            find_schedule<direction, Scalar>(workspace, geometry, layout);
-        run_schedule(
-            schedule, schedule.winograd() != nullptr, state_->magnitude,
-            [&](const auto& packed_schedule) { return state_->packed.get(packed_schedule); }, bias,
-            engine_image<R>(x, layout), engine_image<R>(y, layout), f, workspace);
-        return;
-      }
-    }
-    run_direct_loops<direction>(geometry, x, state_->view(), bias, y, f);
+    frontend::compute<direction, layout>(
+        geometry, x, state_->view(), bias, y, f, workspace,
+        [&](const core::ConvShape& shape, const auto& operands, runtime::Execution& execution) {
+          return state_->packed.run(shape, operands, execution);
+        });
   }
 
   std::shared_ptr<const State> state_;
@@ -218,17 +217,17 @@ class Conv : public detail::Layer<Direction::gather, Scalar, R, layout> {
   using detail::Layer<Direction::gather, Scalar, R, layout>::Layer;
 };
 
-template <detail::TensorExpression W>
-ConvTranspose(const W&, const detail::OptionsOf<W>& = {})
-    -> ConvTranspose<detail::tensor_scalar<W>, detail::spatial_axes<W>, detail::tensor_layout<W>>;
-template <detail::TensorExpression W, detail::BiasFor<W> Bias>
-ConvTranspose(const W&, const Bias&, const detail::OptionsOf<W>& = {})
-    -> ConvTranspose<detail::tensor_scalar<W>, detail::spatial_axes<W>, detail::tensor_layout<W>>;
-template <detail::TensorExpression W>
-Conv(const W&, const detail::OptionsOf<W>& = {})
-    -> Conv<detail::tensor_scalar<W>, detail::spatial_axes<W>, detail::tensor_layout<W>>;
-template <detail::TensorExpression W, detail::BiasFor<W> Bias>
-Conv(const W&, const Bias&, const detail::OptionsOf<W>& = {})
-    -> Conv<detail::tensor_scalar<W>, detail::spatial_axes<W>, detail::tensor_layout<W>>;
+template <core::TensorExpression W>
+ConvTranspose(const W&, const frontend::OptionsOf<W>& = {})
+    -> ConvTranspose<core::tensor_scalar<W>, frontend::spatial_axes<W>, core::tensor_layout<W>>;
+template <core::TensorExpression W, frontend::BiasFor<W> Bias>
+ConvTranspose(const W&, const Bias&, const frontend::OptionsOf<W>& = {})
+    -> ConvTranspose<core::tensor_scalar<W>, frontend::spatial_axes<W>, core::tensor_layout<W>>;
+template <core::TensorExpression W>
+Conv(const W&, const frontend::OptionsOf<W>& = {})
+    -> Conv<core::tensor_scalar<W>, frontend::spatial_axes<W>, core::tensor_layout<W>>;
+template <core::TensorExpression W, frontend::BiasFor<W> Bias>
+Conv(const W&, const Bias&, const frontend::OptionsOf<W>& = {})
+    -> Conv<core::tensor_scalar<W>, frontend::spatial_axes<W>, core::tensor_layout<W>>;
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

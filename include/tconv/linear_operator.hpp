@@ -4,14 +4,27 @@
 /// The matrix of `kernel2matrix` without the matrix: a convolution where Eigen's iterative solvers
 /// take a sparse matrix.
 
+#include <concepts>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 
-#include "tconv/detail/matrix_free.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/dispatch.hpp"
+#include "tconv/frontend/eigen_operator.hpp"
+#include "tconv/frontend/views.hpp"
+#include "tconv/frontend/workspace.hpp"
+#include "tconv/geometry.hpp"
 #include "tconv/kernel2matrix.hpp"
 #include "tconv/layer.hpp"
+#include "tconv/options.hpp"
+#include "tconv/workspace.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 namespace detail {
 
 /// A convolution of one sample, and its transpose, on vectors in the order of `kernel2matrix`: the
@@ -30,15 +43,15 @@ struct OperatorState {
   ConvTranspose<Scalar, R, Eigen::RowMajor> backward;
   Index rows, cols;
 
-  OperatorState(const TensorView<const Scalar, R + 2>& w, const Extents<R>& in,
+  OperatorState(const core::TensorView<const Scalar, R + 2>& w, const Extents<R>& in,
                 ConvOptions<R> options, const char* function)
       : geometry(matrix_geometry<R>(w.extents, in, options, function)),
         weight(row_major(w)),
         transpose_options(transposed(options, geometry)),
         forward(weight, channels_first(options)),
         backward(weight, transpose_options),
-        rows(checked_size<Scalar>(geometry.coarse_shape(), function)),
-        cols(checked_size<Scalar>(geometry.fine_shape(), function)) {}
+        rows(core::checked_size<Scalar>(geometry.coarse_shape(), function)),
+        cols(core::checked_size<Scalar>(geometry.fine_shape(), function)) {}
 
   /// The squared norms of the matrix's columns: its squared entries, transposed, times ones. Made
   /// when first asked for.
@@ -46,7 +59,7 @@ struct OperatorState {
     std::call_once(norms_made_, [this] {
       const Weight<RealScalar> squares =
           weight.unaryExpr([](const Scalar& w) { return Eigen::numext::abs2(w); });
-      auto ones = make_tensor<Weight<RealScalar>>(geometry.coarse_shape());
+      auto ones = frontend::make_tensor<Weight<RealScalar>>(geometry.coarse_shape());
       ones.setConstant(RealScalar(1));
       norms_ = vec(ConvTranspose(squares, transpose_options)(ones));
     });
@@ -54,10 +67,10 @@ struct OperatorState {
   }
 
  private:
-  static Weight<Scalar> row_major(const TensorView<const Scalar, R + 2>& w) {
-    auto copy = make_tensor<Weight<Scalar>>(w.extents);
+  static Weight<Scalar> row_major(const core::TensorView<const Scalar, R + 2>& w) {
+    auto copy = frontend::make_tensor<Weight<Scalar>>(w.extents);
     Scalar* next = copy.data();
-    for_each_row_major(w, [&](const Scalar& value) { *next++ = value; });
+    core::for_each_row_major(w, [&](const Scalar& value) { *next++ = value; });
     return copy;
   }
 
@@ -96,7 +109,7 @@ struct OperatorState {
 /// Immutable; copies share the weight. Many threads may multiply with one operator, unless it was
 /// given a workspace. Solvers refer to the operator they are given, which must outlive them.
 template <class Scalar_, int R>
-class ConvOperator : public detail::OperatorBase<ConvOperator<Scalar_, R>> {
+class ConvOperator : public frontend::OperatorBase<ConvOperator<Scalar_, R>> {
  public:
   using Scalar = Scalar_;
   using RealScalar = typename Eigen::NumTraits<Scalar>::Real;
@@ -108,13 +121,13 @@ class ConvOperator : public detail::OperatorBase<ConvOperator<Scalar_, R>> {
   /// \throws std::invalid_argument if the options or extents are invalid, or `output_padding` is
   ///   not below the stride, as for `kernel2matrix`
   /// \throws std::length_error if the vectors are larger than memory can be
-  template <detail::TensorExpression W>
+  template <core::TensorExpression W>
   ConvOperator(const W& weight, const Extents<R>& in, const ConvOptions<R>& options = {})
       : state_(make_state(weight, in, options)) {}
 
   /// The same, to multiply on the threads and memory of a workspace, which must outlive the
   /// operator and what is made of it.
-  template <detail::TensorExpression W>
+  template <core::TensorExpression W>
   ConvOperator(Workspace& workspace, const W& weight, const Extents<R>& in,
                const ConvOptions<R>& options = {})
       : state_(make_state(weight, in, options)), workspace_(&workspace) {}
@@ -122,16 +135,16 @@ class ConvOperator : public detail::OperatorBase<ConvOperator<Scalar_, R>> {
   Index rows() const { return state_->rows; }
   Index cols() const { return state_->cols; }
 
-  auto transpose() const { return detail::TransposedOperator<Scalar, R, false>(*this); }
+  auto transpose() const { return frontend::TransposedOperator<Scalar, R, false>(*this); }
   /// The conjugate transpose.
   auto adjoint() const {
-    return detail::TransposedOperator<Scalar, R, Eigen::NumTraits<Scalar>::IsComplex>(*this);
+    return frontend::TransposedOperator<Scalar, R, Eigen::NumTraits<Scalar>::IsComplex>(*this);
   }
 
   /// `A.adjoint() * A + shift * I`, for `Eigen::ConjugateGradient<..., Eigen::Lower |
   /// Eigen::Upper>`. A positive shift is Tikhonov's regularisation.
   auto normal(const RealScalar& shift = RealScalar(0)) const {
-    return detail::NormalOperator<Scalar, R>(*this, shift);
+    return frontend::NormalOperator<Scalar, R>(*this, shift);
   }
 
   /// The product with `v`, of `cols()` elements, into `product`, of `rows()` elements in other
@@ -156,15 +169,15 @@ class ConvOperator : public detail::OperatorBase<ConvOperator<Scalar_, R>> {
  private:
   template <class W>
   static auto make_state(const W& weight, const Extents<R>& in, const ConvOptions<R>& options) {
-    constexpr bool rank = detail::tensor_rank<W> == R + 2;
-    constexpr bool scalar = std::same_as<detail::tensor_scalar<W>, Scalar>;
+    constexpr bool rank = core::tensor_rank<W> == R + 2;
+    constexpr bool scalar = std::same_as<core::tensor_scalar<W>, Scalar>;
     static_assert(rank, "tconv: weight must have rank R + 2");
     static_assert(scalar, "tconv: weight must have the scalar type of the operator");
     if constexpr (rank && scalar) {
-      const auto& stored_weight = detail::stored(weight);
-      detail::checked_size<Scalar>(detail::extents_of(stored_weight), "ConvOperator");
+      const auto& stored_weight = frontend::stored(weight);
+      core::checked_size<Scalar>(core::extents_of(stored_weight), "ConvOperator");
       return std::make_shared<const detail::OperatorState<Scalar, R>>(
-          detail::plain_view(stored_weight), in, options, "ConvOperator");
+          core::plain_view(stored_weight), in, options, "ConvOperator");
     } else {
       return std::shared_ptr<const detail::OperatorState<Scalar, R>>();
     }
@@ -177,29 +190,30 @@ class ConvOperator : public detail::OperatorBase<ConvOperator<Scalar_, R>> {
     using Dimensions = typename Tensor::Dimensions;
     layer.run(Eigen::TensorMap<const Tensor>(v, Dimensions(v_shape)),
               Eigen::TensorMap<Tensor>(product, Dimensions(product_shape)),
-              workspace_ ? *workspace_ : detail::thread_workspace());
+              workspace_ ? *workspace_ : frontend::thread_workspace());
   }
 
   std::shared_ptr<const detail::OperatorState<Scalar, R>> state_;
   Workspace* workspace_ = nullptr;
 };
 
-template <detail::TensorExpression W>
-ConvOperator(const W&, const Extents<detail::spatial_axes<W>>&, const detail::OptionsOf<W>& = {})
-    -> ConvOperator<detail::tensor_scalar<W>, detail::spatial_axes<W>>;
-template <detail::TensorExpression W>
-ConvOperator(Workspace&, const W&, const Extents<detail::spatial_axes<W>>&,
-             const detail::OptionsOf<W>& = {})
-    -> ConvOperator<detail::tensor_scalar<W>, detail::spatial_axes<W>>;
+template <core::TensorExpression W>
+ConvOperator(const W&, const Extents<frontend::spatial_axes<W>>&,
+             const frontend::OptionsOf<W>& = {})
+    -> ConvOperator<core::tensor_scalar<W>, frontend::spatial_axes<W>>;
+template <core::TensorExpression W>
+ConvOperator(Workspace&, const W&, const Extents<frontend::spatial_axes<W>>&,
+             const frontend::OptionsOf<W>& = {})
+    -> ConvOperator<core::tensor_scalar<W>, frontend::spatial_axes<W>>;
 
 /// The entries of one column in ascending order of their rows.
 template <class Scalar, int R>
-class ConvOperator<Scalar, R>::InnerIterator : public detail::EntryIterator<Scalar> {
+class ConvOperator<Scalar, R>::InnerIterator : public frontend::EntryIterator<Scalar> {
  public:
   InnerIterator(const ConvOperator& a, Index column) {
     const auto& geometry = a.state_->geometry;
     const auto& weight = a.state_->weight;
-    const TensorView<const Scalar, R + 2> taps = detail::plain_view(weight);
+    const core::TensorView<const Scalar, R + 2> taps = core::plain_view(weight);
     const auto coarse = geometry.coarse_shape(), fine = geometry.fine_shape();
     Extents<R> o{}, k{};
     for (std::size_t axis = o.size(); axis-- > 0; column /= fine[axis + 2])
@@ -225,7 +239,7 @@ class ConvOperator<Scalar, R>::InnerIterator : public detail::EntryIterator<Scal
   }
 };
 
-namespace detail {
+namespace frontend {
 
 /// The transpose of a `ConvOperator`, or its conjugate.
 template <class Scalar_, int R, bool conjugates>
@@ -292,5 +306,5 @@ class NormalOperator : public OperatorBase<NormalOperator<Scalar_, R>> {
   RealScalar shift_;
 };
 
-}  // namespace detail
-}  // namespace tconv
+}  // namespace frontend
+}  // namespace tconv::inline TCONV_ISA

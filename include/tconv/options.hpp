@@ -7,7 +7,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include "tconv/detail/eigen.hpp"
+#include "tconv/core/eigen.hpp"
 
 namespace tconv {
 

@@ -4,18 +4,26 @@
 /// Implementation 2: build the sparse matrix of the convolution, multiply by it or its transpose.
 /// Shares no loop with the other implementations, and checks them.
 
+#include "tconv/core/accumulator.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/geometry.hpp"
 #include "tconv/kernel2matrix.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 namespace detail {
 
 template <Direction direction>
 struct SparseProduct {
   template <int R, class Scalar>
-  void operator()(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
-                  const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
-                  const TensorView<Scalar, R + 2>& y) const {
-    using Sum = Accumulator<Scalar>;
+  void operator()(const Geometry<R>& geometry, const core::TensorView<const Scalar, R + 2>& x,
+                  const core::TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                  const core::TensorView<Scalar, R + 2>& y) const {
+    using Sum = core::Accumulator<Scalar>;
     using Vector = Eigen::Matrix<Sum, Eigen::Dynamic, 1>;
     const Eigen::SparseMatrix<Sum, Eigen::RowMajor> matrix =
         convolution_matrix<Sum>(geometry, weight, function());
@@ -27,8 +35,8 @@ struct SparseProduct {
     for (Index n = 0; n < geometry.batch(); ++n) {
       Vector in(direction == Direction::scatter ? matrix.rows() : matrix.cols());
       Index next = 0;
-      for_each_row_major(sample(x, n),
-                         [&](const Scalar& value) { in[next++] = static_cast<Sum>(value); });
+      core::for_each_row_major(sample(x, n),
+                               [&](const Scalar& value) { in[next++] = static_cast<Sum>(value); });
       Vector out;
       if constexpr (direction == Direction::scatter)
         out = matrix.transpose() * in;
@@ -36,7 +44,7 @@ struct SparseProduct {
         out = matrix * in;
       const Index plane = out.size() / y.extents[1];
       next = 0;
-      for_each_row_major(sample(y, n), [&](Scalar& value) {
+      core::for_each_row_major(sample(y, n), [&](Scalar& value) {
         const Sum& sum = out[next];
         value = static_cast<Scalar>(bias ? sum + static_cast<Sum>(bias[next / plane]) : sum);
         ++next;
@@ -56,28 +64,30 @@ namespace sparse {
 /// `tconv::conv_transpose` as `kernel2matrix(weight, ...).transpose() * vec(x)`. Same arguments,
 /// results and errors.
 template <class X, class W>
-auto conv_transpose(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::scatter>("sparse::conv_transpose", x, weight, detail::NoBias{},
-                                           options, detail::SparseProduct<Direction::scatter>{});
+auto conv_transpose(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply<Direction::scatter>("sparse::conv_transpose", x, weight,
+                                             frontend::NoBias{}, options,
+                                             detail::SparseProduct<Direction::scatter>{});
 }
-template <class X, class W, detail::BiasFor<W> Bias>
+template <class X, class W, frontend::BiasFor<W> Bias>
 auto conv_transpose(const X& x, const W& weight, const Bias& bias,
-                    const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::scatter>("sparse::conv_transpose", x, weight, bias, options,
-                                           detail::SparseProduct<Direction::scatter>{});
+                    const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply<Direction::scatter>("sparse::conv_transpose", x, weight, bias, options,
+                                             detail::SparseProduct<Direction::scatter>{});
 }
 
 /// `tconv::conv` as `kernel2matrix(weight, ...) * vec(x)`. Same arguments, results and errors.
 template <class X, class W>
-auto conv(const X& x, const W& weight, const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::gather>("sparse::conv", x, weight, detail::NoBias{}, options,
-                                          detail::SparseProduct<Direction::gather>{});
+auto conv(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply<Direction::gather>("sparse::conv", x, weight, frontend::NoBias{}, options,
+                                            detail::SparseProduct<Direction::gather>{});
 }
-template <class X, class W, detail::BiasFor<W> Bias>
-auto conv(const X& x, const W& weight, const Bias& bias, const detail::OptionsOf<W>& options = {}) {
-  return detail::apply<Direction::gather>("sparse::conv", x, weight, bias, options,
-                                          detail::SparseProduct<Direction::gather>{});
+template <class X, class W, frontend::BiasFor<W> Bias>
+auto conv(const X& x, const W& weight, const Bias& bias,
+          const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply<Direction::gather>("sparse::conv", x, weight, bias, options,
+                                            detail::SparseProduct<Direction::gather>{});
 }
 
 }  // namespace sparse
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

@@ -6,7 +6,6 @@
 // clang-format off
 #include "tconv/options.hpp"
 #include "tconv/geometry.hpp"
-#include "tconv/tensor.hpp"
 #include "tconv/textbook.hpp"
 #include "tconv/kernel2matrix.hpp"
 #include "tconv/scatter.hpp"
@@ -14,6 +13,7 @@
 #include "tconv/conv.hpp"
 #include "tconv/conv_transpose.hpp"
 #include "tconv/workspace.hpp"
+#include "tconv/instruction_set.hpp"
 #include "tconv/layer.hpp"
 #include "tconv/gradients.hpp"
 #include "tconv/linear_operator.hpp"

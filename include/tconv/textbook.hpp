@@ -4,51 +4,43 @@
 /// The functions of "Dive into Deep Learning", section 14.10 (transposed convolution): one channel,
 /// two axes, the direct loops.
 
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/reference_loops.hpp"
+#include "tconv/core/require.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/views.hpp"
 #include "tconv/kernel2matrix.hpp"
-#include "tconv/scatter.hpp"
+#include "tconv/options.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 namespace detail {
-
-template <class X, class K>
-consteval bool check_textbook_types() {
-  static_assert(TensorExpression<X>, "tconv: X must be an Eigen tensor or tensor expression");
-  static_assert(TensorExpression<K>, "tconv: K must be an Eigen tensor or tensor expression");
-  if constexpr (TensorExpression<X> && TensorExpression<K>) {
-    constexpr bool ranks = tensor_rank<X> == 2 && tensor_rank<K> == 2;
-    constexpr bool scalars = std::same_as<tensor_scalar<X>, tensor_scalar<K>>;
-    constexpr bool layouts = tensor_layout<X> == tensor_layout<K>;
-    static_assert(ranks, "tconv: X and K must have rank 2");
-    static_assert(scalars, "tconv: X and K must have the same scalar type");
-    static_assert(layouts, "tconv: X and K must have the same storage order");
-    return ranks && scalars && layouts;
-  } else {
-    return false;
-  }
-}
 
 template <Direction direction, class X, class K>
 auto apply_textbook(const char* function, const X& x, const K& kernel,
                     const ConvOptions<2>& options) {
-  if constexpr (check_textbook_types<X, K>()) {
-    using Scalar = tensor_scalar<X>;
-    const auto& stored_x = stored(x);
-    const auto& stored_kernel = stored(kernel);
-    checked_size<Scalar>(extents_of(stored_x), function);
-    checked_size<Scalar>(extents_of(stored_kernel), function);
+  if constexpr (frontend::check_textbook_types<X, K>()) {
+    using Scalar = core::tensor_scalar<X>;
+    const auto& stored_x = frontend::stored(x);
+    const auto& stored_kernel = frontend::stored(kernel);
+    core::checked_size<Scalar>(core::extents_of(stored_x), function);
+    core::checked_size<Scalar>(core::extents_of(stored_kernel), function);
     const auto x_view = weight_view(stored_x);
     const auto k_view = weight_view(stored_kernel);
-    require(options.groups == 1, function, "groups is ", options.groups,
-            ", but must be 1: there is one channel");
+    core::require(options.groups == 1, function, "groups is ", options.groups,
+                  ", but must be 1: there is one channel");
     const auto geometry =
-        make_geometry<direction, 2>(x_view.extents, k_view.extents, options, function, 1);
+        frontend::make_geometry<direction, 2>(x_view.extents, k_view.extents, options, function, 1);
     const auto shape = geometry.output_shape(direction);
-    checked_size<Scalar, tensor_index<X>>(shape, function);
-    auto y = make_tensor<Result<X>>(Extents<2>{shape[2], shape[3]});
-    const TensorView<Scalar, 2> plain = plain_view(y);
-    direct_loops<direction>(
-        geometry, x_view, k_view, static_cast<const Scalar*>(nullptr),
-        TensorView<Scalar, 4>{plain.data, shape, {0, 0, plain.strides[0], plain.strides[1]}});
+    core::checked_size<Scalar, core::tensor_index<X>>(shape, function);
+    auto y = frontend::make_tensor<frontend::Result<X>>(Extents<2>{shape[2], shape[3]});
+    const core::TensorView<Scalar, 2> plain = core::plain_view(y);
+    core::direct_loops<direction, 2>(
+        geometry.axes(), geometry.groups(), x_view, k_view, static_cast<const Scalar*>(nullptr),
+        core::TensorView<Scalar, 4>{plain.data, shape, {0, 0, plain.strides[0], plain.strides[1]}});
     return y;
   }
 }
@@ -71,4 +63,4 @@ auto corr2d(const X& x, const K& kernel, const ConvOptions<2>& options = {}) {
   return detail::apply_textbook<Direction::gather>("corr2d", x, kernel, options);
 }
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

@@ -5,15 +5,30 @@
 /// checkerboard.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
 
-#include "tconv/detail/interpolate.hpp"
-#include "tconv/detail/production.hpp"
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/dispatch.hpp"
+#include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/resample.hpp"
+#include "tconv/frontend/views.hpp"
+#include "tconv/frontend/workspace.hpp"
+#include "tconv/geometry.hpp"
+#include "tconv/options.hpp"
 #include "tconv/upsample.hpp"
+#include "tconv/upsampling/grid.hpp"
+#include "tconv/upsampling/interpolate.hpp"
+#include "tconv/workspace.hpp"
 
-namespace tconv {
+namespace tconv::inline TCONV_ISA {
 namespace detail {
 
 /// Bytes of upsampled image at a time: they, and the outputs made of them, stay in the caches.
@@ -24,19 +39,23 @@ inline constexpr Index band_bytes = Index{1} << 19;
 template <int R, class Scalar, int layout>
 class BandedConv {
  public:
-  using View = TensorView<const Scalar, R + 2>;
+  using View = core::TensorView<const Scalar, R + 2>;
 
   BandedConv(const View& x, const View& weight, const Scalar* bias, const PerAxis<R, Index>& scale,
              const ConvOptions<R>& options)
-      : x_(x), weight_(weight), bias_(bias), scale_(grid_scale(scale, layout)), options_(options) {}
+      : x_(x),
+        weight_(weight),
+        bias_(bias),
+        scale_(upsampling::grid_scale(scale, layout)),
+        options_(options) {}
 
-  void operator()(const Geometry<R>& geometry, const TensorView<Scalar, R + 2>& y,
+  void operator()(const Geometry<R>& geometry, const core::TensorView<Scalar, R + 2>& y,
                   Workspace& workspace) const {
     // Samples lie one after the other where the batch is the slowest axis.
     const Index samples = layout == Eigen::RowMajor ? y.extents[0] : 1;
     for (Index n = 0; n < samples; ++n) {
       View x = x_;
-      TensorView<Scalar, R + 2> sample = y;
+      core::TensorView<Scalar, R + 2> sample = y;
       x.data += n * x.strides[0], sample.data += n * y.strides[0];
       x.extents[0] = sample.extents[0] = y.extents[0] / samples;
       convolve(geometry, x, sample, workspace);
@@ -48,10 +67,10 @@ class BandedConv {
   static constexpr std::size_t band_axis = layout == Eigen::RowMajor ? 0 : R - 1;
   static constexpr std::size_t grid_axis = 3 - R;
 
-  void convolve(const Geometry<R>& geometry, const View& x, const TensorView<Scalar, R + 2>& y,
-                Workspace& workspace) const {
-    const Grid grid = grid_of<R>(x, options_.data_format, layout);
-    const Interpolation interpolation(x.data, grid, scale_);
+  void convolve(const Geometry<R>& geometry, const View& x,
+                const core::TensorView<Scalar, R + 2>& y, Workspace& workspace) const {
+    const upsampling::Grid grid = upsampling::grid_of<R>(x, options_.data_format, layout);
+    const upsampling::Interpolation interpolation(x.data, grid, scale_);
     const Axis& axis = geometry.axes()[band_axis];
     const Index reach = axis.fine_position(0, axis.kernel - 1) - axis.fine_position(0, 0) + 1;
     const Index factor = scale_[grid_axis];
@@ -61,14 +80,14 @@ class BandedConv {
     for (Index i = 0, count = 0; i < axis.coarse; i += count) {
       count = std::min(step, axis.coarse - i);
       // The rows that the outputs read, and the input rows they are made of.
-      const Range read{axis.fine_position(i, 0),
-                       axis.fine_position(i + count - 1, axis.kernel - 1) + 1};
+      const core::Range read{axis.fine_position(i, 0),
+                             axis.fine_position(i + count - 1, axis.kernel - 1) + 1};
       const Index input = axis.fine / factor;
-      const Index first = std::clamp<Index>(read.begin / factor, 0, input - 1);
-      const Range made{first,
-                       std::clamp<Index>((read.end + factor - 1) / factor, first + 1, input)};
+      const Index first = std::clamp<Index>(read.first / factor, 0, input - 1);
+      const core::Range made{first,
+                             std::clamp<Index>((read.end + factor - 1) / factor, first + 1, input)};
 
-      std::array<Range, 3> ranges{
+      std::array<core::Range, 3> ranges{
           {{0, grid.extents[0]}, {0, grid.extents[1]}, {0, grid.extents[2]}}};
       ranges[grid_axis] = made;
       Extents<R + 2> band_shape = geometry.fine_shape();
@@ -79,11 +98,11 @@ class BandedConv {
       interpolation(ranges, band);
 
       ConvOptions<R> options = options_;
-      options.padding[band_axis] = {made.begin * factor - read.begin, read.end - made.end * factor};
-      TensorView<Scalar, R + 2> part = y;
+      options.padding[band_axis] = {made.first * factor - read.first, read.end - made.end * factor};
+      core::TensorView<Scalar, R + 2> part = y;
       part.data += i * y.strides[band_axis + 2];
       part.extents[band_axis + 2] = count;
-      Production<Direction::gather, layout>{workspace}(
+      frontend::Production<Direction::gather, layout>{workspace}(
           Geometry<R>::of_conv(band_shape, weight_.extents, options, "upsample_conv"),
           band_view(band, band_shape), weight_, bias_, part);
     }
@@ -93,7 +112,7 @@ class BandedConv {
   static Scalar* memory_of_size(Index size, Workspace& workspace, std::vector<Scalar>& owned) {
     if constexpr (std::is_trivially_copyable_v<Scalar>) {
       const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(Scalar);
-      return reinterpret_cast<Scalar*>(workspace.image_scratch(bytes));
+      return reinterpret_cast<Scalar*>(execution_of(workspace).image_scratch(bytes));
     } else {
       owned.resize(static_cast<std::size_t>(size));
       return owned.data();
@@ -108,8 +127,10 @@ class BandedConv {
 
   /// A dense image of the layout of `x`.
   View band_view(const Scalar* data, const Extents<R + 2>& shape) const {
-    const auto own = own_order<static_cast<std::size_t>(R) + 2>(shape, options_.data_format);
-    return {data, shape, canonical<R>(dense_strides(own, layout), options_.data_format, 0)};
+    const auto own =
+        frontend::own_order<static_cast<std::size_t>(R) + 2>(shape, options_.data_format);
+    return {data, shape,
+            frontend::canonical<R>(core::dense_strides(own, layout), options_.data_format, 0)};
   }
 
   View x_, weight_;
@@ -120,31 +141,35 @@ class BandedConv {
 
 template <class X, class W, class Bias>
 auto upsample_conv_on(Workspace& workspace, const X& x, const W& weight, const Bias& bias,
-                      const PerAxis<spatial_axes<W>, Index>& scale, const OptionsOf<W>& options) {
-  if constexpr (check_argument_types<X, W, Bias>()) {
-    using Scalar = tensor_scalar<X>;
-    constexpr int R = spatial_axes<W>, rank = tensor_rank<X>;
+                      const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                      const frontend::OptionsOf<W>& options) {
+  if constexpr (frontend::check_argument_types<X, W, Bias>()) {
+    using Scalar = core::tensor_scalar<X>;
+    constexpr int R = frontend::spatial_axes<W>, rank = core::tensor_rank<X>;
     constexpr auto function = "upsample_conv";
-    const auto& stored_x = stored(x);
-    const auto& stored_weight = stored(weight);
-    const auto& stored_b = stored_bias(bias);
-    checked_size<Scalar>(extents_of(stored_x), function);
-    checked_size<Scalar>(extents_of(stored_weight), function);
-    const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
-    const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
+    const auto& stored_x = frontend::stored(x);
+    const auto& stored_weight = frontend::stored(weight);
+    const auto& stored_b = frontend::stored_bias(bias);
+    core::checked_size<Scalar>(core::extents_of(stored_x), function);
+    core::checked_size<Scalar>(core::extents_of(stored_weight), function);
+    const core::TensorView<const Scalar, R + 2> x_view =
+        frontend::image_view<R>(stored_x, options.data_format);
+    const core::TensorView<const Scalar, R + 2> weight_view = core::plain_view(stored_weight);
 
-    const auto image = enlarged_shape<R>(x_view.extents, scale, "scale", function);
-    checked_size<Scalar>(image, function);
-    const auto geometry = Geometry<R>::of_conv(image, weight_view.extents, options, function,
-                                               channel_axis<R, rank>(options.data_format));
+    const auto image = frontend::enlarged_shape<R>(x_view.extents, scale, "scale", function);
+    core::checked_size<Scalar>(image, function);
+    const auto geometry =
+        Geometry<R>::of_conv(image, weight_view.extents, options, function,
+                             frontend::channel_axis<R, rank>(options.data_format));
     const auto y_shape = geometry.coarse_shape();
-    const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
-    checked_size<Scalar, tensor_index<X>>(y_shape, function);
-    auto y = make_tensor<Result<X>>(
-        own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
+    const Scalar* bias_elements = frontend::bias_data<Scalar>(stored_b, y_shape[1], function);
+    core::checked_size<Scalar, core::tensor_index<X>>(y_shape, function);
+    auto y = frontend::make_tensor<frontend::Result<X>>(
+        frontend::own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
     if (geometry.batch() > 0)
-      BandedConv<R, Scalar, tensor_layout<X>>(x_view, weight_view, bias_elements, scale, options)(
-          geometry, image_view<R>(y, options.data_format), workspace);
+      BandedConv<R, Scalar, core::tensor_layout<X>>(x_view, weight_view, bias_elements, scale,
+                                                    options)(
+          geometry, frontend::image_view<R>(y, options.data_format), workspace);
     return y;
   }
 }
@@ -152,16 +177,16 @@ auto upsample_conv_on(Workspace& workspace, const X& x, const W& weight, const B
 }  // namespace detail
 
 /// The same on a workspace's threads and memory.
-template <detail::AnyWorkspace Space, class X, class W>
+template <frontend::AnyWorkspace Space, class X, class W>
 auto upsample_conv(Space&& workspace, const X& x, const W& weight,
-                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
-                   const detail::OptionsOf<W>& options = {}) {
-  return detail::upsample_conv_on(workspace, x, weight, detail::NoBias{}, scale, options);
+                   const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                   const frontend::OptionsOf<W>& options = {}) {
+  return detail::upsample_conv_on(workspace, x, weight, frontend::NoBias{}, scale, options);
 }
-template <detail::AnyWorkspace Space, class X, class W, detail::TensorExpression Bias>
+template <frontend::AnyWorkspace Space, class X, class W, core::TensorExpression Bias>
 auto upsample_conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
-                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
-                   const detail::OptionsOf<W>& options = {}) {
+                   const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                   const frontend::OptionsOf<W>& options = {}) {
   return detail::upsample_conv_on(workspace, x, weight, bias, scale, options);
 }
 
@@ -178,17 +203,17 @@ auto upsample_conv(Space&& workspace, const X& x, const W& weight, const Bias& b
 /// \returns a tensor like `x` with `C_out` channels
 /// \throws std::invalid_argument if shapes or options do not fit together, or `scale` is below 1
 /// \throws std::length_error if a size overflows
-template <detail::NoWorkspace X, class W>
+template <frontend::NoWorkspace X, class W>
 auto upsample_conv(const X& x, const W& weight,
-                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
-                   const detail::OptionsOf<W>& options = {}) {
-  return upsample_conv(detail::thread_workspace(), x, weight, scale, options);
+                   const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                   const frontend::OptionsOf<W>& options = {}) {
+  return upsample_conv(frontend::thread_workspace(), x, weight, scale, options);
 }
-template <detail::NoWorkspace X, class W, detail::TensorExpression Bias>
+template <frontend::NoWorkspace X, class W, core::TensorExpression Bias>
 auto upsample_conv(const X& x, const W& weight, const Bias& bias,
-                   const PerAxis<detail::spatial_axes<W>, Index>& scale,
-                   const detail::OptionsOf<W>& options = {}) {
-  return upsample_conv(detail::thread_workspace(), x, weight, bias, scale, options);
+                   const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                   const frontend::OptionsOf<W>& options = {}) {
+  return upsample_conv(frontend::thread_workspace(), x, weight, bias, scale, options);
 }
 
-}  // namespace tconv
+}  // namespace tconv::inline TCONV_ISA

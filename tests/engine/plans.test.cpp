@@ -1,5 +1,3 @@
-#define EIGEN_USE_THREADS
-
 /// \file
 /// The engine under plans that the cost model would not choose: every packing, and tiles so small
 /// that all blocks have edges.
@@ -17,7 +15,9 @@
 
 using namespace support;
 using tconv::Direction;
+using namespace tconv::core;
 using namespace tconv::engine;
+using namespace tconv::simd;
 
 namespace {
 
@@ -26,18 +26,16 @@ namespace {
 template <class Scalar>
 std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan,
                              tconv::Workspace& workspace, const WeightSource<Scalar>& source = {}) {
-  const TileSchedule schedule(engine_correlation(p), tconv::detail::Packet<Scalar>::size, plan,
-                              workspace.threads());
+  const DirectSchedule schedule(engine_correlation(p), tconv::simd::Packet<Scalar>::size, plan,
+                                workspace.threads());
   std::vector<Scalar> y;
   const auto arguments = engine_arguments(
-      p, data, schedule, TileTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
-  const Identity f;
+      p, data, schedule, DirectTask<Scalar>::scratch_bytes(schedule), workspace, y);
   std::atomic<bool> not_finite = false;
   Weights<Scalar> weights{arguments.weights.data()};
   if (plan.packing.packs_chunks) weights = {nullptr, source, &not_finite};
-  correlate(
-      TileCall<Scalar, Identity>{schedule, weights, arguments.bias, arguments.x, arguments.y, f},
-      workspace);
+  const DirectCall<Scalar> call{schedule, weights, arguments.operands};
+  run_tasks<DirectTask<Scalar>>(call, execution_of(workspace));
   REQUIRE_FALSE(not_finite);
   return y;
 }
@@ -46,18 +44,15 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
 template <class Scalar>
 std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const Plan& plan,
                                tconv::Workspace& workspace, const WeightSource<Scalar>& source) {
-  const Col2imSchedule schedule(engine_correlation(p), plan, tconv::detail::Packet<Scalar>::size,
+  const Col2imSchedule schedule(engine_correlation(p), plan, tconv::simd::Packet<Scalar>::size,
                                 workspace.threads());
   std::vector<Scalar> y;
-  const auto arguments =
-      engine_arguments(p, data, schedule.products(),
-                       Col2imTask<Scalar, Identity>::scratch_bytes(schedule), workspace, y);
-  const Identity f;
+  const auto arguments = engine_arguments(
+      p, data, schedule.products(), Col2imTask<Scalar>::scratch_bytes(schedule), workspace, y);
   Weights<Scalar> weights{arguments.weights.data()};
   if (plan.packing.packs_chunks) weights = {nullptr, source};
-  correlate(
-      Col2imCall<Scalar, Identity>{schedule, weights, arguments.bias, arguments.x, arguments.y, f},
-      workspace);
+  const Col2imCall<Scalar> call{schedule, weights, arguments.operands};
+  run_tasks<Col2imTask<Scalar>>(call, execution_of(workspace));
   return y;
 }
 
@@ -178,7 +173,8 @@ void check_nonfinite(Random& random, Implementation implementation, const Proble
 }
 
 Schedule make_schedule(const Problem& p) {
-  return {engine_correlation(p), tconv::detail::Packet<float>::size, scratch_budget<float>(), 1};
+  return {engine_correlation(p), tconv::simd::Packet<float>::size,
+          tconv::runtime::scratch_budget<float>(), 1};
 }
 
 /// A transposed convolution with stride 2 and padding 1.

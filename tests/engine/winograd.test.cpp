@@ -1,5 +1,3 @@
-#define EIGEN_USE_THREADS
-
 /// \file
 /// Winograd's transform under plans that the cost model would not choose, and where it must not be
 /// used.
@@ -15,7 +13,9 @@
 
 using namespace support;
 using tconv::Direction;
+using namespace tconv::core;
 using namespace tconv::engine;
+using namespace tconv::simd;
 
 namespace {
 
@@ -28,20 +28,16 @@ struct Result {
 template <class Scalar>
 Result<Scalar> run_schedule(const Problem& p, const Data<Scalar>& data,
                             const WinogradSchedule& schedule, tconv::Workspace& workspace) {
-  using Task = WinogradTask<Scalar, Identity>;
+  using Task = WinogradTask<Scalar>;
   std::vector<Scalar> y;
   const auto arguments =
       engine_arguments(p, data, schedule, Task::scratch_bytes(schedule), workspace, y);
-  const Identity f;
   std::atomic<bool> exceeded = false;
-  const Scalar limit = tconv::detail::winograd_limit(
-      tconv::engine::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
-  correlate(
-      WinogradCall<Scalar, Identity>{
-          {schedule, {arguments.weights.data()}, arguments.bias, arguments.x, arguments.y, f},
-          limit,
-          exceeded},
-      workspace);
+  const Scalar limit = winograd_limit(
+      tconv::simd::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
+  const WinogradCall<Scalar> call{
+      {schedule, {arguments.weights.data()}, arguments.operands}, limit, exceeded};
+  run_tasks<Task>(call, execution_of(workspace));
   return {y, exceeded};
 }
 
@@ -105,7 +101,7 @@ TEMPLATE_TEST_CASE("Winograd's transform is exact on small integers, however it 
                                      i % 10 == 0 ? 20 : 9);
     tconv::Workspace& workspace = i % 4 < 2 ? one : two;
     const auto schedule =
-        random_schedule(random, p, tconv::detail::Packet<TestType>::size, workspace.threads());
+        random_schedule(random, p, tconv::simd::Packet<TestType>::size, workspace.threads());
     if (!schedule) continue;
     ++transformed;
     const Data<TestType> data = random_integers<TestType>(random, p);
@@ -128,7 +124,7 @@ TEST_CASE("Winograd's transform gives the same bits however it is cut") {
   Eigen::ThreadPool pool(2);
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
-  constexpr Index lanes = tconv::detail::Packet<float>::size;
+  constexpr Index lanes = tconv::simd::Packet<float>::size;
   for (int i = 0; i < 300; ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const Correlation c = engine_correlation(p);
@@ -147,7 +143,7 @@ TEST_CASE("Winograd's transform rounds no more than its sums of magnitudes allow
   tconv::Workspace workspace;
   for (int i = 0; i < 300; ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
-    const auto schedule = random_schedule(random, p, tconv::detail::Packet<float>::size, 1);
+    const auto schedule = random_schedule(random, p, tconv::simd::Packet<float>::size, 1);
     if (!schedule) continue;
     const Data<float> data = random_reals<float>(random, p);
     const Result<float> result = run_schedule(p, data, *schedule, workspace);
@@ -171,7 +167,7 @@ TEST_CASE("Winograd's transform reports inputs that are no numbers, or could ove
   tconv::Workspace workspace;
   for (int i = 0; i < 200; ++i) {
     const Problem p = random_problem(random, Direction::scatter);
-    const auto schedule = random_schedule(random, p, tconv::detail::Packet<float>::size, 1);
+    const auto schedule = random_schedule(random, p, tconv::simd::Packet<float>::size, 1);
     if (!schedule || p.x_size() == 0) continue;
     Data<float> data = random_reals<float>(random, p);
     const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
@@ -211,8 +207,8 @@ TEST_CASE("a layer that is transformed still treats NaN and infinity as the defi
   p.in = p.out = {30, 26, 1};
   p.kernel = {3, 3, 1};
   p.before = p.after = {1, 1, 0};
-  constexpr Index lanes = tconv::detail::Packet<float>::size;
-  const Schedule schedule(engine_correlation(p), lanes, scratch_budget<float>(), 1);
+  constexpr Index lanes = tconv::simd::Packet<float>::size;
+  const Schedule schedule(engine_correlation(p), lanes, tconv::runtime::scratch_budget<float>(), 1);
   REQUIRE(schedule.winograd());
   Data<float> data = random_integers<float>(random, p);
   REQUIRE(run(Implementation::layer, p, data) == reference(p, data));

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <tconv/detail/production.hpp>
+#include <tconv/engine/run.hpp>
+#include <tconv/workspace.hpp>
 #include <vector>
 
 #include "support/problem.hpp"
@@ -30,11 +31,12 @@ inline std::array<tconv::Axis, 3> engine_axes(const Problem& p) {
 }
 
 inline tconv::engine::Correlation engine_correlation(const Problem& p) {
-  return tconv::engine::make_correlation(p.direction, p.batch, p.groups, p.in_channels,
-                                         p.out_channels, engine_axes(p));
+  return tconv::engine::make_correlation(
+      {p.direction, p.batch, p.groups, p.scatters() ? p.in_channels : p.out_channels,
+       p.scatters() ? p.out_channels : p.in_channels, engine_axes(p)});
 }
 
-inline tconv::engine::Tile random_tile(Random& random, const tconv::engine::Tile& whole) {
+inline tconv::core::Tile random_tile(Random& random, const tconv::core::Tile& whole) {
   const auto draw = [&](Index extent) {
     return std::uniform_int_distribution<Index>(1, extent)(random);
   };
@@ -91,9 +93,7 @@ tconv::engine::WeightSource<Scalar> column_major_source(const Problem& p, const 
 template <class Scalar>
 struct EngineArguments {
   std::vector<Scalar> weights;
-  const Scalar* bias;
-  tconv::engine::Image<const Scalar> x;
-  tconv::engine::Image<Scalar> y;
+  tconv::engine::Operands<Scalar> operands;
 };
 
 /// What a call takes, with the weights packed as `schedule` wants them. Scratch is full of NaN, of
@@ -117,11 +117,13 @@ EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& d
                                   });
   y.assign(static_cast<std::size_t>(p.y_size()), nan);
   const std::size_t bytes = 2 * scratch_bytes;
-  std::fill_n(reinterpret_cast<Scalar*>(workspace.scratch(bytes)), bytes / sizeof(Scalar), nan);
+  std::fill_n(reinterpret_cast<Scalar*>(execution_of(workspace).scratch(bytes)),
+              bytes / sizeof(Scalar), nan);
   return {std::move(weights),
-          p.bias ? data.bias.data() : nullptr,
-          {data.x.data(), p.in_channels * in_plane, in_plane, row_major(in)},
-          {y.data(), p.out_channels * out_plane, out_plane, row_major(out)}};
+          {p.bias ? data.bias.data() : nullptr,
+           {data.x.data(), p.in_channels * in_plane, in_plane, row_major(in)},
+           {y.data(), p.out_channels * out_plane, out_plane, row_major(out)},
+           {}}};
 }
 
 }  // namespace support

@@ -14,10 +14,10 @@ namespace support {
 template <int R, class Tensor, class Vector, class Assign>
 void visit(const Problem& p, Tensor& tensor, Vector& values, const Assign& assign) {
   auto view =
-      tconv::detail::image_view<R>(tensor, p.channels_last ? tconv::DataFormat::channels_last
-                                                           : tconv::DataFormat::channels_first);
+      tconv::frontend::image_view<R>(tensor, p.channels_last ? tconv::DataFormat::channels_last
+                                                             : tconv::DataFormat::channels_first);
   std::size_t next = 0;
-  tconv::detail::for_each_row_major(view, [&](auto& element) { assign(element, values[next++]); });
+  tconv::core::for_each_row_major(view, [&](auto& element) { assign(element, values[next++]); });
 }
 
 template <std::size_t rank>

@@ -6,19 +6,16 @@
 #include <algorithm>
 #include <memory>
 
-#include "tconv/engine/col2im_plan.hpp"
-#include "tconv/engine/tile_schedule.hpp"
-#include "tconv/engine/winograd_plan.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/engine/col2im/schedule.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/plan.hpp"
+#include "tconv/engine/winograd/plan.hpp"
+#include "tconv/engine/winograd/schedule.hpp"
 
-namespace tconv::engine {
-
-/// Elements of scratch that a tile may take: five eighths of the second-level cache, which leaves
-/// room for the weights that stream past.
-template <class Scalar>
-Index scratch_budget() {
-  return std::max<Index>(Eigen::l2CacheSize(), 256 * 1024) * 5 / 8 /
-         static_cast<Index>(sizeof(Scalar));
-}
+namespace tconv::inline TCONV_ISA::engine {
 
 /// Cycles for which it pays to wake another thread, some 20 us.
 inline constexpr double cycles_of_a_thread = 60e3;
@@ -30,14 +27,14 @@ class Schedule {
   Schedule(const Correlation& c, Index lane_count, Index budget, int threads)
       : Schedule(c, make_plan(c, lane_count, budget), lane_count, budget, threads) {}
 
-  const TileSchedule& direct() const { return direct_; }
+  const DirectSchedule& direct() const { return direct_; }
   /// Expected to take less time than the direct products, or null.
   const Col2imSchedule* col2im() const { return col2im_.get(); }
   /// Expected to take less time than the others where the weights are at hand transformed, or null.
   const WinogradSchedule* winograd() const { return winograd_.get(); }
   /// Expected to take less time than all others where weights serve one call and lie as a matrix,
   /// or both null.
-  const TileSchedule* direct_once() const { return direct_once_.get(); }
+  const DirectSchedule* direct_once() const { return direct_once_.get(); }
   const Col2imSchedule* col2im_once() const { return col2im_once_.get(); }
   /// Whether it pays to transform the weights for one call.
   bool transforms_once() const { return winograd_ && transforming() < once_share * packing(); }
@@ -71,7 +68,7 @@ class Schedule {
     if (col2im_once_) limit = col2im_once_->plan();
     const Plan once = make_plan(c, lane_count, budget, true);
     if (once.cycles >= limit.cycles) return;
-    direct_once_ = std::make_unique<TileSchedule>(c, lane_count, once, direct_.threads());
+    direct_once_ = std::make_unique<DirectSchedule>(c, lane_count, once, direct_.threads());
     direct_once_->share();
     col2im_once_.reset();
   }
@@ -83,10 +80,10 @@ class Schedule {
   }
   double transforming() const { return winograd_->plan().cycles + winograd_->packing_cycles(); }
 
-  TileSchedule direct_;
+  DirectSchedule direct_;
   std::unique_ptr<const Col2imSchedule> col2im_, col2im_once_;
-  std::unique_ptr<TileSchedule> direct_once_;
+  std::unique_ptr<DirectSchedule> direct_once_;
   std::unique_ptr<const WinogradSchedule> winograd_;
 };
 
-}  // namespace tconv::engine
+}  // namespace tconv::inline TCONV_ISA::engine

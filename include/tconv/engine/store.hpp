@@ -6,30 +6,19 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 
-#include "tconv/detail/block.hpp"
-#include "tconv/detail/packet.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/operands.hpp"
+#include "tconv/simd/block.hpp"
+#include "tconv/simd/packet.hpp"
 
-namespace tconv::engine {
-
-/// The epilogue of a call without one.
-struct Identity {
-  template <class Scalar>
-  Scalar operator()(const Scalar& value) const {
-    return value;
-  }
-};
-
-template <class Scalar, class F>
-Scalar finish(const F& f, const Scalar& value, Index channel) {
-  if constexpr (std::is_invocable_v<const F&, Scalar, Index>)
-    return f(value, channel);
-  else
-    return f(value);
-}
+namespace tconv::inline TCONV_ISA::engine {
 
 /// The sums of `width` phases that follow one another, along one output row: element `j * step + i`
 /// belongs to output `first + j * stride + i`.
@@ -43,8 +32,6 @@ struct PhaseRow {
   Index next = 0;      // from the sums of an output row to those of the next one
   bool blank = false;  // no tap reaches these outputs, and `sums` are zeros
 };
-
-inline constexpr Index max_interleaved = 8;
 
 /// How the phases of a row lie in the output, the same for all rows of a tile.
 struct RowPattern {
@@ -73,12 +60,12 @@ struct RowPattern {
 /// Writes the first `count` elements of a packet, all if there are fewer.
 template <class Scalar, class Register>
 EIGEN_ALWAYS_INLINE void store_first(Scalar* to, const Register& elements, Index count) {
-  using P = detail::Packet<Scalar>;
+  using P = simd::Packet<Scalar>;
   const auto packet = std::bit_cast<typename P::Type>(elements);
   if (count >= P::size)
     P::store(to, packet);
   else if (count > 0)
-    detail::PacketPart<Scalar>(0, count).store(to, packet);
+    simd::PacketPart<Scalar>(0, count).store(to, packet);
 }
 
 /// Writes `size` outputs, to which `phases` rows of sums contribute in turn. Reads whole packets of
@@ -86,9 +73,9 @@ EIGEN_ALWAYS_INLINE void store_first(Scalar* to, const Register& elements, Index
 template <std::size_t phases, class Scalar>
 EIGEN_ALWAYS_INLINE void store_interleaved(const std::array<const Scalar*, phases>& sums,
                                            Index size, Scalar bias, Scalar* y) {
-  constexpr Index lanes = detail::Packet<Scalar>::size;
+  constexpr Index lanes = simd::Packet<Scalar>::size;
   constexpr Index step = lanes * static_cast<Index>(phases);
-  using Block = detail::Block<Scalar, static_cast<std::size_t>(lanes)>;
+  using Block = simd::Block<Scalar, static_cast<std::size_t>(lanes)>;
   Index j = 0;
   const auto load = [&](std::size_t r) { return Block::load_and_add(sums[r] + j, bias); };
   const auto each = std::make_index_sequence<phases>{};
@@ -132,8 +119,8 @@ void store_interleaved_rows(const PhaseRow<Scalar>* rows, const RowPattern& patt
 /// Writes phases that follow one another, `width` elements for each pixel.
 template <std::size_t width, class Scalar>
 void store_joined(const PhaseRow<Scalar>& row, Index stride, Scalar bias, Scalar* y) {
-  constexpr std::size_t size = std::min<std::size_t>(width, detail::Packet<Scalar>::size);
-  using Block = detail::Block<Scalar, size>;
+  constexpr std::size_t size = std::min<std::size_t>(width, simd::Packet<Scalar>::size);
+  using Block = simd::Block<Scalar, size>;
   for (Index j = 0; j < row.count; ++j)
     for (Index i = 0; i < static_cast<Index>(width); i += static_cast<Index>(size))
       Block::store(y + j * stride + i, Block::load_and_add(row.sums + j * row.step + i, bias));
@@ -167,85 +154,80 @@ void store_apart(const PhaseRow<Scalar>& row, const RowPattern& pattern, Scalar 
       y[(row.first + j * pattern.stride + i) * pattern.y_step] = row.sums[j * row.step + i] + bias;
 }
 
-/// Bias and epilogue of a row of sums, in place.
-template <class Scalar, class F>
-void finish_row(const PhaseRow<Scalar>& row, Scalar bias, Index channel, const F& f) {
-  for (Index j = 0; j < row.count; ++j)
-    for (Index i = 0; i < row.width; ++i) {
-      Scalar& sum = row.sums[j * row.step + i];
-      const Scalar before = row.blank ? Scalar(0) : sum;
-      sum = finish(f, static_cast<Scalar>(before + bias), channel);
-    }
-}
-
-/// Writes one output row of a channel, from sums that are finished but for the bias. Blank outputs
-/// may be `filled` before.
-template <class Scalar>
-void store_row(const PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern,
-               bool filled, Scalar bias, Scalar* y) {
-  if (pattern.interleaves) return store_interleaved_rows(rows, pattern, bias, 1, y, 0);
-  for (Index r = 0; r < phase_count; ++r) {
-    if (rows[r].blank && filled) continue;
-    if (pattern.y_step == 1)
-      store_joined(rows[r], pattern.stride, bias, y);
-    else
-      store_apart(rows[r], pattern, bias, y);
-  }
-}
-
 /// Writes an output row that no tap reaches.
-template <class Scalar, class F>
-void fill_row(const RowPattern& pattern, Scalar bias, Index channel, const F& f, Scalar* y) {
-  using P = detail::Packet<Scalar>;
+template <class Scalar>
+void fill_row(const RowPattern& pattern, Scalar bias, Scalar* y) {
+  using P = simd::Packet<Scalar>;
   Index j = 0;
-  if (std::is_same_v<F, Identity> && pattern.y_step == 1) {
+  if (pattern.y_step == 1) {
     const auto packet = P::broadcast(bias);
     for (; j + P::size <= pattern.row_size; j += P::size) P::store(y + j, packet);
-    detail::PacketPart<Scalar>(0, pattern.row_size - j).store(y + j, packet);
+    simd::PacketPart<Scalar>(0, pattern.row_size - j).store(y + j, packet);
   } else {
-    for (; j < pattern.row_size; ++j) y[j * pattern.y_step] = finish(f, bias, channel);
+    for (; j < pattern.row_size; ++j) y[j * pattern.y_step] = bias;
   }
 }
 
 /// Copies a row past the caches.
 template <class Scalar>
 void stream_row(const Scalar* row, Index count, Scalar* y) {
-  using P = detail::Packet<Scalar>;
+  using P = simd::Packet<Scalar>;
   constexpr std::uintptr_t alignment = P::size * sizeof(Scalar);
   Index i = 0;
   for (; i < count && reinterpret_cast<std::uintptr_t>(y + i) % alignment != 0; ++i) y[i] = row[i];
-  for (; i + P::size <= count; i += P::size) detail::stream(y + i, P::load(row + i));
+  for (; i + P::size <= count; i += P::size) simd::stream(y + i, P::load(row + i));
   for (; i < count; ++i) y[i] = row[i];
 }
 
-/// Writes `row_count` output rows of a channel, `y_step` apart. `rows` are the phases of the first
-/// one in the order of their first outputs. Rows pass the caches by way of `streamed`, if given,
-/// which has room for one.
-template <class Scalar, class F>
-void store_rows(PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern, Scalar bias,
-                Index channel, const F& f, Index row_count, Scalar* y, Index y_step,
-                Scalar* streamed) {
-  if (std::is_same_v<F, Identity> && pattern.interleaves && !streamed)
-    return store_interleaved_rows(rows, pattern, bias, row_count, y, y_step);
-  if (pattern.blank && !streamed) {
-    for (Index i = 0; i < row_count; ++i, y += y_step) fill_row(pattern, bias, channel, f, y);
-    return;
-  }
-  for (Index i = 0; i < row_count; ++i, y += y_step) {
-    Scalar* const to = streamed ? streamed : y;
-    if (pattern.blank) {
-      fill_row(pattern, bias, channel, f, to);
-    } else if constexpr (std::is_same_v<F, Identity>) {
-      if (pattern.fills) fill_row(pattern, bias, channel, f, to);
-      store_row(rows, phase_count, pattern, pattern.fills, bias, to);
-    } else {
-      for (Index r = 0; r < phase_count; ++r) finish_row(rows[r], bias, channel, f);
-      // Adding to a negative zero changes nothing.
-      store_row(rows, phase_count, pattern, false, -Scalar(0), to);
-    }
-    if (streamed) stream_row(streamed, pattern.row_size, y);
-    for (Index r = 0; r < phase_count; ++r) rows[r].sums += rows[r].next;
-  }
-}
+/// Writes the output rows of a chunk.
+template <class Scalar>
+class RowStore {
+ public:
+  /// `rows` are the phases of a row in the order of their first outputs. Rows pass the caches by
+  /// way of `streamed`, if given, which has room for one.
+  RowStore(PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern,
+           const Operands<Scalar>& operands, Scalar* streamed)
+      : rows_(rows),
+        phase_count_(phase_count),
+        pattern_(pattern),
+        operands_(operands),
+        streamed_(streamed) {}
 
-}  // namespace tconv::engine
+  /// Writes `count` rows of a channel of all groups, `y_step` apart. The sums of the first one are
+  /// those of the phases.
+  void write(Index channel, Index count, Scalar* y, Index y_step) const {
+    const Scalar bias = operands_.bias ? operands_.bias[channel] : Scalar(0);
+    const Epilogue<Scalar>& epilogue = operands_.epilogue;
+    if (pattern_.interleaves && !streamed_ && !epilogue)
+      return store_interleaved_rows(rows_, pattern_, bias, count, y, y_step);
+    for (Index i = 0; i < count; ++i, y += y_step) {
+      Scalar* const to = streamed_ ? streamed_ : y;
+      write_row(bias, to);
+      epilogue(to, pattern_.row_size, pattern_.y_step, channel);
+      if (streamed_) stream_row(streamed_, pattern_.row_size, y);
+      for (Index r = 0; r < phase_count_; ++r) rows_[r].sums += rows_[r].next;
+    }
+  }
+
+ private:
+  void write_row(Scalar bias, Scalar* y) const {
+    if (pattern_.interleaves) return store_interleaved_rows(rows_, pattern_, bias, 1, y, 0);
+    if (pattern_.blank || pattern_.fills) fill_row(pattern_, bias, y);
+    if (pattern_.blank) return;
+    for (Index r = 0; r < phase_count_; ++r) {
+      if (rows_[r].blank && pattern_.fills) continue;
+      if (pattern_.y_step == 1)
+        store_joined(rows_[r], pattern_.stride, bias, y);
+      else
+        store_apart(rows_[r], pattern_, bias, y);
+    }
+  }
+
+  PhaseRow<Scalar>* rows_;
+  Index phase_count_;
+  RowPattern pattern_;
+  const Operands<Scalar>& operands_;
+  Scalar* streamed_;
+};
+
+}  // namespace tconv::inline TCONV_ISA::engine

@@ -1,23 +1,23 @@
 #pragma once
 
 /// \file
-/// Tiles: the part of the image that one task computes, how its pixels lie in memory, and the
-/// scratch they take.
+/// Tiles: the part of the image that one task computes, and how its pixels lie in memory. Plain
+/// integers.
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <limits>
 
-#include "tconv/engine/weight_layout.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/tile.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/simd/tile_shape.hpp"
 
-namespace tconv::engine {
-
-struct Range {
-  Index first = 0;
-  Index end = 0;
-  Index size() const { return end - first; }
-  bool operator==(const Range&) const = default;
-};
+namespace tconv::inline TCONV_ISA::engine {
 
 /// Bounds of q over all phases of an axis.
 inline Range q_range(const PhasedAxis& axis) {
@@ -52,14 +52,6 @@ inline Range stride_range(const PhasedAxis& axis) {
 inline Index halo_extent(const PhasedAxis& axis, Index q) {
   return q - 1 + stride_range(axis).size();
 }
-
-/// Batch entries and a box of q.
-struct Tile {
-  Index batch = 1;
-  std::array<Index, 3> q{1, 1, 1};
-
-  Index pixels() const { return batch * q[0] * q[1] * q[2]; }
-};
 
 /// A tile in its place: `batch` entries of a group from `n` on, and the q of each axis.
 struct TileBox {
@@ -118,13 +110,6 @@ struct PixelRuns {
   Index size() const { return counts[0] * counts[1]; }
 };
 
-/// Packets of pixels in a micro-tile, the most that leave registers for a panel's rows.
-inline Index vectors_for(Index rows) {
-  Index vectors = 1;
-  while (vectors < max_vectors && max_rows(static_cast<int>(2 * vectors)) >= rows) vectors *= 2;
-  return vectors;
-}
-
 /// The pixels of a run in blocks, each the width of a micro-tile.
 struct PixelBlocks {
   Index pixels = 0;   // a multiple of the packet where pixels are lanes
@@ -135,7 +120,7 @@ struct PixelBlocks {
   PixelBlocks(const Packing& packing, Index length, Index panel_rows, Index lane_count)
       : even(packing.weights_in_lanes()) {
     pixels = even ? length : round_up(length, lane_count);
-    width = even ? max_rows(packing.vectors) : vectors_for(panel_rows) * lane_count;
+    width = even ? simd::max_rows(packing.vectors) : simd::vectors_for(panel_rows) * lane_count;
   }
 
   Index parts() const { return ceil_div(pixels, width); }
@@ -150,108 +135,6 @@ inline std::array<Index, 3> pixel_counts(const Product& product, const Tile& til
   return {std::min(tile.q[0], product.z->count), std::min(tile.q[1], product.y->count),
           std::min(tile.q[2], product.x->count)};
 }
-
-/// Extents of the windows that a product reads on a tile.
-inline std::array<Index, 3> window_extents(const Correlation& c, const Packing& packing,
-                                           const std::array<Index, 3>& count, const Tile& tile) {
-  std::array<Index, 3> extents{};
-  for (std::size_t a = 0; a < 3; ++a)
-    extents[a] = packing.copies(a) ? count[a] : halo_extent(c.axes[a], tile.q[a]);
-  return extents;
-}
-
-/// Windows that differ in their first pixel or extent.
-inline Index count_windows(const PhasedAxis& axis, const std::vector<PhaseSet>& sets) {
-  std::vector<std::array<Index, 2>> windows;
-  for (const PhaseSet& set : sets)
-    for (const Tap& tap : set.taps)
-      windows.push_back({set.first * axis.in_stride + tap.shift, set.count});
-  std::sort(windows.begin(), windows.end());
-  return std::unique(windows.begin(), windows.end()) - windows.begin();
-}
-
-/// Windows that a product has on an axis.
-inline Index window_places(const Packing& packing, const Product& product, std::size_t axis) {
-  const PhaseSet& set = product.set(axis);
-  return static_cast<Index>(packing.copies(axis) ? set.taps.size() : set.remainders.size());
-}
-
-/// Packed windows of a line of products: equal ones are one, but for tiles at the border of the
-/// image fewer are equal.
-struct WindowCount {
-  Index usual = 1;
-  Index most = 1;
-
-  WindowCount(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-              std::size_t line) {
-    Index places = 0, most_places = 0;
-    for (std::size_t p = line; p < line + layout.line_size(); ++p) {
-      const Index count = window_places(packing, layout.product(p), 2);
-      places += count;
-      most_places = std::max(most_places, count);
-    }
-    for (const std::size_t a : {std::size_t{0}, std::size_t{1}})
-      usual *= window_places(packing, layout.product(line), a);
-    most = usual * places;
-    // Without copies all products of a line read the same, those without taps nothing.
-    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.sets(2)) : most_places;
-  }
-};
-
-/// From channel to channel of the packed pixels: an odd number of cache lines, so that the channels
-/// of a pixel do not meet in one set of the cache.
-constexpr Index channel_plane(Index elements, Index lane_count) {
-  return (ceil_div(elements, lane_count) | 1) * lane_count;
-}
-
-/// Scratch of a tile, in elements: the packed pixels of one block of channels, sums of a chunk, or
-/// of a line if there are several blocks, those of a chunk once more if they are turned, and the
-/// weights of a chunk and block if they are packed with it.
-struct Footprint {
-  Index pixels = 0;
-  Index most_pixels = 0;
-  Index most_windows = 1;
-  Index sums = 0;
-  Index turned = 0;
-  Index weights = 0;
-
-  Footprint() = default;
-  Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-            const Tile& tile, Index lane_count) {
-    const bool one_block = layout.channel_blocks().parts == 1;
-    const Index channels = layout.channel_blocks().largest();
-    for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size()) {
-      Index line_sums = 0, line_turned = 0, window = 0;
-      for (std::size_t p = line; p < line + layout.line_size(); ++p) {
-        const auto count = pixel_counts(layout.product(p), tile);
-        const auto extents = window_extents(c, packing, count, tile);
-        const PixelRuns runs(tile.batch, count, extents);
-        const Index panel = layout.panels(p, 0).largest();
-        // A tile at the border may have a gap between planes where this one has none.
-        const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
-        const Index most =
-            std::max(runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
-                     tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
-        line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * most;
-        if (layout.turns_sums()) line_turned += layout.chunk_rows(p) * round_up(most, lane_count);
-        window = std::max(window, tile.batch * runs.steps[0]);
-        if (packing.packs_chunks)
-          weights = std::max(weights, channels * layout.product(p).taps() * layout.chunk_rows(p));
-      }
-      const WindowCount windows(c, layout, packing, line);
-      most_windows = std::max(most_windows, windows.most);
-      // Packets are read up to the end.
-      const Index spare = 2 * lane_count;
-      pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
-      most_pixels = std::max(most_pixels,
-                             channels * channel_plane(windows.most * window, lane_count) + spare);
-      sums = std::max(sums, line_sums);
-      turned = std::max(turned, line_turned);
-    }
-  }
-
-  Index size() const { return pixels + sums + turned + weights; }
-};
 
 /// Shrinks the tile from the whole image until its scratch, `scratch_size(tile)`, fits the budget,
 /// outermost axis first, so that rows stay long.
@@ -288,4 +171,12 @@ inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wante
   return tile;
 }
 
-}  // namespace tconv::engine
+/// Tasks that share the `units` of a tile where tiles are fewer than `wanted`.
+inline Index share_units(const Correlation& c, const Tile& tile, Index units, Index wanted) {
+  const Index count = count_tiles(c, tile);
+  return wanted == 1 || count == 0 || count >= wanted
+             ? 1
+             : std::clamp<Index>(ceil_div(wanted, count), 1, units);
+}
+
+}  // namespace tconv::inline TCONV_ISA::engine

@@ -1,0 +1,12 @@
+// Weight gradients for `double`, as tconv::compiled exports them.
+#include "tconv/gradient/run.hpp"
+
+namespace tconv::inline TCONV_ISA::gradient {
+
+template [[gnu::visibility("default")]] bool weight_gradient(const ConvShape&,
+                                                             const Image<const double>&,
+                                                             const Image<const double>&,
+                                                             const GradientTarget<double>&,
+                                                             runtime::Execution&);
+
+}  // namespace tconv::inline TCONV_ISA::gradient

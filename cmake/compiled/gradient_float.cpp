@@ -1,0 +1,12 @@
+// Weight gradients for `float`, as tconv::compiled exports them.
+#include "tconv/gradient/run.hpp"
+
+namespace tconv::inline TCONV_ISA::gradient {
+
+template [[gnu::visibility("default")]] bool weight_gradient(const ConvShape&,
+                                                             const Image<const float>&,
+                                                             const Image<const float>&,
+                                                             const GradientTarget<float>&,
+                                                             runtime::Execution&);
+
+}  // namespace tconv::inline TCONV_ISA::gradient

@@ -1,0 +1,39 @@
+#pragma once
+
+/// \file
+/// The type in which sums of products of a scalar are formed.
+
+#include <concepts>
+#include <type_traits>
+
+#include "tconv/core/eigen.hpp"
+
+namespace tconv::core {
+
+/// `float` for the 16-bit floats. Unsigned for integers: it wraps where a signed sum would be
+/// undefined, and gives the same bits. Any other scalar itself.
+template <class Scalar>
+struct AccumulatorOf {
+  using type = Scalar;
+};
+template <>
+struct AccumulatorOf<Eigen::half> {
+  using type = float;
+};
+template <>
+struct AccumulatorOf<Eigen::bfloat16> {
+  using type = float;
+};
+template <std::integral Scalar>
+struct AccumulatorOf<Scalar> {
+  using type = std::conditional_t<(sizeof(Scalar) > 4), unsigned long long, unsigned>;
+};
+
+template <class Scalar>
+using Accumulator = typename AccumulatorOf<Scalar>::type;
+
+/// Scalars that the engine computes; others take the reference loops.
+template <class Scalar>
+concept EngineScalar = std::same_as<Scalar, float> || std::same_as<Scalar, double>;
+
+}  // namespace tconv::core

@@ -1,0 +1,75 @@
+#pragma once
+
+/// \file
+/// The index relation of a convolution, axis by axis.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "tconv/core/eigen.hpp"
+
+namespace tconv {
+
+/// `R` numbers, one for each axis.
+template <int R>
+using Extents = std::array<Index, static_cast<std::size_t>(R)>;
+
+/// Which way an operator reads the index relation: `conv` gathers fine positions into coarse ones,
+/// `conv_transpose` scatters coarse positions over fine ones.
+enum class Direction { gather, scatter };
+
+/// The index relation of one spatial axis. A convolution joins a *fine* and a *coarse* side:
+/// `conv` reads the fine side and writes the coarse one, `conv_transpose` reads the coarse side and
+/// writes the fine one. Coarse position `i` and tap `k` meet the fine position
+///
+///     o = i * stride + k * dilation - before,
+///
+/// a term of the sum wherever `0 <= o < fine`.
+struct Axis {
+  Index coarse = 1;
+  Index fine = 1;
+  Index kernel = 1;
+  Index stride = 1;
+  Index dilation = 1;
+  Index before = 0;
+
+  constexpr Index fine_position(Index i, Index k) const {
+    return i * stride + k * dilation - before;
+  }
+  constexpr bool has_fine(Index o) const { return 0 <= o && o < fine; }
+
+  friend constexpr bool operator==(const Axis&, const Axis&) = default;
+};
+
+namespace core {
+
+/// A convolution or transposed convolution as the floors above see it. Axes are in the order of
+/// memory, the densest one last; missing ones in front have extent 1.
+struct ConvShape {
+  Direction direction = Direction::scatter;
+  Index batch = 1, groups = 1;
+  Index coarse_channels = 1, fine_channels = 1;  // of all groups
+  std::array<Axis, 3> axes;
+
+  Index coarse_per_group() const { return coarse_channels / groups; }
+  Index fine_per_group() const { return fine_channels / groups; }
+
+  /// All of it as numbers, behind some others.
+  template <std::size_t count>
+  std::array<Index, count + 23> key(const std::array<Index, count>& others) const {
+    std::array<Index, count + 23> result{};
+    auto next = std::copy(others.begin(), others.end(), result.begin());
+    for (const Index value :
+         {static_cast<Index>(direction), batch, groups, coarse_channels, fine_channels})
+      *next++ = value;
+    for (const Axis& axis : axes)
+      for (const Index value :
+           {axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.before})
+        *next++ = value;
+    return result;
+  }
+};
+
+}  // namespace core
+}  // namespace tconv

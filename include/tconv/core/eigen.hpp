@@ -1,0 +1,63 @@
+#pragma once
+
+/// \file
+/// The seam to Eigen: the one place that includes unsupported headers or reads Eigen's internal
+/// traits, so that a change in Eigen is met here and nowhere else.
+
+#include <Eigen/Core>
+#include <cstddef>
+#include <type_traits>
+#include <unsupported/Eigen/CXX11/Tensor>
+
+namespace tconv {
+
+/// The signed type of every extent, stride and position.
+using Index = Eigen::Index;
+
+namespace core {
+
+/// True for `Eigen::Tensor`, `TensorMap`, `TensorFixedSize` and every tensor expression.
+template <class T>
+concept TensorExpression = std::is_base_of_v<Eigen::TensorBase<T, Eigen::ReadOnlyAccessors>, T>;
+
+template <class T>
+inline constexpr bool has_storage = false;
+template <class Scalar, int rank, int options, class I>
+inline constexpr bool has_storage<Eigen::Tensor<Scalar, rank, options, I>> = true;
+template <class Scalar, class Sizes, int options, class I>
+inline constexpr bool has_storage<Eigen::TensorFixedSize<Scalar, Sizes, options, I>> = true;
+template <class Plain, int options, template <class> class MakePointer>
+inline constexpr bool has_storage<Eigen::TensorMap<Plain, options, MakePointer>> = true;
+
+/// Tensors whose elements lie in memory already.
+template <class T>
+concept StoredTensor = TensorExpression<T> && has_storage<T>;
+
+template <TensorExpression T>
+inline constexpr int tensor_rank = Eigen::internal::traits<T>::NumDimensions;
+
+template <TensorExpression T>
+inline constexpr int tensor_layout = static_cast<int>(Eigen::internal::traits<T>::Layout);
+
+template <TensorExpression T>
+using tensor_scalar = std::remove_const_t<typename Eigen::internal::traits<T>::Scalar>;
+
+template <TensorExpression T>
+using tensor_index = typename Eigen::internal::traits<T>::Index;
+
+/// As `tensor_layout`, and something where `T` is no tensor.
+template <class T>
+inline constexpr int storage_order = Eigen::ColMajor;
+template <TensorExpression T>
+inline constexpr int storage_order<T> = tensor_layout<T>;
+
+/// Axes of a dimensions object: `std::array`, `Eigen::DSizes` or `Eigen::Sizes`.
+template <class Dimensions>
+inline constexpr int dimension_count =
+    static_cast<int>(Eigen::internal::array_size<Dimensions>::value);
+
+template <class Dimensions>
+using DimensionSubscript = std::conditional_t<std::is_empty_v<Dimensions>, Index, std::size_t>;
+
+}  // namespace core
+}  // namespace tconv

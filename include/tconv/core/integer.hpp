@@ -1,0 +1,39 @@
+#pragma once
+
+/// \file
+/// Whole numbers: division, ranges, nearly equal parts.
+
+#include <algorithm>
+
+#include "tconv/core/eigen.hpp"
+
+namespace tconv::core {
+
+constexpr Index floor_div(Index a, Index b) { return a / b - (a % b < 0 ? 1 : 0); }
+constexpr Index ceil_div(Index a, Index b) { return -floor_div(-a, b); }
+constexpr Index floor_mod(Index a, Index b) { return a - floor_div(a, b) * b; }
+constexpr Index round_up(Index value, Index multiple) {
+  return ceil_div(value, multiple) * multiple;
+}
+
+struct Range {
+  Index first = 0;
+  Index end = 0;
+  Index size() const { return end - first; }
+  bool operator==(const Range&) const = default;
+};
+
+/// `size` things in `parts` nearly equal consecutive parts.
+struct Split {
+  Index size = 0;
+  Index parts = 1;
+
+  constexpr Index begin(Index part) const { return part * size / parts; }
+  constexpr Index end(Index part) const { return begin(part + 1); }
+  constexpr Index largest() const { return ceil_div(size, parts); }
+  static constexpr Split into_at_most(Index size, Index part) {
+    return {size, std::max<Index>(1, ceil_div(size, part))};
+  }
+};
+
+}  // namespace tconv::core

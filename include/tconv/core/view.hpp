@@ -1,0 +1,148 @@
+#pragma once
+
+/// \file
+/// How the code behind the front doors sees a tensor.
+///
+///     caller's x (unbatched, channels last, ColMajor)      TensorView, always
+///        axis      0   1   2                               axis     0   1   2   3
+///        meaning   h   w   c                               meaning  n   c   h   w
+///        extent    H   W   C                       ->      extent   1   C   H   W
+///        stride    1   H   H*W                             stride   0  H*W  1   H
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/require.hpp"
+
+namespace tconv::core {
+
+/// Elements at `data + sum(index[a] * strides[a])`. Axes are `(n, channel, spatial...)` for
+/// inputs and outputs, and the weight's own for weights. Does not own its elements.
+template <class T, int rank>
+struct TensorView {
+  T* data = nullptr;
+  Extents<rank> extents{};
+  Extents<rank> strides{};
+
+  T& operator()(Index axis0, Index axis1, const Extents<rank - 2>& spatial) const {
+    Index offset = axis0 * strides[0] + axis1 * strides[1];
+    for (std::size_t a = 2; a < strides.size(); ++a) offset += spatial[a - 2] * strides[a];
+    return data[offset];
+  }
+
+  operator TensorView<const T, rank>() const requires(!std::is_const_v<T>) {
+    return {data, extents, strides};
+  }
+};
+
+/// The element count of `extents`, rejecting what memory cannot hold or a tensor with indices of
+/// type `TensorIndex` cannot count.
+template <class Scalar, class TensorIndex = Index, std::size_t rank>
+Index checked_size(const std::array<Index, rank>& extents, const char* function) {
+  CheckedIndex size(1, function);
+  for (const Index extent : extents) size = size * std::max<Index>(extent, 1);
+  static_cast<void>(size * static_cast<Index>(sizeof(Scalar)));
+  if (!std::in_range<TensorIndex>(Index{size}))
+    throw std::length_error(
+        message(function, "a result of ", Index{size}, " elements exceeds the index type of x"));
+  return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : Index{size};
+}
+
+template <class Tensor>
+auto extents_of(const Tensor& t) {
+  const Eigen::DSizes<Index, tensor_rank<Tensor>> dimensions(t.dimensions());
+  Extents<tensor_rank<Tensor>> extents{};
+  std::copy(dimensions.begin(), dimensions.end(), extents.begin());
+  return extents;
+}
+
+/// Element strides of a dense tensor.
+template <std::size_t rank>
+constexpr std::array<Index, rank> dense_strides(const std::array<Index, rank>& extents,
+                                                int layout) {
+  std::array<Index, rank> strides{};
+  Index stride = 1;
+  for (std::size_t a = 0; a < rank; ++a) {
+    const std::size_t axis = layout == Eigen::RowMajor ? rank - 1 - a : a;
+    strides[axis] = stride;
+    stride *= extents[axis];
+  }
+  return strides;
+}
+
+template <class Tensor>
+using ElementOf = std::remove_pointer_t<decltype(std::declval<Tensor&>().data())>;
+
+/// A stored tensor with its axes in their own order.
+template <class Tensor>
+auto plain_view(Tensor& t) {
+  using Plain = std::remove_const_t<Tensor>;
+  const auto extents = extents_of(t);
+  return TensorView<ElementOf<Tensor>, tensor_rank<Plain>>{
+      t.data(), extents, dense_strides(extents, tensor_layout<Plain>)};
+}
+
+/// Calls `f` with each element of a view, in row-major order of its axes.
+template <class T, int rank, class F>
+void for_each_row_major(const TensorView<T, rank>& view, const F& f) {
+  Extents<rank> at{};
+  const auto visit = [&](const auto& self, std::size_t a, Index offset) -> void {
+    if (a == at.size()) {
+      f(view.data[offset]);
+      return;
+    }
+    for (Index i = 0; i < view.extents[a]; ++i) self(self, a + 1, offset + i * view.strides[a]);
+  };
+  visit(visit, 0, 0);
+}
+
+/// A tensor as (n, channel, three spatial axes).
+template <class T>
+struct Image {
+  T* data = nullptr;
+  Index batch_stride = 0;
+  Index channel_stride = 0;
+  std::array<Index, 3> strides{};
+};
+
+/// The end of a dense tensor.
+template <class Scalar>
+const Scalar* end_of(const Image<const Scalar>& image, Index batch, Index channels,
+                     const std::array<Index, 3>& extents) {
+  Index last = (batch - 1) * image.batch_stride + (channels - 1) * image.channel_stride;
+  for (std::size_t a = 0; a < 3; ++a) last += (extents[a] - 1) * image.strides[a];
+  return image.data + last + 1;
+}
+
+/// The spatial axes in the order of memory, the densest one last; missing ones in front.
+template <int R, class T>
+std::array<T, 3> memory_order(const std::array<T, static_cast<std::size_t>(R)>& own, int layout,
+                              const T& missing) {
+  std::array<T, 3> result;
+  result.fill(missing);
+  for (int a = 0; a < R; ++a) {
+    const int axis = layout == Eigen::RowMajor ? a : R - 1 - a;
+    result[static_cast<std::size_t>(3 - R + a)] = own[static_cast<std::size_t>(axis)];
+  }
+  return result;
+}
+
+template <int R, class T>
+std::array<Index, 3> memory_strides(const TensorView<T, R + 2>& view, int layout) {
+  Extents<R> own{};
+  std::copy(view.strides.begin() + 2, view.strides.end(), own.begin());
+  return memory_order<R>(own, layout, Index{0});
+}
+
+template <int R, class T>
+Image<T> image_of(const TensorView<T, R + 2>& view, int layout) {
+  return {view.data, view.strides[0], view.strides[1], memory_strides<R>(view, layout)};
+}
+
+}  // namespace tconv::core

@@ -1,0 +1,169 @@
+#pragma once
+
+/// \file
+/// Transposed convolution as a matrix product and col2im, for few output channels or small images.
+///
+/// Products of few rows leave the micro-kernel waiting for pixels, and the windows of small images
+/// are mostly border. Here every tap has rows of its own: a product with `(output channel, tap)`
+/// rows gives what each pixel adds to the outputs around it, and an output is the sum of one
+/// element of each of its taps' rows. Pixels are read where they lie, without a border, and once
+/// for all taps. The products are those of a correlation with as many phases as there are taps,
+/// which read one pixel each.
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/tile.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/cost.hpp"
+#include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/plan.hpp"
+#include "tconv/engine/tile.hpp"
+#include "tconv/engine/window.hpp"
+#include "tconv/simd/tile_shape.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+/// The elements of the kernel from the first to the last that an axis has taps for.
+inline Range kernel_range(const PhasedAxis& axis) {
+  Range range;
+  for (const Phase& phase : axis.phases)
+    for (const Tap& tap : phase.taps)
+      range = range.size() == 0
+                  ? Range{tap.kernel, tap.kernel + 1}
+                  : Range{std::min(range.first, tap.kernel), std::max(range.end, tap.kernel + 1)};
+  return range;
+}
+
+/// The correlation whose phases are the elements of the kernel of `c`, in their order, at every
+/// pixel.
+inline Correlation tap_rows(const Correlation& c) {
+  Correlation rows = c;
+  for (PhasedAxis& axis : rows.axes) {
+    const Range kernel = kernel_range(axis);
+    std::vector<Phase> phases;
+    for (Index k = kernel.first; k < kernel.end; ++k) phases.push_back({0, 0, axis.in, {{k, 0}}});
+    axis = {axis.in, axis.in, 1, 1, std::move(phases)};
+  }
+  return rows;
+}
+
+/// The pixels that outputs of an axis read.
+inline Range read_pixels(const PhasedAxis& axis, const Range& q) {
+  const Range shifts = shift_range(axis);
+  const Index first = std::clamp<Index>(q.first + shifts.first, 0, axis.in);
+  return {first, std::clamp<Index>(q.end + shifts.end - 1, first, axis.in)};
+}
+
+/// The pixels that a tile of outputs reads, at most.
+inline Tile read_tile(const Correlation& c, const Tile& outputs) {
+  Tile tile = outputs;
+  for (std::size_t a = 0; a < 3; ++a)
+    tile.q[a] = std::min(c.axes[a].in, outputs.q[a] + shift_range(c.axes[a]).size() - 1);
+  return tile;
+}
+
+/// What is computed once for a shape.
+class Col2imSchedule {
+ public:
+  /// `plan`'s tile is one of outputs, its packing that of the tap rows.
+  Col2imSchedule(const Correlation& c, const Plan& plan, Index lane_count, int threads)
+      : outputs_(c),
+        plan_(plan),
+        products_(tap_rows(c), lane_count,
+                  Plan{plan.packing, read_tile(c, plan.tile), plan.streams, plan.cycles}, threads) {
+  }
+
+  /// Whose outputs are computed.
+  const Correlation& correlation() const { return outputs_; }
+  const Plan& plan() const { return plan_; }
+  /// The products, on the pixels that a tile reads.
+  const DirectSchedule& products() const { return products_; }
+  Index units() const { return products_.units(); }
+  Index parts() const {
+    const Index each = threads() > 1 && plan_.packing.packs_chunks ? 4 : 1;
+    return share_units(outputs_, plan_.tile, units(), each * threads());
+  }
+  int threads() const { return products_.threads(); }
+
+ private:
+  Correlation outputs_;
+  Plan plan_;
+  DirectSchedule products_;
+};
+
+/// Whether an output has several taps, all of which read the pixels where they lie.
+inline bool has_tap_rows(const Correlation& c) {
+  bool several = false;
+  for (const PhasedAxis& axis : c.axes) {
+    if (axis.in_stride != 1 || kernel_range(axis).size() == 0) return false;
+    for (const Phase& phase : axis.phases) several = several || phase.taps.size() > 1;
+  }
+  return several;
+}
+
+/// Estimated cycles of one core to sum the taps' rows of a tile, and to store them.
+inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_count) {
+  const auto number = [](auto value) { return static_cast<double>(value); };
+  const PhasedAxis& x = c.axes[2];
+  double rows = number(tile.batch * tile.q[0] * tile.q[1]), outer_taps = 1;
+  for (const std::size_t a : {std::size_t{0}, std::size_t{1}}) {
+    rows *= number(c.axes[a].phases.size());
+    outer_taps *= number(kernel_range(c.axes[a]).size()) / number(c.axes[a].phases.size());
+  }
+  const double phases = number(x.phases.size()), taps = number(kernel_range(x).size());
+  const double packets = number(ceil_div(tile.q[2], lane_count));
+  const double element = x.out_stride <= max_interleaved ? 4 / number(lane_count) : 3;
+  const double row = 15 + 5 * outer_taps + (8 * phases + outer_taps * taps) * packets +
+                     phases * element * number(tile.q[2]);
+  return rows * number(c.out_channels) * row;
+}
+
+/// The cheapest plan with tap rows, if it is expected to take less than `limit`, or null. `budget`
+/// as in `make_plan`. The packing, and so the order of a sum, does not depend on `threads`.
+inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, Index lane_count,
+                                                         Index budget, const Plan& limit,
+                                                         bool packs_chunks, int threads) {
+  if (!has_tap_rows(c)) return nullptr;
+  const Correlation rows = tap_rows(c);
+  Plan best = limit;
+  bool found = false;
+  for (const int vectors : {2, 1})
+    for (const Index chunk_panels : {1, 4, 16})
+      for (const Index steps : {2048, 512, 128, 32}) {
+        const Packing packing{simd::Lanes::pixels,    vectors,      3,
+                              Merge::equal,           Merge::equal, steps,
+                              chunk_panels * vectors, packs_chunks};
+        const WeightLayout layout(rows, packing, lane_count);
+        for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
+          const auto footprint = [&](const Tile& tile) {
+            return Footprint(rows, layout, packing, read_tile(c, tile), lane_count);
+          };
+          const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
+            return footprint(candidate).size();
+          });
+          // The pixels around the outputs of a large kernel do not shrink with the tile.
+          const Index scratch = footprint(tile).size();
+          if (scratch > 2 * budget) continue;
+          const Tile pixels = read_tile(c, tile);
+          const CostModel products(rows, layout, packing, pixels, lane_count, budget, scratch);
+          const double cycles = static_cast<double>(count_tiles(c, tile)) *
+                                (products.tile_sums() + join_cycles(c, tile, lane_count));
+          if (cycles >= best.cycles) continue;
+          best = {packing, tile, limit.streams, cycles};
+          found = true;
+        }
+      }
+  if (!found) return nullptr;
+  if (!packs_chunks) best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
+  return std::make_unique<const Col2imSchedule>(c, best, lane_count, threads);
+}
+
+}  // namespace tconv::inline TCONV_ISA::engine

@@ -1,0 +1,217 @@
+#pragma once
+
+/// \file
+/// The sums of the products of one tile.
+///
+///     for each block of input channels
+///       copy the windows of pixels that the taps read                  pack_window
+///       for each chunk of output channels
+///         copy its weights, if they are not packed for all calls     bring_chunk
+///         for each panel of its rows                                   weights of the panel in L1
+///           for each block of pixels: sums += weights * pixels         micro_kernel
+///         with the last input channels: hand the sums over
+
+#include <algorithm>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/engine/call.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/direct/line.hpp"
+#include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/pack.hpp"
+#include "tconv/engine/tile.hpp"
+#include "tconv/engine/weights/chunks.hpp"
+#include "tconv/engine/weights/pack.hpp"
+#include "tconv/engine/window.hpp"
+#include "tconv/runtime/arena.hpp"
+#include "tconv/simd/finite.hpp"
+#include "tconv/simd/micro_kernel.hpp"
+#include "tconv/simd/packet.hpp"
+#include "tconv/simd/tile_shape.hpp"
+#include "tconv/simd/transpose.hpp"
+#include "tconv/simd/transpose_rows.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+/// The sums of a chunk, `[row][pixel]` or `[pixel][row]`.
+template <class Scalar>
+struct Sums {
+  Scalar* first;
+  Index row_step, pixel_step;
+};
+
+/// Computes tiles of one worker, one after another, in one scratch.
+template <class Scalar>
+class TileProducts {
+ public:
+  static constexpr Index lanes = simd::Packet<Scalar>::size;
+
+  TileProducts(const DirectSchedule& schedule, const Weights<Scalar>& weights,
+               const Image<const Scalar>& x, runtime::Arena& arena)
+      : schedule_(schedule),
+        weights_(weights),
+        x_(x),
+        line_(schedule, arena),
+        packed_pixels_(arena.take<Scalar>(schedule.footprint().most_pixels)),
+        sums_(arena.take<Scalar>(schedule.footprint().sums)),
+        // Whole packets are read behind the sums, turned or not.
+        turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)),
+        chunk_weights_(arena.take<Scalar>(schedule.footprint().weights + lanes)) {}
+
+  /// Turns to a tile.
+  void begin(const TileBox& box) {
+    if (box != box_) packed_block_ = -1;
+    box_ = box;
+  }
+
+  /// Computes chunks `[chunks.first, chunks.end)` of a line, and calls `store(chunk)` when the sums
+  /// of one are complete.
+  template <class Store>
+  void compute_line(Index line, const Range& chunks, const Store& store) {
+    line_.place(line, box_.batch, box_.q);
+    eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
+                 schedule_.footprint().most_pixels);
+    eigen_assert(line_.sums() <= schedule_.footprint().sums);
+    eigen_assert(line_.turned() <= schedule_.footprint().turned);
+    const Split& blocks = layout_.channel_blocks();
+    for (Index b = 0; b < blocks.parts; ++b) {
+      pack_block(line, b);
+      const bool last = b + 1 == blocks.parts;
+      for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        for (const Pixels& pixels : line_.pixels()) multiply_chunk(pixels, chunk, b);
+        if (!last) continue;
+        if (layout_.turns_sums())
+          for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
+        store(chunk);
+      }
+    }
+  }
+
+  /// Where the line that is computed has its pixels.
+  const TileLine& line() const { return line_; }
+
+  /// The sums of a chunk as they are stored.
+  Sums<Scalar> stored_sums(const Pixels& pixels, Index chunk) const {
+    if (!layout_.turns_sums()) return chunk_sums(pixels, chunk);
+    return {turned_ + pixels.turned, round_up(pixels.count(), lanes), 1};
+  }
+
+ private:
+  /// Copies the windows of a channel block, unless they are there: without windows of their own on
+  /// the outer axes, all lines read the same.
+  void pack_block(Index line, Index b) {
+    const auto& windows = line_.windows();
+    const bool same_windows = packed_line_ == line || packing_.copied_axes < 2;
+    if (windows.count == 0 || (packed_block_ == b && same_windows)) return;
+    packed_block_ = b;
+    packed_line_ = line;
+    const Split& blocks = layout_.channel_blocks();
+    Image<const Scalar> x = x_;
+    x.data += box_.n * x.batch_stride +
+              (box_.group * c_.in_channels + blocks.begin(b)) * x.channel_stride;
+    Scalar* to = packed_pixels_;
+    const Window& first = windows[0];
+    const Index dense = windows.count == 1 ? dense_size(first, x.strides) : 0;
+    const Index distance = pixel_distance(windows.first, windows.count, x.strides);
+    const simd::RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch,
+                                         end_of(x_, c_.batch, c_.groups * c_.in_channels,
+                                                {c_.axes[0].in, c_.axes[1].in, c_.axes[2].in})};
+    const Index at = first.first[0] * x.strides[0] + first.first[1] * x.strides[1] +
+                     first.first[2] * x.strides[2];
+    for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
+      if (dense > 0) {
+        for (Index n = 0; n < box_.batch; ++n)
+          copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, dense, to + n * dense);
+      } else if (distance > 0) {
+        simd::transpose_row(x.data + at, pixels, windows.count, to, box_.batch);
+      } else {
+        Scalar* end = to;
+        for (const Window& window : windows) end = pack_window(x, box_.batch, window, end);
+      }
+      to += line_.plane();
+    }
+    // Whole packets are read up to the end.
+    std::fill_n(to, lanes, Scalar(0));
+  }
+
+  Sums<Scalar> chunk_sums(const Pixels& pixels, Index chunk) const {
+    const bool turned = packing_.weights_in_lanes();
+    const Index count = pixels.count();
+    Sums<Scalar> sums{sums_ + pixels.sums, turned ? 1 : count,
+                      turned ? layout_.padded_rows(pixels.product, chunk) : 1};
+    if (layout_.channel_blocks().parts > 1)
+      sums.first += layout_.rows_before(pixels.product, chunk) * count;
+    return sums;
+  }
+
+  /// Packs the weights of a chunk and channel block.
+  void bring_chunk(Index chunk, Index b) const {
+    ChunkPacker<Scalar>(layout_, weights_.matrix).pack(box_.group, chunk, b, chunk_weights_);
+    const Split& blocks = layout_.channel_blocks();
+    const Index steps = layout_.product(0).taps() * (blocks.end(b) - blocks.begin(b));
+    if (weights_.not_finite &&
+        !simd::all_finite(chunk_weights_, layout_.padded_rows(0, chunk) * steps))
+      *weights_.not_finite = true;
+  }
+
+  /// Brings the sums of a chunk into the order in which they are stored.
+  void turn_sums(const Pixels& pixels, Index chunk) const {
+    const Sums<Scalar> from = chunk_sums(pixels, chunk), to = stored_sums(pixels, chunk);
+    simd::turn_rows(from.first, from.pixel_step, pixels.count(), to.first, to.row_step);
+  }
+
+  /// Adds the products of one channel block to the sums of one chunk.
+  void multiply_chunk(const Pixels& pixels, Index chunk, Index b) const {
+    const Split& blocks = layout_.channel_blocks();
+    const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
+    const Scalar* weights = chunk_weights_;
+    if (weights_.packed)
+      weights =
+          weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
+    else if (steps > 0)
+      bring_chunk(chunk, b);
+    const Sums<Scalar> sums = chunk_sums(pixels, chunk);
+    const Split panels = layout_.panels(pixels.product, chunk);
+    for (Index p = 0; p < panels.parts; ++p) {
+      const Index row = panels.begin(p) * layout_.lane_multiple();
+      const Index width = panels.end(p) * layout_.lane_multiple() - row;
+      for (Index n = 0; n < pixels.runs.counts[0]; ++n)
+        for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
+          const Scalar* run = packed_pixels_ + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
+          Scalar* run_sums = sums.first + row * sums.row_step +
+                             (n * pixels.batch_step() + z * pixels.plane_step()) * sums.pixel_step;
+          for (Index block = 0; block < pixels.blocks.parts(); ++block) {
+            const Index first = pixels.blocks.begin(block), size = pixels.blocks.size(block);
+            if (packing_.weights_in_lanes())
+              simd::multiply_block<simd::Lanes::weights>(
+                  steps, pixels.offsets, run + first, weights + steps * row, width, size,
+                  run_sums + first * sums.pixel_step, sums.pixel_step, b > 0);
+            else
+              simd::multiply_block<simd::Lanes::pixels>(steps, pixels.offsets, run + first,
+                                                        weights + steps * row, width, size,
+                                                        run_sums + first, sums.row_step, b > 0);
+          }
+        }
+    }
+  }
+
+  const DirectSchedule& schedule_;
+  Weights<Scalar> weights_;
+  Image<const Scalar> x_;
+  const Correlation& c_ = schedule_.correlation();
+  const WeightLayout& layout_ = schedule_.layout();
+  const Packing& packing_ = schedule_.plan().packing;
+  TileLine line_;
+  Scalar* packed_pixels_;
+  Scalar* sums_;
+  Scalar* turned_;
+  Scalar* chunk_weights_;
+  TileBox box_;
+  Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
+};
+
+}  // namespace tconv::inline TCONV_ISA::engine

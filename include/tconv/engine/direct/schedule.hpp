@@ -1,0 +1,77 @@
+#pragma once
+
+/// \file
+/// A correlation cut into tiles, with the layout of its weights.
+
+#include <utility>
+#include <vector>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/plan.hpp"
+#include "tconv/engine/tile.hpp"
+#include "tconv/engine/window.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+class DirectSchedule {
+ public:
+  /// On at most `threads`.
+  DirectSchedule(Correlation correlation, Index lane_count, const Plan& plan, int threads)
+      : correlation_(std::move(correlation)),
+        plan_(plan),
+        layout_(correlation_, plan_.packing, lane_count),
+        lane_count_(lane_count),
+        threads_(threads),
+        footprint_(correlation_, layout_, plan_.packing, plan_.tile, lane_count) {}
+
+  /// Cuts tiles until all threads have some. The packing does not depend on them, and so neither
+  /// does the order of a sum.
+  void share() {
+    if (shares_rows()) return;
+    plan_.tile = share_tile(correlation_, plan_.tile, threads_, 2 * threads_, 16 * lane_count_);
+    footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count_);
+  }
+
+  const Correlation& correlation() const { return correlation_; }
+  const Plan& plan() const { return plan_; }
+  const WeightLayout& layout() const { return layout_; }
+  /// Parts that the rows of a tile may be computed in: chunks of lines.
+  Index units() const { return layout_.lines() * layout_.chunks().parts; }
+  /// Tasks that share the rows of a tile where tiles are few.
+  Index parts() const {
+    // A worker copies pixels anew for each part if they come in several blocks.
+    const Index each = threads_ > 1 && layout_.channel_blocks().parts == 1 ? 2 : 1;
+    return share_units(correlation_, plan_.tile, units(), each * threads_);
+  }
+  Index lane_count() const { return lane_count_; }
+  /// Threads that share the work.
+  int threads() const { return threads_; }
+  const Footprint& footprint() const { return footprint_; }
+  /// Equal where weights are packed alike.
+  const std::vector<Index>& signature() const { return signature_; }
+  /// Elements of the packed weights of all groups.
+  Index weight_size() const { return correlation_.groups * layout_.size(); }
+  /// Estimated cycles of one core to pack them.
+  double packing_cycles() const { return 2 * static_cast<double>(weight_size()); }
+
+ private:
+  /// Whether threads do better with all pixels of the one tile and some of its rows than the other
+  /// way round: more weights are packed than pixels.
+  bool shares_rows() const {
+    return count_tiles(correlation_, plan_.tile) == 1 && units() >= 2 * threads_ &&
+           layout_.size() > footprint_.pixels * layout_.channel_blocks().parts;
+  }
+
+  Correlation correlation_;
+  Plan plan_;
+  WeightLayout layout_;
+  Index lane_count_;
+  int threads_;
+  Footprint footprint_;
+  std::vector<Index> signature_ = layout_.signature();
+};
+
+}  // namespace tconv::inline TCONV_ISA::engine

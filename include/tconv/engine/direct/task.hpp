@@ -1,0 +1,160 @@
+#pragma once
+
+/// \file
+/// One task: some rows (lines and chunks of output channels) of one tile of one group. Their sums
+/// are computed line by line (tile_products.hpp), and written as output rows (store.hpp).
+///
+/// Every output is summed by one task, in one order of taps and channels, so that results do not
+/// depend on the number of threads.
+
+#include <algorithm>
+#include <cstddef>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/tile.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/engine/call.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/direct/line.hpp"
+#include "tconv/engine/direct/products.hpp"
+#include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/store.hpp"
+#include "tconv/engine/tile.hpp"
+#include "tconv/runtime/arena.hpp"
+#include "tconv/simd/packet.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+template <class Scalar>
+using DirectCall = Call<DirectSchedule, Scalar>;
+
+/// Computes the tasks of one worker, one after another, in one scratch.
+template <class Scalar>
+class DirectTask {
+ public:
+  DirectTask(const DirectCall<Scalar>& call, std::byte* scratch)
+      : call_(call),
+        scratch_(call.schedule, call.weights, call.operands.x, runtime::Arena(scratch)) {
+    std::fill_n(scratch_.zeros, tile_.q[2] + line().max_phases(), Scalar(0));
+  }
+
+  static std::size_t scratch_bytes(const DirectSchedule& schedule) {
+    return Scratch(schedule, {}, {}, runtime::Arena(nullptr)).bytes;
+  }
+
+  /// Computes some rows of a tile. A unit is a chunk of a line.
+  void run(const TileBox& box, const Range& units) {
+    box_ = box;
+    scratch_.products.begin(box);
+    for_each_line(units, layout_.chunks().parts, [this](Index line, const Range& chunks) {
+      scratch_.products.compute_line(line, chunks, [this](Index chunk) { store_chunk(chunk); });
+    });
+    if (streams_) simd::finish_streaming();
+  }
+
+ private:
+  /// Where the sums of a phase begin, and those of the next member of a chunk, batch entry, plane.
+  struct PhaseSums {
+    Scalar* first;
+    Index member_step, batch_step, plane_step;
+  };
+
+  struct Scratch {
+    TileProducts<Scalar> products;
+    PhaseRow<Scalar>* rows;
+    PhaseSums* phase_sums;
+    Scalar* row;    // of outputs
+    Scalar* zeros;  // of phases without taps
+    std::size_t bytes;
+
+    Scratch(const DirectSchedule& schedule, const Weights<Scalar>& weights,
+            const Image<const Scalar>& x, runtime::Arena arena)
+        : products(schedule, weights, x, arena),
+          rows(arena.take<PhaseRow<Scalar>>(products.line().max_phases())),
+          phase_sums(arena.take<PhaseSums>(products.line().max_phases())),
+          row(arena.take<Scalar>(
+              row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
+          zeros(arena.take<Scalar>(schedule.plan().tile.q[2] + products.line().max_phases())),
+          bytes(arena.used()) {}
+  };
+
+  /// Outputs in a row of a tile, at most.
+  static Index row_size(const PhasedAxis& axis, Index q) {
+    return q < axis.out / axis.out_stride ? (q + 1) * axis.out_stride : axis.out;
+  }
+
+  const TileLine& line() const { return scratch_.products.line(); }
+
+  /// Writes the outputs of a chunk, whose sums are complete.
+  void store_chunk(Index chunk) {
+    const auto& phases = line().phases();
+    if (phases.count == 0) return;
+    const RowPattern pattern = list_rows(chunk);
+    const Index summed = pattern.blank ? 0 : phases.count;
+    const RowStore<Scalar> rows(scratch_.rows, summed, pattern, call_.operands,
+                                streams_ ? scratch_.row : nullptr);
+    const Image<Scalar>& y = call_.operands.y;
+    const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
+    Scalar* const first = y.data + box_.n * y.batch_stride + phases[0].outputs.first * y.strides[2];
+    Index member = 0;
+    for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m) {
+      const Index channel = box_.group * c_.out_channels + m;
+      for (const auto& [z_rows, y_rows] : line().outer_phases()) {
+        Scalar* const to = first + channel * y.channel_stride + z_rows.first * y.strides[0] +
+                           y_rows.first * y.strides[1];
+        for (Index n = 0; n < box_.batch; ++n)
+          for (Index z = 0; z < z_rows.count; ++z) {
+            for (Index i = 0; i < summed; ++i) {
+              const PhaseSums& sums = scratch_.phase_sums[i];
+              PhaseRow<Scalar>& row = scratch_.rows[i];
+              row.sums = sums.first + member * sums.member_step + n * sums.batch_step +
+                         (z_rows.pixel + z) * sums.plane_step + y_rows.pixel * row.next;
+            }
+            rows.write(channel, y_rows.count,
+                       to + n * y.batch_stride + z * z_axis.out_stride * y.strides[0],
+                       y_axis.out_stride * y.strides[1]);
+          }
+        ++member;
+      }
+    }
+  }
+
+  /// Lists where the phases of a row have their sums and outputs.
+  RowPattern list_rows(Index chunk) {
+    const auto& phases = line().phases();
+    const Index stride = c_.axes[2].out_stride, begin = phases[0].outputs.first;
+    Index end = begin;
+    for (Index i = 0; i < phases.count; ++i) {
+      const auto& [pixels, member, outputs, width] = phases[i];
+      const bool blank = pixels->blank();
+      const auto sums = blank ? Sums<Scalar>{scratch_.zeros, 0, 0}
+                              : scratch_.products.stored_sums(*pixels, chunk);
+      scratch_.phase_sums[i] = {
+          sums.first + member * sums.row_step + outputs.pixel * sums.pixel_step,
+          layout_.product(pixels->product).x->size() * sums.row_step,
+          pixels->batch_step() * sums.pixel_step, pixels->plane_step() * sums.pixel_step};
+      scratch_.rows[i] = {nullptr,
+                          blank ? 1 : sums.pixel_step,
+                          outputs.first - begin,
+                          outputs.count,
+                          width,
+                          pixels->runs.steps[2] * sums.pixel_step,
+                          blank};
+      end = std::max(end, outputs.first + (outputs.count - 1) * stride + width);
+    }
+    return {scratch_.rows, phases.count, stride, call_.operands.y.strides[2], end - begin};
+  }
+
+  const DirectCall<Scalar>& call_;
+  const Correlation& c_ = call_.schedule.correlation();
+  const WeightLayout& layout_ = call_.schedule.layout();
+  const Tile& tile_ = call_.schedule.plan().tile;
+  const bool streams_ = call_.schedule.plan().streams && call_.operands.y.strides[2] == 1;
+  Scratch scratch_;
+  TileBox box_;
+};
+
+}  // namespace tconv::inline TCONV_ISA::engine

@@ -1,0 +1,165 @@
+#pragma once
+
+/// \file
+/// What lies behind the engine's entrance: the schedule of a shape, its weights packed, its tasks
+/// run.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <mutex>
+
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/engine/col2im/task.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/direct/task.hpp"
+#include "tconv/engine/entrance.hpp"
+#include "tconv/engine/schedule.hpp"
+#include "tconv/engine/tasks.hpp"
+#include "tconv/engine/weights/all.hpp"
+#include "tconv/engine/weights/chunks.hpp"
+#include "tconv/engine/winograd/task.hpp"
+#include "tconv/runtime/caches.hpp"
+#include "tconv/simd/finite.hpp"
+#include "tconv/simd/packet.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+template <class Scalar>
+const char* instruction_set() {
+  return Eigen::SimdInstructionSetsInUse();
+}
+
+/// The schedule of a shape, made once for each execution.
+template <class Scalar>
+const Schedule& find_schedule(const ConvShape& shape, runtime::Execution& execution) {
+  constexpr Index lanes = simd::Packet<Scalar>::size;
+  return execution.plan<Schedule>(
+      shape.key(std::array<Index, 3>{lanes, sizeof(Scalar), execution.threads()}), [&] {
+        return std::make_shared<Schedule>(make_correlation(shape), lanes,
+                                          runtime::scratch_budget<Scalar>(), execution.threads());
+      });
+}
+
+/// The largest magnitude of transformed inputs whose products with transformed weights cannot
+/// overflow when they are summed: magnitudes of these sum up to 3^3 times those of the weights at
+/// most, and as many terms are joined. Zero where these could be infinite themselves.
+template <class Scalar>
+Scalar winograd_limit(Scalar weight_magnitude) {
+  return std::numeric_limits<Scalar>::max() / (1024 * std::max(weight_magnitude, Scalar(1)));
+}
+
+/// Computes a call with the weights packed by `pack(schedule)`: by Winograd's transform if
+/// `transforms`, and by one of the other ways if not, or if values are too large for it.
+template <class Scalar, class Pack>
+void run_packed(const Schedule& schedule, bool transforms, Scalar weight_magnitude,
+                const Pack& pack, const Operands<Scalar>& operands, runtime::Execution& execution) {
+  const Scalar limit = winograd_limit(weight_magnitude);
+  if (transforms && limit > 0) {
+    const WinogradSchedule& winograd = *schedule.winograd();
+    std::atomic<bool> exceeded = false;
+    const WinogradCall<Scalar> call{{winograd, {pack(winograd)}, operands}, limit, exceeded};
+    run_tasks<WinogradTask<Scalar>>(call, execution);
+    if (!exceeded) return;
+  }
+  if (schedule.col2im()) {
+    const Col2imSchedule& col2im = *schedule.col2im();
+    const Col2imCall<Scalar> call{col2im, {pack(col2im.products())}, operands};
+    run_tasks<Col2imTask<Scalar>>(call, execution);
+    return;
+  }
+  const DirectSchedule& direct = schedule.direct();
+  const DirectCall<Scalar> call{direct, {pack(direct)}, operands};
+  run_tasks<DirectTask<Scalar>>(call, execution);
+}
+
+enum class Outcome { done, not_finite, no_schedule };
+
+/// Computes a call that packs its weights by chunks, if there is such a schedule for them.
+template <class Scalar>
+Outcome run_by_chunks(const Schedule& schedule, const WeightSource<Scalar>& source,
+                      const Operands<Scalar>& operands, runtime::Execution& execution) {
+  if (const Col2imSchedule* once = schedule.col2im_once();
+      once && packs_by_chunks(once->products().layout(), source)) {
+    const Col2imCall<Scalar> call{*once, {nullptr, source}, operands};
+    run_tasks<Col2imTask<Scalar>>(call, execution);
+    return Outcome::done;
+  }
+  if (const DirectSchedule* once = schedule.direct_once();
+      once && packs_by_chunks(once->layout(), source)) {
+    std::atomic<bool> not_finite = false;
+    const DirectCall<Scalar> call{*once, {nullptr, source, &not_finite}, operands};
+    run_tasks<DirectTask<Scalar>>(call, execution);
+    return not_finite ? Outcome::not_finite : Outcome::done;
+  }
+  return Outcome::no_schedule;
+}
+
+template <class Scalar>
+bool run_once(const ConvShape& shape, const WeightSource<Scalar>& source,
+              const Operands<Scalar>& operands, runtime::Execution& execution) {
+  const Schedule& schedule = find_schedule<Scalar>(shape, execution);
+  const Outcome outcome = run_by_chunks(schedule, source, operands, execution);
+  if (outcome != Outcome::no_schedule) return outcome == Outcome::done;
+  const Index size = source.end - source.data;
+  const Scalar magnitude = simd::sum_of_magnitudes(source.data, size);
+  if (!std::isfinite(magnitude) && !simd::all_finite(source.data, size)) return false;
+  const auto pack = [&](const auto& any_schedule) -> const Scalar* {
+    auto* packed = reinterpret_cast<Scalar*>(execution.weight_scratch(
+        static_cast<std::size_t>(any_schedule.weight_size()) * sizeof(Scalar)));
+    const double worthwhile = 1 + any_schedule.packing_cycles() / cycles_of_a_thread;
+    const auto workers = static_cast<int>(std::min<double>(execution.threads(), worthwhile));
+    pack_all_weights(any_schedule, source, packed, workers, [&](Index tasks, const auto& task) {
+      execution.parallel_for(tasks, workers, [&](Index i, int) { task(i); });
+    });
+    return packed;
+  };
+  run_packed(schedule, schedule.transforms_once(), magnitude, pack, operands, execution);
+  return true;
+}
+
+template <class Scalar>
+PackedWeights<Scalar>::PackedWeights(const WeightSource<Scalar>& source)
+    : source_(source),
+      magnitude_(simd::sum_of_magnitudes(source.data, source.end - source.data)),
+      finite_(std::isfinite(magnitude_) ||
+              simd::all_finite(source.data, source.end - source.data)) {}
+
+template <class Scalar>
+bool PackedWeights<Scalar>::run(const ConvShape& shape, const Operands<Scalar>& operands,
+                                runtime::Execution& execution) const {
+  if (!finite_) return false;
+  const Schedule& schedule = find_schedule<Scalar>(shape, execution);
+  run_packed(
+      schedule, schedule.winograd() != nullptr, magnitude_,
+      [&](const auto& any_schedule) { return get(any_schedule); }, operands, execution);
+  return true;
+}
+
+template <class Scalar>
+template <class AnySchedule>
+const Scalar* PackedWeights<Scalar>::get(const AnySchedule& schedule) const {
+  constexpr bool winograd = std::same_as<AnySchedule, WinogradSchedule>;
+  const std::lock_guard lock(mutex_);
+  for (Variant& variant : variants_)
+    if (variant.winograd == winograd && variant.signature == schedule.signature())
+      return variant.elements;
+  Variant& variant = variants_.emplace_back();
+  variant.elements = reinterpret_cast<Scalar*>(
+      variant.memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
+  pack_all_weights(schedule, source_, variant.elements, 1, [](Index tasks, const auto& pack) {
+    for (Index task = 0; task < tasks; ++task) pack(task);
+  });
+  variant.winograd = winograd;
+  variant.signature = schedule.signature();
+  return variant.elements;
+}
+
+}  // namespace tconv::inline TCONV_ISA::engine

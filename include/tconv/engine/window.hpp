@@ -1,0 +1,174 @@
+#pragma once
+
+/// \file
+/// Windows: the boxes of input pixels that the taps of a product read, and the scratch of a tile.
+/// Plain integers.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/tile.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/tile.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+/// A box of input pixels, of all batch entries of a tile. It may reach beyond the image, where
+/// pixels are zero.
+struct Window {
+  std::array<Index, 3> first{};    // input position of the first pixel
+  std::array<Index, 3> extents{};  // pixels
+  std::array<Index, 3> steps{};    // input positions from pixel to pixel
+  std::array<Range, 3> inside{};   // its pixels that an image has
+
+  bool operator==(const Window&) const = default;
+
+  /// Finds which pixels an image of extents `in` has.
+  void meet_image(const std::array<Index, 3>& in) {
+    for (std::size_t a = 0; a < 3; ++a) {
+      Range& range = inside[a];
+      range.first = std::clamp<Index>(ceil_div(-first[a], steps[a]), 0, extents[a]);
+      range.end = std::clamp<Index>(ceil_div(in[a] - first[a], steps[a]), range.first, extents[a]);
+    }
+  }
+};
+
+/// The elements of a window, if they lie one after another in the image, or zero.
+inline Index dense_size(const Window& window, const std::array<Index, 3>& strides) {
+  Index size = 1;
+  for (std::size_t a = 3; a-- > 0;) {
+    const Index extent = window.extents[a];
+    if (window.inside[a].size() != extent) return 0;
+    if (extent > 1 && window.steps[a] * strides[a] != size) return 0;
+    size *= extent;
+  }
+  return size;
+}
+
+/// From one of some windows to the next in memory, if all are single pixels of the image at equal
+/// distances, or zero.
+inline Index pixel_distance(const Window* windows, Index count,
+                            const std::array<Index, 3>& strides) {
+  Index distance = 0, last = 0;
+  for (Index i = 0; i < count; ++i) {
+    Index at = 0;
+    for (std::size_t a = 0; a < 3; ++a) {
+      if (windows[i].extents[a] != 1 || windows[i].inside[a].size() != 1) return 0;
+      at += windows[i].first[a] * strides[a];
+    }
+    if (i > 1 && at - last != distance) return 0;
+    distance = at - last;
+    last = at;
+  }
+  return count > 1 ? std::max<Index>(distance, 0) : 0;
+}
+
+/// Extents of the windows that a product reads on a tile.
+inline std::array<Index, 3> window_extents(const Correlation& c, const Packing& packing,
+                                           const std::array<Index, 3>& count, const Tile& tile) {
+  std::array<Index, 3> extents{};
+  for (std::size_t a = 0; a < 3; ++a)
+    extents[a] = packing.copies(a) ? count[a] : halo_extent(c.axes[a], tile.q[a]);
+  return extents;
+}
+
+/// Windows that differ in their first pixel or extent.
+inline Index count_windows(const PhasedAxis& axis, const std::vector<PhaseSet>& sets) {
+  std::vector<std::array<Index, 2>> windows;
+  for (const PhaseSet& set : sets)
+    for (const Tap& tap : set.taps)
+      windows.push_back({set.first * axis.in_stride + tap.shift, set.count});
+  std::sort(windows.begin(), windows.end());
+  return std::unique(windows.begin(), windows.end()) - windows.begin();
+}
+
+/// Windows that a product has on an axis.
+inline Index window_places(const Packing& packing, const Product& product, std::size_t axis) {
+  const PhaseSet& set = product.set(axis);
+  return static_cast<Index>(packing.copies(axis) ? set.taps.size() : set.remainders.size());
+}
+
+/// Packed windows of a line of products: equal ones are one, but for tiles at the border of the
+/// image fewer are equal.
+struct WindowCount {
+  Index usual = 1;
+  Index most = 1;
+
+  WindowCount(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+              std::size_t line) {
+    Index places = 0, most_places = 0;
+    for (std::size_t p = line; p < line + layout.line_size(); ++p) {
+      const Index count = window_places(packing, layout.product(p), 2);
+      places += count;
+      most_places = std::max(most_places, count);
+    }
+    for (const std::size_t a : {std::size_t{0}, std::size_t{1}})
+      usual *= window_places(packing, layout.product(line), a);
+    most = usual * places;
+    // Without copies all products of a line read the same, those without taps nothing.
+    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.sets(2)) : most_places;
+  }
+};
+
+/// From channel to channel of the packed pixels: an odd number of cache lines, so that the channels
+/// of a pixel do not meet in one set of the cache.
+constexpr Index channel_plane(Index elements, Index lane_count) {
+  return (ceil_div(elements, lane_count) | 1) * lane_count;
+}
+
+/// Scratch of a tile, in elements: the packed pixels of one block of channels, sums of a chunk, or
+/// of a line if there are several blocks, those of a chunk once more if they are turned, and the
+/// weights of a chunk and block if they are packed with it.
+struct Footprint {
+  Index pixels = 0;
+  Index most_pixels = 0;
+  Index most_windows = 1;
+  Index sums = 0;
+  Index turned = 0;
+  Index weights = 0;
+
+  Footprint() = default;
+  Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+            const Tile& tile, Index lane_count) {
+    const bool one_block = layout.channel_blocks().parts == 1;
+    const Index channels = layout.channel_blocks().largest();
+    for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size()) {
+      Index line_sums = 0, line_turned = 0, window = 0;
+      for (std::size_t p = line; p < line + layout.line_size(); ++p) {
+        const auto count = pixel_counts(layout.product(p), tile);
+        const auto extents = window_extents(c, packing, count, tile);
+        const PixelRuns runs(tile.batch, count, extents);
+        const Index panel = layout.panels(p, 0).largest();
+        // A tile at the border may have a gap between planes where this one has none.
+        const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
+        const Index most =
+            std::max(runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
+                     tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
+        line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * most;
+        if (layout.turns_sums()) line_turned += layout.chunk_rows(p) * round_up(most, lane_count);
+        window = std::max(window, tile.batch * runs.steps[0]);
+        if (packing.packs_chunks)
+          weights = std::max(weights, channels * layout.product(p).taps() * layout.chunk_rows(p));
+      }
+      const WindowCount windows(c, layout, packing, line);
+      most_windows = std::max(most_windows, windows.most);
+      // Packets are read up to the end.
+      const Index spare = 2 * lane_count;
+      pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
+      most_pixels = std::max(most_pixels,
+                             channels * channel_plane(windows.most * window, lane_count) + spare);
+      sums = std::max(sums, line_sums);
+      turned = std::max(turned, line_turned);
+    }
+  }
+
+  Index size() const { return pixels + sums + turned + weights; }
+};
+
+}  // namespace tconv::inline TCONV_ISA::engine

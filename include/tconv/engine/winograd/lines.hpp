@@ -1,0 +1,240 @@
+#pragma once
+
+/// \file
+/// A correlation after Winograd's transform of some axes, line by line. Plain integers.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/engine/correlation.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/winograd/filter.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+/// Steps from number to number of each axis, in row-major order of `counts`.
+constexpr std::array<Index, 3> row_major_steps(const std::array<Index, 3>& counts) {
+  return {counts[1] * counts[2], counts[2], 1};
+}
+
+/// Every sum of a thing of each axis, whose number is the sum of theirs times `steps`.
+inline Combination combine_axes(const std::array<const Combination*, 3>& axes,
+                                const std::array<Index, 3>& steps) {
+  Combination result;
+  for (const Multiple& z : *axes[0])
+    for (const Multiple& y : *axes[1])
+      for (const Multiple& x : *axes[2])
+        result.push_back({z.index * steps[0] + y.index * steps[1] + x.index * steps[2],
+                          z.factor * y.factor * x.factor});
+  return result;
+}
+
+/// Some groups of terms of each outer axis, with all terms of the innermost one: whole output rows.
+struct WinogradLine {
+  struct Product {
+    std::size_t product = 0;     // in the layout of the terms
+    std::vector<Index> windows;  // that its taps read
+    Index taps_before = 0;       // in the products before it
+  };
+  /// The rows of one phase of each outer axis.
+  struct Rows {
+    const Phase* z;
+    const Phase* y;
+    std::vector<Combination> sums;  // of products, for each phase of the innermost axis
+  };
+
+  /// The innermost axis is copied in blocks of a period, whose positions are its shifts.
+  std::array<std::vector<Index>, 2> shifts;  // of the outer axes
+  Index first_shift = 0;                     // of the innermost axis
+  Index blocks = 1;
+  std::vector<Combination> windows;  // of copies, `[z shift][y shift][x shift]`
+  std::vector<Product> products;
+  std::vector<Rows> rows;
+  Index period = 1;
+  Index taps = 0;  // of all products
+
+  Index copies() const {
+    return static_cast<Index>(shifts[0].size() * shifts[1].size()) * blocks * period;
+  }
+};
+
+/// The most that any line of a problem has.
+struct WinogradExtremes {
+  Index period = 1;
+  Index outer_shifts = 0;  // pairs of shifts of the outer axes
+  Index copies = 0;
+  Index windows = 0;
+  Index products = 0;
+};
+
+/// A correlation with transformed axes.
+class WinogradProblem {
+ public:
+  /// Transforms the axes for which `distances` is not zero. The groups of the outer axes may share
+  /// one line, and with it the windows that several of them read.
+  WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
+      : terms_{c.batch, c.groups, c.in_channels, c.out_channels, {}} {
+    for (std::size_t a = 0; a < 3; ++a) {
+      axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
+      terms_.axes[a] = axes_[a].terms;
+    }
+    const auto z_groups = static_cast<Index>(axes_[0].groups.size());
+    const auto y_groups = static_cast<Index>(axes_[1].groups.size());
+    const Index z_step = one_line ? z_groups : 1, y_step = one_line ? y_groups : 1;
+    for (Index z = 0; z < z_groups; z += z_step)
+      for (Index y = 0; y < y_groups; y += y_step)
+        lines_.push_back(make_line({z, z + z_step}, {y, y + y_step}));
+    for (const WinogradLine& line : lines_) {
+      const std::size_t shifts = line.shifts[0].size() * line.shifts[1].size();
+      most_.period = std::max(most_.period, line.period);
+      most_.outer_shifts = std::max(most_.outer_shifts, static_cast<Index>(shifts));
+      most_.copies = std::max(most_.copies, line.copies());
+      most_.windows = std::max(most_.windows, static_cast<Index>(line.windows.size()));
+      most_.products = std::max(most_.products, static_cast<Index>(line.products.size()));
+    }
+  }
+  WinogradProblem(const WinogradProblem&) = delete;
+  WinogradProblem& operator=(const WinogradProblem&) = delete;
+
+  /// What is multiplied.
+  const Correlation& terms() const { return terms_; }
+  const WinogradAxis& axis(std::size_t a) const { return axes_[a]; }
+  const std::vector<WinogradLine>& lines() const { return lines_; }
+  const WinogradExtremes& most() const { return most_; }
+  /// Elements of a transformed kernel.
+  std::array<Index, 3> kernel_counts() const {
+    std::array<Index, 3> counts{};
+    for (std::size_t a = 0; a < 3; ++a) counts[a] = static_cast<Index>(axes_[a].kernels.size());
+    return counts;
+  }
+
+ private:
+  using Terms = std::vector<std::size_t>;
+
+  const WinogradAxis::Group& group(std::size_t a, Index g) const {
+    return axes_[a].groups[static_cast<std::size_t>(g)];
+  }
+
+  /// The terms of consecutive groups.
+  Terms terms_of(std::size_t a, const Range& groups) const {
+    Terms terms;
+    for (Index g = groups.first; g < groups.end; ++g)
+      for (Index t = group(a, g).terms.first; t < group(a, g).terms.end; ++t)
+        terms.push_back(static_cast<std::size_t>(t));
+    return terms;
+  }
+
+  /// The different windows that some terms of an axis read.
+  std::vector<Index> windows_of(std::size_t a, const Terms& terms) const {
+    std::vector<Index> windows;
+    for (const std::size_t term : terms)
+      for (const Tap& tap : terms_.axes[a].phases[term].taps) windows.push_back(tap.shift);
+    std::sort(windows.begin(), windows.end());
+    windows.erase(std::unique(windows.begin(), windows.end()), windows.end());
+    return windows;
+  }
+
+  /// The different shifts of some windows.
+  std::vector<Index> shifts_of(std::size_t a, const std::vector<Index>& windows) const {
+    std::vector<Index> shifts;
+    for (const Index window : windows)
+      for (const Multiple& part : axes_[a].windows[static_cast<std::size_t>(window)])
+        shifts.push_back(part.index);
+    std::sort(shifts.begin(), shifts.end());
+    shifts.erase(std::unique(shifts.begin(), shifts.end()), shifts.end());
+    return shifts;
+  }
+
+  static Index place(const std::vector<Index>& sorted, Index value) {
+    return std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
+  }
+
+  /// The line of some groups of the outer axes.
+  WinogradLine make_line(const Range& z_groups, const Range& y_groups) const {
+    WinogradLine line;
+    const auto x_groups = static_cast<Index>(axes_[2].groups.size());
+    const std::array<Range, 3> groups{z_groups, y_groups, {0, x_groups}};
+    std::array<Terms, 3> terms;
+    for (std::size_t a = 0; a < 3; ++a) terms[a] = terms_of(a, groups[a]);
+    std::array<std::vector<Index>, 3> windows;
+    std::array<std::vector<Combination>, 3> copies;
+    std::array<Index, 3> window_counts{}, copy_counts{}, term_counts{};
+    line.period = axes_[2].outputs.in_stride;
+    for (std::size_t a = 0; a < 3; ++a) {
+      windows[a] = windows_of(a, terms[a]);
+      const std::vector<Index> shifts = shifts_of(a, windows[a]);
+      window_counts[a] = static_cast<Index>(windows[a].size());
+      term_counts[a] = static_cast<Index>(terms[a].size());
+      copy_counts[a] = static_cast<Index>(shifts.size());
+      if (a < 2) line.shifts[a] = shifts;
+      if (a == 2) {
+        line.first_shift = shifts.empty() ? 0 : shifts.front();
+        line.blocks =
+            shifts.empty() ? 0 : ceil_div(shifts.back() + 1 - line.first_shift, line.period);
+        copy_counts[a] = line.blocks * line.period;
+      }
+      for (const Index window : windows[a]) {
+        Combination& parts =
+            copies[a].emplace_back(axes_[a].windows[static_cast<std::size_t>(window)]);
+        for (Multiple& part : parts)
+          part.index = a < 2 ? place(shifts, part.index) : part.index - line.first_shift;
+      }
+    }
+    for (const Combination& wz : copies[0])
+      for (const Combination& wy : copies[1])
+        for (const Combination& wx : copies[2])
+          line.windows.push_back(combine_axes({&wz, &wy, &wx}, row_major_steps(copy_counts)));
+    const auto y_terms = static_cast<Index>(terms_.axes[1].phases.size());
+    for (const std::size_t tz : terms[0])
+      for (const std::size_t ty : terms[1])
+        for (const std::size_t tx : terms[2]) {
+          WinogradLine::Product& product = line.products.emplace_back();
+          product.product = (tz * static_cast<std::size_t>(y_terms) + ty) * terms[2].size() + tx;
+          for (const Tap& kz : terms_.axes[0].phases[tz].taps)
+            for (const Tap& ky : terms_.axes[1].phases[ty].taps)
+              for (const Tap& kx : terms_.axes[2].phases[tx].taps)
+                product.windows.push_back(
+                    (place(windows[0], kz.shift) * window_counts[1] + place(windows[1], ky.shift)) *
+                        window_counts[2] +
+                    place(windows[2], kx.shift));
+          product.taps_before = line.taps;
+          line.taps += static_cast<Index>(product.windows.size());
+        }
+    for_each_output(0, z_groups, [&](std::size_t z_phase, const Combination& z) {
+      for_each_output(1, y_groups, [&](std::size_t y_phase, const Combination& y) {
+        auto& rows = line.rows.emplace_back(
+            WinogradLine::Rows{&axes_[0].outputs.phases[z_phase], &axes_[1].outputs.phases[y_phase],
+                               std::vector<Combination>(axes_[2].outputs.phases.size())});
+        for_each_output(2, groups[2], [&](std::size_t x_phase, const Combination& x) {
+          rows.sums[x_phase] = combine_axes({&z, &y, &x}, row_major_steps(term_counts));
+        });
+      });
+    });
+    return line;
+  }
+
+  /// Calls `visit(phase, terms)` for the outputs of some groups of an axis, with the terms numbered
+  /// from the first group on.
+  template <class Visit>
+  void for_each_output(std::size_t a, const Range& groups, const Visit& visit) const {
+    const Index first = group(a, groups.first).terms.first;
+    for (Index g = groups.first; g < groups.end; ++g)
+      for (const auto& output : group(a, g).outputs) {
+        Combination terms = output.terms;
+        for (Multiple& term : terms) term.index += group(a, g).terms.first - first;
+        visit(output.phase, terms);
+      }
+  }
+
+  std::array<WinogradAxis, 3> axes_;
+  Correlation terms_;
+  std::vector<WinogradLine> lines_;
+  WinogradExtremes most_;
+};
+
+}  // namespace tconv::inline TCONV_ISA::engine

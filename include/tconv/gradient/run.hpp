@@ -1,0 +1,67 @@
+#pragma once
+
+/// \file
+/// What lies behind the entrance to weight gradients: the choice between panels and dot products.
+
+#include <array>
+#include <memory>
+
+#include "tconv/core/axis.hpp"
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/gradient/dots/plan.hpp"
+#include "tconv/gradient/dots/run.hpp"
+#include "tconv/gradient/entrance.hpp"
+#include "tconv/gradient/panels/plan.hpp"
+#include "tconv/gradient/panels/run.hpp"
+#include "tconv/gradient/target.hpp"
+#include "tconv/runtime/caches.hpp"
+#include "tconv/runtime/execution.hpp"
+#include "tconv/simd/packet.hpp"
+
+namespace tconv::inline TCONV_ISA::gradient {
+
+/// Both ways to compute a weight gradient, and which one is faster.
+struct GradientPlans {
+  GradientPlan panels;
+  DotPlan rows;
+  bool by_rows;
+
+  GradientPlans(const ConvShape& shape, Index lanes, Index budget, int threads)
+      : panels(shape, lanes, budget, threads),
+        rows(shape, lanes),
+        by_rows(rows.is_small() && 1.3 * rows.cycles() < panels.cycles()) {}
+};
+
+/// The plans of a shape, made once for each execution.
+template <class Scalar>
+const GradientPlans& find_gradient_plans(const ConvShape& shape, runtime::Execution& execution) {
+  constexpr Index lanes = simd::Packet<Scalar>::size;
+  return execution.plan<GradientPlans>(
+      shape.key(std::array<Index, 3>{lanes, sizeof(Scalar), execution.threads()}), [&] {
+        return std::make_shared<GradientPlans>(shape, lanes, runtime::scratch_budget<Scalar>(),
+                                               execution.threads());
+      });
+}
+
+template <class Scalar>
+bool weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
+                     const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
+                     runtime::Execution& execution) {
+  const GradientPlans& plans = find_gradient_plans<Scalar>(shape, execution);
+  if (!plans.panels.all_taps()) {
+    const auto& [z, y, x] = shape.axes;
+    const auto& tap = target.tap_strides;
+    for_each_row_major(
+        TensorView<Scalar, 5>{
+            target.data,
+            {shape.coarse_channels, shape.fine_per_group(), z.kernel, y.kernel, x.kernel},
+            {target.coarse_stride, target.fine_stride, tap[0], tap[1], tap[2]}},
+        [](Scalar& value) { value = Scalar(0); });
+  }
+  return plans.by_rows ? dot_gradient(plans.rows, coarse, fine, target, execution)
+                       : panel_gradient(plans.panels, coarse, fine, target, execution);
+}
+
+}  // namespace tconv::inline TCONV_ISA::gradient

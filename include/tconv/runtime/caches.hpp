@@ -1,0 +1,20 @@
+#pragma once
+
+/// \file
+/// What scratch may take of the caches.
+
+#include <algorithm>
+
+#include "tconv/core/eigen.hpp"
+
+namespace tconv::runtime {
+
+/// Elements of scratch that a tile may take: five eighths of the second-level cache, which leaves
+/// room for the weights that stream past.
+template <class Scalar>
+Index scratch_budget() {
+  return std::max<Index>(Eigen::l2CacheSize(), 256 * 1024) * 5 / 8 /
+         static_cast<Index>(sizeof(Scalar));
+}
+
+}  // namespace tconv::runtime

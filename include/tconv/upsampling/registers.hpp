@@ -1,0 +1,198 @@
+#pragma once
+
+/// \file
+/// Linear interpolation in registers: an output row is a blend of up to four input rows, enlarged.
+/// It passes through no memory in between, from which it would have to be read back.
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/simd/block.hpp"
+#include "tconv/simd/tile_shape.hpp"
+#include "tconv/upsampling/phase.hpp"
+#include "tconv/upsampling/rows.hpp"
+
+namespace tconv::inline TCONV_ISA::upsampling {
+
+/// An output of an axis: the offsets of the inputs it lies between, and their weights. They are the
+/// same where the output depends on one input alone.
+template <class Real>
+struct Place {
+  Index a, b;
+  Real a_weight, b_weight;
+  bool between() const { return a != b; }
+};
+
+/// Columns of the input that rows are made of. Beside them lie the pixels `left` and `right`; at
+/// the border of the image those are its own last.
+struct Columns {
+  Index count, left, right;
+};
+
+/// Pixels of output rows before these are enlarged: of one that is an input row along axis 1, or of
+/// one or two between the same pair of input rows, which then are read once. Each input row itself
+/// may be a blend along axis 0.
+template <bool between0, bool between1, std::size_t rows, class Scalar>
+class BlendedRows {
+ public:
+  static constexpr std::make_index_sequence<rows> each_row{};
+
+  EIGEN_ALWAYS_INLINE BlendedRows(const Scalar* from, const Place<Scalar>& place0,
+                                  const Place<Scalar>* place1)
+      : BlendedRows(from, place0, place1, each_row) {}
+
+  /// The pixels from `i` on, one register for each row.
+  template <class Lanes>
+  EIGEN_ALWAYS_INLINE auto load(Index i) const {
+    return blend_rows<Lanes>([i](const Scalar* row) { return Lanes::load(row + i); }, each_row);
+  }
+
+  /// Pixel `i` in all lanes. At the border of the image it is element `at` of the block loaded from
+  /// `first` on, where it costs less than to blend it again.
+  template <class Lanes, std::size_t at, class Values>
+  EIGEN_ALWAYS_INLINE Values broadcast(Index i, Index first, const Values& block) const {
+    if (i == first + static_cast<Index>(at)) return spread<Lanes, at>(block, each_row);
+    return blend_rows<Lanes>([i](const Scalar* row) { return Lanes::broadcast(row[i]); }, each_row);
+  }
+
+ private:
+  template <std::size_t... r>
+  EIGEN_ALWAYS_INLINE BlendedRows(const Scalar* from, const Place<Scalar>& place0,
+                                  const Place<Scalar>* place1, std::index_sequence<r...>)
+      : a_(from + place0.a + place1->a),
+        b_(from + place0.a + place1->b),
+        next_plane_(place0.b - place0.a),
+        a_weight_(place0.a_weight),
+        b_weight_(place0.b_weight),
+        weights_a_{place1[r].a_weight...},
+        weights_b_{place1[r].b_weight...} {}
+
+  template <class Lanes, class Load, std::size_t... r>
+  EIGEN_ALWAYS_INLINE auto blend_rows(const Load& load, std::index_sequence<r...>) const {
+    using Values = std::array<typename Lanes::Type, rows>;
+    const auto a = blend_planes<Lanes>(load, a_);
+    if constexpr (between1) {
+      const auto b = blend_planes<Lanes>(load, b_);
+      return Values{Lanes::blend(a, weights_a_[r], b, weights_b_[r])...};
+    } else {
+      return Values{a};
+    }
+  }
+
+  template <class Lanes, class Load>
+  EIGEN_ALWAYS_INLINE auto blend_planes(const Load& load, const Scalar* row) const {
+    if constexpr (between0)
+      return Lanes::blend(load(row), a_weight_, load(row + next_plane_), b_weight_);
+    else
+      return load(row);
+  }
+
+  template <class Lanes, std::size_t at, class Values, std::size_t... r>
+  static EIGEN_ALWAYS_INLINE Values spread(const Values& block, std::index_sequence<r...>) {
+    return {Lanes::template spread<at>(block[r])...};
+  }
+
+  const Scalar *a_, *b_;
+  Index next_plane_;
+  Scalar a_weight_, b_weight_;
+  std::array<Scalar, rows> weights_a_, weights_b_;
+};
+
+/// The outputs of phase `p` between neighbours in registers.
+template <std::size_t scale, std::size_t p, class Lanes, class Scalar>
+EIGEN_ALWAYS_INLINE auto interpolate_phase(const typename Lanes::Type& before,
+                                           const typename Lanes::Type& block,
+                                           const typename Lanes::Type& after) {
+  constexpr LinearPhase<Scalar> phase(static_cast<Index>(scale), static_cast<Index>(p));
+  if constexpr (phase.exact)
+    return block;
+  else if constexpr (phase.base < 0)
+    return Lanes::blend(Lanes::shift_up(before, block), phase.near(), block, phase.fraction);
+  else
+    return Lanes::blend(block, phase.near(), Lanes::shift_down(block, after), phase.fraction);
+}
+
+/// Writes the outputs of a block of pixels.
+template <bool streams, class Lanes, class Scalar, std::size_t... p>
+EIGEN_ALWAYS_INLINE void interpolate_block(const typename Lanes::Type& before,
+                                           const typename Lanes::Type& block,
+                                           const typename Lanes::Type& after, Scalar* to,
+                                           std::index_sequence<p...>) {
+  constexpr std::size_t size = sizeof(block) / sizeof(Scalar);
+  const typename Lanes::Type phases[] = {
+      interpolate_phase<sizeof...(p), p, Lanes, Scalar>(before, block, after)...};
+  put_interleaved<streams, size>(phases, to);
+}
+
+/// The same in each of the output rows, `step` apart.
+template <std::size_t scale, bool streams, class Lanes, class Values, class Scalar,
+          std::size_t... r>
+EIGEN_ALWAYS_INLINE void interpolate_blocks(const Values& before, const Values& block,
+                                            const Values& after, Scalar* to, Index step,
+                                            std::index_sequence<r...>) {
+  (interpolate_block<streams, Lanes>(before[r], block[r], after[r],
+                                     to + static_cast<Index>(r) * step,
+                                     std::make_index_sequence<scale>{}),
+   ...);
+}
+
+/// Writes `blocks` times `size` pixels from `first` on, each enlarged `scale` times; the pixels on
+/// both sides are those at `left` and `right`.
+template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
+EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index blocks, Index left,
+                                          Index right, Scalar* to, Index step) {
+  using Lanes = simd::Block<Scalar, static_cast<std::size_t>(size)>;
+  auto block = rows.template load<Lanes>(first);
+  auto before = rows.template broadcast<Lanes, 0>(left, first, block);
+  to += first * static_cast<Index>(scale);
+  for (; blocks > 1; --blocks, to += size * static_cast<Index>(scale)) {
+    first += size;
+    const auto after = rows.template load<Lanes>(first);
+    interpolate_blocks<scale, streams, Lanes>(before, block, after, to, step, Rows::each_row);
+    before = block;
+    block = after;
+  }
+  const auto after = rows.template broadcast<Lanes, size - 1>(right, first, block);
+  interpolate_blocks<scale, streams, Lanes>(before, block, after, to, step, Rows::each_row);
+}
+
+/// Writes whole rows. The last two blocks may overlap: the end of a row needs no loop of its own.
+template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
+EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
+                                                Scalar* to) {
+  const auto [count, left, right] = columns;
+  const Index step = count * static_cast<Index>(scale), whole = count - count % size;
+  interpolate_rows<scale, size, streams>(rows, 0, count / size, left,
+                                         whole == count ? right : whole, to, step);
+  if (whole < count)
+    interpolate_rows<scale, size, streams>(rows, count - size, 1, count - size - 1, right, to,
+                                           step);
+}
+
+/// Writes the rows of a plane from those of the input, one for each place of `[place, end)`.
+template <std::size_t scale, Index size, bool streams, bool between0, class Scalar>
+void interpolate_plane(const Scalar* from, const Columns columns, const Place<Scalar>& place0,
+                       const Place<Scalar>* place, const Place<Scalar>* end, Scalar* to) {
+  const Index step = columns.count * static_cast<Index>(scale);
+  // Two rows read their inputs once, but write in two places at once.
+  const bool pairs = between0 || columns.count < 2 * size;
+  while (place != end)
+    if (!place->between()) {
+      const BlendedRows<between0, false, 1, Scalar> row(from, place0, place);
+      interpolate_whole_rows<scale, size, streams>(row, columns, to);
+      place += 1, to += step;
+    } else if (pairs && place + 1 != end && place[1].a == place->a && place[1].b == place->b) {
+      const BlendedRows<between0, true, 2, Scalar> rows(from, place0, place);
+      interpolate_whole_rows<scale, size, streams>(rows, columns, to);
+      place += 2, to += 2 * step;
+    } else {
+      const BlendedRows<between0, true, 1, Scalar> row(from, place0, place);
+      interpolate_whole_rows<scale, size, streams>(row, columns, to);
+      place += 1, to += step;
+    }
+}
+
+}  // namespace tconv::inline TCONV_ISA::upsampling

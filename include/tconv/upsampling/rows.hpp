@@ -1,0 +1,91 @@
+#pragma once
+
+/// \file
+/// Rows of a result that are made a SIMD register at a time, however short they are and wherever
+/// they begin.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/simd/block.hpp"
+#include "tconv/simd/packet.hpp"
+#include "tconv/simd/tile_shape.hpp"
+
+namespace tconv::inline TCONV_ISA::upsampling {
+
+/// Results larger than this are no use in the caches, and displace what is.
+inline constexpr Index streamed_bytes = Index{16} << 20;
+
+/// Whether every row of a result of `elements` at `y` begins at an aligned address, and the whole
+/// is so large that it should be written past the caches.
+template <class Scalar>
+bool streams_rows(const Scalar* y, Index row, Index elements) {
+  constexpr Index lanes = simd::Packet<Scalar>::size, size = sizeof(Scalar);
+  return elements > streamed_bytes / size && row % lanes == 0 &&
+         reinterpret_cast<std::uintptr_t>(y) % static_cast<std::uintptr_t>(lanes * size) == 0;
+}
+
+/// Calls `f.template operator()<size, streams>()` with the elements of the blocks of which rows of
+/// `count` inputs are made: no more than a row has.
+template <class Scalar, class F>
+auto with_block_size(Index count, bool streams, const F& f) {
+  constexpr Index lanes = simd::Packet<Scalar>::size, few = std::max<Index>(lanes / 4, 1);
+  if (count >= lanes && streams) return f.template operator()<lanes, true>();
+  if (count >= lanes) return f.template operator()<lanes, false>();
+  if (count >= few) return f.template operator()<few, false>();
+  return f.template operator()<1, false>();
+}
+
+/// Writes blocks interleaved past the caches.
+template <std::size_t size, class Scalar, std::size_t count, std::size_t... part>
+EIGEN_ALWAYS_INLINE void stream_interleaved(
+    const typename simd::Block<Scalar, size>::Type (&from)[count], Scalar* to,
+    std::index_sequence<part...>) {
+  using Register = typename simd::Packet<Scalar>::Type;
+  (simd::stream(to + part * size, std::bit_cast<Register>(
+                                      simd::Block<Scalar, size>::template interleaved<part>(from))),
+   ...);
+}
+
+/// Writes blocks interleaved; `streams` to memory that will not be read soon.
+template <bool streams, std::size_t size, class Scalar, std::size_t count>
+EIGEN_ALWAYS_INLINE void put_interleaved(
+    const typename simd::Block<Scalar, size>::Type (&from)[count], Scalar* to) {
+  if constexpr (streams)
+    stream_interleaved<size>(from, to, std::make_index_sequence<count>{});
+  else
+    simd::Block<Scalar, size>::interleave(from, to);
+}
+
+/// Writes elements `[i, i + size)` of some rows: `i` of each, then the next one of each, and so on.
+template <bool streams, std::size_t size, class Scalar, std::size_t phases, std::size_t... p>
+EIGEN_ALWAYS_INLINE void interleave_block(const std::array<const Scalar*, phases>& from, Index i,
+                                          Scalar* to, std::index_sequence<p...>) {
+  using Lanes = simd::Block<Scalar, size>;
+  const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
+  put_interleaved<streams, size>(values, to + i * static_cast<Index>(phases));
+}
+
+/// Writes element 0 of each of `phases` rows, then element 1 of each, and so on. The last two
+/// blocks may overlap: the end of a row needs no loop of its own.
+template <std::size_t phases, Index size, bool streams, class Scalar>
+EIGEN_ALWAYS_INLINE void interleave_blocks(const std::vector<const Scalar*>& rows, Index offset,
+                                           Index count, Index inner, Scalar* to) {
+  std::array<const Scalar*, phases> from;
+  for (std::size_t p = 0; p < phases; ++p) from[p] = rows[p] + offset;
+  const Index elements = count * inner;
+  constexpr std::make_index_sequence<phases> each_row;
+  constexpr auto block = static_cast<std::size_t>(size);
+  for (Index i = 0; i + size <= elements; i += size)
+    interleave_block<streams, block>(from, i, to, each_row);
+  if (elements % size > 0) interleave_block<streams, block>(from, elements - size, to, each_row);
+}
+
+}  // namespace tconv::inline TCONV_ISA::upsampling

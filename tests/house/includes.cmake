@@ -1,0 +1,61 @@
+# cmake -DINCLUDE=.../include/tconv -P includes.cmake
+#
+# Includes go down the floors only, no wing includes another, no header is longer than 400 lines, and
+# no folder holds more than 16 of them.
+cmake_minimum_required(VERSION 3.23)
+
+set(floor_core 0)
+set(floor_simd 1)
+set(floor_runtime 1)
+set(floor_engine 3)
+set(floor_gradient 3)
+set(floor_upsampling 3)
+set(floor_frontend 4)
+set(floor_public 5)
+# Public headers that lie low: the floors above `runtime` may use them.
+set(low options.hpp geometry.hpp workspace.hpp)
+set(floor_low 2)
+
+# The folder that decides on which floor a header lies.
+function(room_of header result)
+  if(header IN_LIST low)
+    set(${result} low PARENT_SCOPE)
+  elseif(header MATCHES "^([^/]+)/")
+    set(${result} ${CMAKE_MATCH_1} PARENT_SCOPE)
+  else()
+    set(${result} public PARENT_SCOPE)
+  endif()
+endfunction()
+
+file(GLOB_RECURSE headers RELATIVE ${INCLUDE} ${INCLUDE}/*.hpp)
+foreach(header IN LISTS headers)
+  room_of(${header} here)
+  if(NOT DEFINED floor_${here})
+    message(SEND_ERROR "${header} lies in a folder without a floor")
+    continue()
+  endif()
+  file(READ ${INCLUDE}/${header} text)
+  string(REGEX MATCHALL "\n" lines "${text}")
+  list(LENGTH lines length)
+  if(length GREATER 400)
+    message(SEND_ERROR "${header} has ${length} lines")
+  endif()
+  file(STRINGS ${INCLUDE}/${header} includes REGEX "^#include \"tconv/")
+  foreach(include IN LISTS includes)
+    string(REGEX REPLACE "^#include \"tconv/([^\"]+)\"" "\\1" include "${include}")
+    room_of(${include} there)
+    if(floor_${there} GREATER floor_${here}
+        OR (floor_${there} EQUAL floor_${here} AND NOT there STREQUAL here))
+      message(SEND_ERROR "${header} (${here}) includes ${include} (${there})")
+    endif()
+  endforeach()
+endforeach()
+
+file(GLOB_RECURSE entries LIST_DIRECTORIES TRUE ${INCLUDE}/*)
+foreach(folder IN LISTS INCLUDE entries)
+  file(GLOB inside ${folder}/*.hpp)
+  list(LENGTH inside count)
+  if(count GREATER 16)
+    message(SEND_ERROR "${folder} holds ${count} headers")
+  endif()
+endforeach()
