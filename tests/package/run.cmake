@@ -19,3 +19,6 @@ run(${CMAKE_COMMAND} -G Ninja -S ${WORK}/consumer -B ${WORK}/build
   -DCMAKE_CXX_COMPILER=${CXX} ${how})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)
+if(EXISTS ${WORK}/build/consumer_compiled)
+  run(${WORK}/build/consumer_compiled)
+endif()

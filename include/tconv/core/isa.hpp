@@ -13,24 +13,35 @@
 
 #include <Eigen/Core>
 
-#if defined(TCONV_COMPILED)
-#define TCONV_ISA compiled
-#elif defined(EIGEN_VECTORIZE_AVX512DQ)
+#if defined(EIGEN_VECTORIZE_AVX512DQ)
 #define TCONV_ISA avx512
+#define TCONV_ISA_NAME "AVX-512"
 #elif defined(EIGEN_VECTORIZE_AVX512)
 #define TCONV_ISA avx512f
+#define TCONV_ISA_NAME "AVX-512F"
 #elif defined(EIGEN_VECTORIZE_AVX2) && defined(EIGEN_VECTORIZE_FMA)
 #define TCONV_ISA avx2
+#define TCONV_ISA_NAME "AVX2"
 #elif defined(EIGEN_VECTORIZE_AVX)
 #define TCONV_ISA avx
+#define TCONV_ISA_NAME "AVX"
 #elif defined(EIGEN_VECTORIZE_SSE4_2)
 #define TCONV_ISA sse4
+#define TCONV_ISA_NAME "SSE4.2"
 #elif defined(EIGEN_VECTORIZE_SSE)
 #define TCONV_ISA sse2
+#define TCONV_ISA_NAME "SSE2"
 #elif defined(EIGEN_VECTORIZE_NEON)
 #define TCONV_ISA neon
+#define TCONV_ISA_NAME "NEON"
 #else
 #define TCONV_ISA scalar
+#define TCONV_ISA_NAME "none"
+#endif
+
+#ifdef TCONV_COMPILED
+#undef TCONV_ISA
+#define TCONV_ISA compiled
 #endif
 
 namespace tconv {

@@ -18,7 +18,7 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// The instruction sets that the code behind this entrance uses.
+/// The instruction set that the code behind this entrance uses.
 template <class Scalar>
 const char* instruction_set();
 

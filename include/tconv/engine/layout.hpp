@@ -139,8 +139,8 @@ class WeightLayout {
           if (product.taps() > 0) members = std::max(members, product.members());
           taps = std::max(taps, product.taps());
         }
-    panel_ =
-        packing.weights_in_lanes() ? packing.vectors * lane_count : simd::max_rows(packing.vectors);
+    weights_in_lanes_ = packing.weights_in_lanes();
+    panel_ = weights_in_lanes_ ? packing.vectors * lane_count : simd::max_rows(packing.vectors);
     lane_multiple_ = packing.weights_in_lanes() ? lane_count : 1;
     turns_sums_ = packing.weights_in_lanes() &&
                   std::all_of(sets_[2].begin(), sets_[2].end(),
@@ -177,6 +177,7 @@ class WeightLayout {
   const Split& chunks() const { return chunks_; }
   /// Input channels that one call of the micro-kernel sums over.
   const Split& channel_blocks() const { return channel_blocks_; }
+  bool weights_in_lanes() const { return weights_in_lanes_; }
   /// Rows of a chunk are padded to this.
   Index lane_multiple() const { return lane_multiple_; }
   /// Most rows of a panel.
@@ -245,7 +246,7 @@ class WeightLayout {
   std::vector<Product> products_;
   Split chunks_, channel_blocks_;
   Index panel_ = 1, lane_multiple_ = 1;
-  bool turns_sums_ = false;
+  bool weights_in_lanes_ = false, turns_sums_ = false;
   std::vector<Index> offset_, row_begin_;
   Index size_ = 0;
 };

@@ -34,7 +34,7 @@ namespace tconv::inline TCONV_ISA::engine {
 
 template <class Scalar>
 const char* instruction_set() {
-  return Eigen::SimdInstructionSetsInUse();
+  return TCONV_ISA_NAME;
 }
 
 /// The schedule of a shape, made once for each execution.

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
-#include <memory>
+#include <new>
 #include <type_traits>
 
 #include "tconv/core/eigen.hpp"
@@ -20,75 +21,117 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// How a schedule is shared among threads: tiles, and parts of their rows where tiles are few.
-struct TaskGrid {
-  std::array<Index, 3> tiles{};
-  Index batches = 1;
-  Split units;
-
-  template <class AnySchedule>
-  explicit TaskGrid(const AnySchedule& schedule) {
-    const Correlation& c = schedule.correlation();
-    const Tile& tile = schedule.plan().tile;
-    batches = ceil_div(c.batch, tile.batch);
-    for (std::size_t a = 0; a < 3; ++a) tiles[a] = ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
-    units = {schedule.units(), schedule.parts()};
-  }
-  Index size(Index groups) const {
-    return batches * groups * tiles[0] * tiles[1] * tiles[2] * units.parts;
-  }
+/// What `run_tasks` asks of a task: it computes the tasks of one worker, one after another, in one
+/// scratch.
+///   - `Task(call, scratch)` begins, with `Task::scratch_bytes(schedule)` bytes of scratch.
+///   - `run(box, units)` writes the outputs of some units of one tile.
+/// And of its schedule:
+///   - `correlation()` and `plan().tile` cut the outputs into tiles.
+///   - `units()` are the parts in which the rows of a tile can be computed, `parts()` the tasks
+///   that
+///     share them.
+///   - `threads()` are worth their while.
+template <class Task, class Call>
+concept TaskOf = std::is_trivially_destructible_v<Task> &&
+    requires(Task task, const Call& call, std::byte* scratch, TileBox box, Range units) {
+  Task(call, scratch);
+  { Task::scratch_bytes(call.schedule) } -> std::same_as<std::size_t>;
+  task.run(box, units);
+  { call.schedule.correlation() } -> std::same_as<const Correlation&>;
+  { call.schedule.plan().tile } -> std::convertible_to<Tile>;
+  { call.schedule.units() } -> std::same_as<Index>;
+  { call.schedule.parts() } -> std::same_as<Index>;
+  { call.schedule.threads() } -> std::same_as<int>;
 };
 
-/// Runs all tasks of a call on the threads of `execution`.
-///
-/// A `Task` computes the tasks of one worker, one after another, in one scratch:
-///   - `Task(call, scratch)` begins with `Task::scratch_bytes(schedule)` bytes of scratch;
-///   - `run(box, units)` writes the outputs of some units of one tile.
-/// A schedule says how a correlation is cut:
-///   - `correlation()` and `plan().tile` into tiles;
-///   - `units()` are the parts in which the rows of a tile can be computed, and `parts()` the tasks
-///     that share them;
-///   - `threads()` that are worth their while.
-template <class Task, class AnyCall>
-void run_tasks(const AnyCall& call, runtime::Execution& execution) {
-  const auto& schedule = call.schedule;
-  const Correlation& c = schedule.correlation();
-  const Tile& tile = schedule.plan().tile;
-  const TaskGrid grid(schedule);
-  const Index tasks = grid.size(c.groups);
-  if (tasks == 0) return;
-  static_assert(std::is_trivially_destructible_v<Task>);
-  // A worker's object begins its scratch, and keeps what it has packed from task to task.
-  const std::size_t object_bytes = runtime::whole_pages(sizeof(Task));
-  const std::size_t bytes = object_bytes + runtime::whole_pages(Task::scratch_bytes(schedule));
-  const auto workers =
-      static_cast<int>(std::min<Index>({schedule.threads(), execution.threads(), tasks}));
-  std::byte* scratch = execution.scratch(bytes * static_cast<std::size_t>(workers));
-  const auto object = [&](int worker) {
-    return reinterpret_cast<Task*>(scratch + bytes * static_cast<std::size_t>(worker));
-  };
-  for (int worker = 0; worker < workers; ++worker)
-    std::construct_at(object(worker), call,
-                      reinterpret_cast<std::byte*>(object(worker)) + object_bytes);
-  execution.parallel_for(tasks, workers, [&](Index task, int worker) {
+/// A kind of task without its type, so that the code that runs tasks exists once.
+struct TaskKind {
+  std::size_t object_bytes, scratch_bytes;
+  void (*begin)(void* object, const void* call, std::byte* scratch);
+  void (*run)(void* object, const TileBox& box, const Range& units);
+};
+
+/// How the outputs of a correlation are shared: tiles, and parts of their rows where tiles are few.
+class TaskGrid {
+ public:
+  TaskGrid(const Correlation& c, const Tile& tile, const Split& units)
+      : c_(c), tile_(tile), units_(units) {
+    batches_ = ceil_div(c.batch, tile.batch);
+    for (std::size_t a = 0; a < 3; ++a) tiles_[a] = ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
+  }
+
+  Index size() const {
+    return batches_ * c_.groups * tiles_[0] * tiles_[1] * tiles_[2] * units_.parts;
+  }
+
+  /// Calls `visit(box, units)` with what task number `task` computes. The parts of a tile follow
+  /// one another, so that a worker meets those whose pixels it has packed.
+  template <class Visit>
+  void find(Index task, const Visit& visit) const {
     const auto next = [&task](Index size) {
       const Index i = task % size;
       task /= size;
       return i;
     };
-    // The fastest index, so that a worker meets parts of the tile that it has packed.
-    const Index part = next(grid.units.parts);
+    const Index part = next(units_.parts);
     TileBox box;
     for (std::size_t a = 3; a-- > 0;) {
-      const Range whole = q_range(c.axes[a]);
-      const Index first = whole.first + next(grid.tiles[a]) * tile.q[a];
-      box.q[a] = {first, std::min(first + tile.q[a], whole.end)};
+      const Range whole = q_range(c_.axes[a]);
+      const Index first = whole.first + next(tiles_[a]) * tile_.q[a];
+      box.q[a] = {first, std::min(first + tile_.q[a], whole.end)};
     }
-    box.n = next(grid.batches) * tile.batch;
-    box.batch = std::min(tile.batch, c.batch - box.n);
-    box.group = next(c.groups);
-    object(worker)->run(box, {grid.units.begin(part), grid.units.end(part)});
+    box.n = next(batches_) * tile_.batch;
+    box.batch = std::min(tile_.batch, c_.batch - box.n);
+    box.group = next(c_.groups);
+    visit(box, Range{units_.begin(part), units_.end(part)});
+  }
+
+ private:
+  const Correlation& c_;
+  Tile tile_;
+  Split units_;
+  std::array<Index, 3> tiles_{};
+  Index batches_ = 1;
+};
+
+/// Runs all tasks of a grid, of which `threads` are worth their while.
+inline void run_tasks(const TaskKind& kind, const void* call, const TaskGrid& grid, int threads,
+                      runtime::Execution& execution) {
+  const Index tasks = grid.size();
+  if (tasks == 0) return;
+  // A worker's object begins its scratch, and keeps what it has packed from task to task.
+  const std::size_t object_bytes = runtime::whole_pages(kind.object_bytes);
+  const std::size_t bytes = object_bytes + runtime::whole_pages(kind.scratch_bytes);
+  const auto workers = static_cast<int>(std::min<Index>({threads, execution.threads(), tasks}));
+  std::byte* const scratch = execution.scratch(bytes * static_cast<std::size_t>(workers));
+  const auto object = [&](int worker) {
+    return scratch + bytes * static_cast<std::size_t>(worker);
+  };
+  for (int worker = 0; worker < workers; ++worker)
+    kind.begin(object(worker), call, object(worker) + object_bytes);
+  execution.parallel_for(tasks, workers, [&](Index task, int worker) {
+    grid.find(task, [&](const TileBox& box, const Range& units) {
+      kind.run(object(worker), box, units);
+    });
   });
+}
+
+/// Runs all tasks of a call on the threads of `execution`.
+template <class Task, class Call>
+requires TaskOf<Task, Call>
+void run_tasks(const Call& call, runtime::Execution& execution) {
+  const auto& schedule = call.schedule;
+  const TaskKind kind{sizeof(Task), Task::scratch_bytes(schedule),
+                      [](void* object, const void* any_call, std::byte* scratch) {
+                        new (object) Task(*static_cast<const Call*>(any_call), scratch);
+                      },
+                      [](void* object, const TileBox& box, const Range& units) {
+                        static_cast<Task*>(object)->run(box, units);
+                      }};
+  run_tasks(kind, &call,
+            TaskGrid(schedule.correlation(), schedule.plan().tile,
+                     Split{schedule.units(), schedule.parts()}),
+            schedule.threads(), execution);
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

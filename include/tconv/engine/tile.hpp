@@ -120,7 +120,8 @@ struct PixelBlocks {
   PixelBlocks(const Packing& packing, Index length, Index panel_rows, Index lane_count)
       : even(packing.weights_in_lanes()) {
     pixels = even ? length : round_up(length, lane_count);
-    width = even ? simd::max_rows(packing.vectors) : simd::vectors_for(panel_rows) * lane_count;
+    width = even ? simd::max_rows(packing.lanes, packing.vectors)
+                 : simd::vectors_for(panel_rows) * lane_count;
   }
 
   Index parts() const { return ceil_div(pixels, width); }

@@ -32,20 +32,29 @@ bool look_out(const Ready& ready) {
   return true;
 }
 
+/// Calls `call(f, task, worker)` in place of `f(task, worker)`: the code that shares tasks exists
+/// once, whatever they do.
+struct TaskFunction {
+  const void* f;
+  void (*call)(const void* f, Index task, int worker);
+
+  template <class F>
+  explicit TaskFunction(const F& g)
+      : f(&g), call([](const void* h, Index task, int worker) {
+          (*static_cast<const F*>(h))(task, worker);
+        }) {}
+
+  void operator()(Index task, int worker) const { call(f, task, worker); }
+};
+
 /// The tasks of one call. Each worker has some that follow one another, the same in every call, so
 /// that it finds in its cache what it has read and written before, and shares few cache lines with
 /// the others; then it takes those that they have not begun.
 class Job {
  public:
   /// Calls `f(task, worker)` for tasks in `[0, tasks)`. `f` must live until `finish` returns.
-  template <class F>
-  Job(Index tasks, int workers, const F& f)
-      : tasks_(tasks),
-        f_(&f),
-        call_([](const void* g, Index task, int worker) {
-          (*static_cast<const F*>(g))(task, worker);
-        }),
-        next_(static_cast<std::size_t>(workers)) {
+  Job(Index tasks, int workers, const TaskFunction& f)
+      : tasks_(tasks), f_(f), next_(static_cast<std::size_t>(workers)) {
     for (std::size_t worker = 0; worker < next_.size(); ++worker) next_[worker] = begin(worker);
   }
 
@@ -86,8 +95,7 @@ class Job {
       for (std::size_t i = 0; i < next_.size(); ++i) {
         const std::size_t owner = (static_cast<std::size_t>(worker) + i) % next_.size();
         const Index end = begin(owner + 1);
-        for (Index task = next_[owner]++; task < end; task = next_[owner]++)
-          call_(f_, task, worker);
+        for (Index task = next_[owner]++; task < end; task = next_[owner]++) f_(task, worker);
       }
     } catch (...) {
       for (std::atomic<Index>& next : next_) next = tasks_;
@@ -97,8 +105,7 @@ class Job {
   }
 
   const Index tasks_;
-  const void* const f_;
-  void (*const call_)(const void* f, Index task, int worker);
+  const TaskFunction f_;
   std::vector<std::atomic<Index>> next_;  // of each worker
   std::atomic<int> active_{0};            // threads of the pool that work
   std::mutex mutex_;

@@ -109,12 +109,12 @@ constexpr auto column(std::index_sequence<row...>) {
 
 template <class Scalar, Lanes lanes, int vectors>
 inline constexpr auto kernels =
-    column<Scalar, lanes, vectors>(std::make_index_sequence<max_rows(vectors)>{});
+    column<Scalar, lanes, vectors>(std::make_index_sequence<max_rows(lanes, vectors)>{});
 
 }  // namespace table
 
 /// The micro-kernel of 1, 2, 4 or 8 vectors, at most `max_vectors`, and `rows <=
-/// max_rows(vectors)`.
+/// max_rows(lanes, vectors)`.
 template <class Scalar, Lanes lanes>
 MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
   const auto row = static_cast<std::size_t>(rows - 1);
@@ -140,7 +140,7 @@ void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixe
   const Index total = held == Lanes::weights ? width : size;
   const Index rows = held == Lanes::weights ? size : width;
   for (Index done = 0, vectors = max_vectors; done < total; done += vectors * lanes) {
-    while (vectors * lanes > total - done || max_rows(static_cast<int>(vectors)) < rows)
+    while (vectors * lanes > total - done || max_rows(held, static_cast<int>(vectors)) < rows)
       vectors /= 2;
     find_micro_kernel<Scalar, held>(rows, vectors)(
         steps, offsets, held == Lanes::pixels ? pixels + done : pixels,

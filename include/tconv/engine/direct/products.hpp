@@ -22,6 +22,7 @@
 #include "tconv/engine/direct/line.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/multiply.hpp"
 #include "tconv/engine/pack.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/engine/weights/chunks.hpp"
@@ -29,19 +30,19 @@
 #include "tconv/engine/window.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/finite.hpp"
-#include "tconv/simd/micro_kernel.hpp"
 #include "tconv/simd/packet.hpp"
-#include "tconv/simd/tile_shape.hpp"
 #include "tconv/simd/transpose.hpp"
 #include "tconv/simd/transpose_rows.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// The sums of a chunk, `[row][pixel]` or `[pixel][row]`.
-template <class Scalar>
-struct Sums {
-  Scalar* first;
-  Index row_step, pixel_step;
+/// Hands over the sums of a chunk: calls `call(task, chunk)`. The products of a tile do not know
+/// what becomes of their sums, and exist once.
+struct ChunkStore {
+  void* task;
+  void (*call)(void* task, Index chunk);
+
+  void operator()(Index chunk) const { call(task, chunk); }
 };
 
 /// Computes tiles of one worker, one after another, in one scratch.
@@ -70,8 +71,7 @@ class TileProducts {
 
   /// Computes chunks `[chunks.first, chunks.end)` of a line, and calls `store(chunk)` when the sums
   /// of one are complete.
-  template <class Store>
-  void compute_line(Index line, const Range& chunks, const Store& store) {
+  void compute_line(Index line, const Range& chunks, const ChunkStore& store) {
     line_.place(line, box_.batch, box_.q);
     eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
                  schedule_.footprint().most_pixels);
@@ -82,7 +82,7 @@ class TileProducts {
       pack_block(line, b);
       const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
-        for (const Pixels& pixels : line_.pixels()) multiply_chunk(pixels, chunk, b);
+        for (const Pixels& pixels : line_.pixels()) multiply(pixels, chunk, b);
         if (!last) continue;
         if (layout_.turns_sums())
           for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
@@ -165,7 +165,7 @@ class TileProducts {
   }
 
   /// Adds the products of one channel block to the sums of one chunk.
-  void multiply_chunk(const Pixels& pixels, Index chunk, Index b) const {
+  void multiply(const Pixels& pixels, Index chunk, Index b) const {
     const Split& blocks = layout_.channel_blocks();
     const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
     const Scalar* weights = chunk_weights_;
@@ -174,29 +174,12 @@ class TileProducts {
           weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
     else if (steps > 0)
       bring_chunk(chunk, b);
-    const Sums<Scalar> sums = chunk_sums(pixels, chunk);
-    const Split panels = layout_.panels(pixels.product, chunk);
-    for (Index p = 0; p < panels.parts; ++p) {
-      const Index row = panels.begin(p) * layout_.lane_multiple();
-      const Index width = panels.end(p) * layout_.lane_multiple() - row;
-      for (Index n = 0; n < pixels.runs.counts[0]; ++n)
-        for (Index z = 0; z < pixels.runs.counts[1]; ++z) {
-          const Scalar* run = packed_pixels_ + n * pixels.runs.steps[0] + z * pixels.runs.steps[1];
-          Scalar* run_sums = sums.first + row * sums.row_step +
-                             (n * pixels.batch_step() + z * pixels.plane_step()) * sums.pixel_step;
-          for (Index block = 0; block < pixels.blocks.parts(); ++block) {
-            const Index first = pixels.blocks.begin(block), size = pixels.blocks.size(block);
-            if (packing_.weights_in_lanes())
-              simd::multiply_block<simd::Lanes::weights>(
-                  steps, pixels.offsets, run + first, weights + steps * row, width, size,
-                  run_sums + first * sums.pixel_step, sums.pixel_step, b > 0);
-            else
-              simd::multiply_block<simd::Lanes::pixels>(steps, pixels.offsets, run + first,
-                                                        weights + steps * row, width, size,
-                                                        run_sums + first, sums.row_step, b > 0);
-          }
-        }
-    }
+    multiply_chunk<Scalar>(layout_, pixels.product, chunk,
+                           {steps, pixels.offsets, packed_pixels_, weights, b > 0},
+                           {pixels.runs.counts,
+                            {pixels.runs.steps[0], pixels.runs.steps[1]},
+                            {pixels.batch_step(), pixels.plane_step()}},
+                           pixels.blocks, chunk_sums(pixels, chunk));
   }
 
   const DirectSchedule& schedule_;

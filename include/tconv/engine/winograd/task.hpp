@@ -26,6 +26,7 @@
 #include "tconv/engine/call.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/multiply.hpp"
 #include "tconv/engine/phases.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile.hpp"
@@ -35,7 +36,6 @@
 #include "tconv/engine/winograd/transform.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/finite.hpp"
-#include "tconv/simd/micro_kernel.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/simd/tile_shape.hpp"
 #include "tconv/simd/transpose.hpp"
@@ -230,26 +230,13 @@ class WinogradTask {
     const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
     const Scalar* weights = call_.weights.packed + box_.group * layout_.size() +
                             layout_.offset(product.product, b, chunk);
-    Scalar* const sums = sums_of(static_cast<Index>(i), chunk);
-    const Split panels = layout_.panels(product.product, chunk);
-    const PixelBlocks pixels(packing_, extents_.pixels(), panels.largest(), lanes);
-    for (Index p = 0; p < panels.parts; ++p) {
-      const Index row = panels.begin(p) * layout_.lane_multiple();
-      const Index width = panels.end(p) * layout_.lane_multiple() - row;
-      for (Index block = 0; block < pixels.parts(); ++block) {
-        const Index first = pixels.begin(block), size = pixels.size(block);
-        if (packing_.weights_in_lanes()) {
-          const Index step = layout_.padded_rows(product.product, chunk);
-          simd::multiply_block<simd::Lanes::weights>(steps, offsets, scratch_.windows + first,
-                                                     weights + steps * row, width, size,
-                                                     sums + first * step + row, step, b > 0);
-        } else {
-          simd::multiply_block<simd::Lanes::pixels>(
-              steps, offsets, scratch_.windows + first, weights + steps * row, width, size,
-              sums + row * place_.span + first, place_.span, b > 0);
-        }
-      }
-    }
+    const Index panel = layout_.panels(product.product, chunk).largest();
+    const bool turned = packing_.weights_in_lanes();
+    multiply_chunk<Scalar>(layout_, product.product, chunk,
+                           {steps, offsets, scratch_.windows, weights, b > 0}, {},
+                           PixelBlocks(packing_, extents_.pixels(), panel, lanes),
+                           {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
+                            turned ? layout_.padded_rows(product.product, chunk) : 1});
   }
 
   /// Joins and writes a chunk of the rows of one phase of each outer axis.

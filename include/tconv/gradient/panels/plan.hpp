@@ -33,6 +33,9 @@ struct GradientCut {
       simd::Lanes::weights;  ///< `weights`: coarse channels are the lanes; `pixels`: fine ones
   int vectors = 2;
   bool folds = false;  ///< the taps of a row count as fine channels
+
+  /// Of the largest micro-tile.
+  Index rows() const { return simd::max_rows(lanes, vectors); }
 };
 
 class GradientPlan {
@@ -119,8 +122,9 @@ class GradientPlan {
   }
 
   /// Cycles of one pixel for `rows` times `lanes` sums.
-  double matrix_cycles(Index rows, Index lanes, Index vectors) const {
-    const Split blocks = Split::into_at_most(rows, simd::max_rows(static_cast<int>(vectors)));
+  double matrix_cycles(const GradientCut& cut, Index rows, Index lanes) const {
+    const Split blocks = Split::into_at_most(rows, cut.rows());
+    Index vectors = cut.vectors;
     double cycles = 0;
     for (Index done = 0; done < lanes; done += vectors * lane_count_) {
       while (vectors > 1 && vectors * lane_count_ >= lanes - done + lane_count_) vectors /= 2;
@@ -139,8 +143,8 @@ class GradientPlan {
     double cycles = 0;
     const auto add = [&](Index items, Index times) {
       cycles += static_cast<double>(times) * (cut.lanes == simd::Lanes::weights
-                                                  ? matrix_cycles(items, coarse, cut.vectors)
-                                                  : matrix_cycles(coarse, items, cut.vectors));
+                                                  ? matrix_cycles(cut, items, coarse)
+                                                  : matrix_cycles(cut, coarse, items));
     };
     for (const TapWindow& window : windows_[2])
       if (cut.folds)
@@ -152,7 +156,7 @@ class GradientPlan {
 
   /// Cycles of copying a pixel, of all its windows.
   double copy_cycles(const GradientCut& cut) const {
-    const Index lanes = cut.vectors * lane_count_, rows = simd::max_rows(cut.vectors);
+    const Index lanes = cut.vectors * lane_count_, rows = cut.rows();
     const bool coarse_lanes = cut.lanes == simd::Lanes::weights;
     const auto panels = [&](Index channels, Index width) {
       const Split split = Split::into_at_most(channels, width);
@@ -175,7 +179,7 @@ class GradientPlan {
       for (int vectors = 1; vectors <= simd::max_vectors; vectors *= 2)
         for (const bool folds : {false, true}) {
           const GradientCut cut{lanes, vectors, folds};
-          if (simd::max_rows(vectors) < 1 || (folds && !can_fold())) continue;
+          if (cut.rows() < 1 || (folds && !can_fold())) continue;
           const auto calls = static_cast<double>(count_taps(windows_[0]) * count_taps(windows_[1]));
           const double cycles = cut_cycles(cut) * calls + copy_cycles(cut);
           if (cycles < best) {
@@ -186,7 +190,7 @@ class GradientPlan {
   }
 
   void lay_out() {
-    const Index lanes = cut_.vectors * lane_count_, rows = simd::max_rows(cut_.vectors);
+    const Index lanes = cut_.vectors * lane_count_, rows = cut_.rows();
     coarse_panels_ =
         Split::into_at_most(shape_.coarse_per_group(), coarse_in_lanes() ? lanes : rows);
     fine_panels_ =

@@ -260,7 +260,7 @@ class GradientTask {
                 Scalar* sums) const {
     constexpr bool coarse_lanes = held == simd::Lanes::weights;
     Index vectors = plan_.cut().vectors;
-    const Split blocks = Split::into_at_most(rows, simd::max_rows(plan_.cut().vectors));
+    const Split blocks = Split::into_at_most(rows, plan_.cut().rows());
     for (Index done = 0; done < lane_items; done += vectors * lanes) {
       while (vectors > 1 && vectors * lanes >= lane_items - done + lanes) vectors /= 2;
       for (Index b = 0; b < blocks.parts; ++b) {

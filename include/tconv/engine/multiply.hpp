@@ -1,0 +1,76 @@
+#pragma once
+
+/// \file
+/// The product of a chunk's weights with packed pixels: panels of rows, times blocks of pixels.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/engine/layout.hpp"
+#include "tconv/engine/tile.hpp"
+#include "tconv/simd/micro_kernel.hpp"
+#include "tconv/simd/tile_shape.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+/// The sums of a chunk, `[row][pixel]` or `[pixel][row]`.
+template <class Scalar>
+struct Sums {
+  Scalar* first;
+  Index row_step, pixel_step;
+};
+
+/// Runs of pixels that a product reads, two levels of them, and where those of their sums begin.
+struct PixelSteps {
+  std::array<Index, 2> counts{1, 1};
+  std::array<Index, 2> pixels{0, 0};  // from run to run, among the packed pixels
+  std::array<Index, 2> sums{0, 0};    // and among the sums
+};
+
+/// What is multiplied: the rows of a chunk, one product's, with `steps` pixels each, which begin at
+/// `pixels + offsets[step]`.
+template <class Scalar>
+struct ChunkProduct {
+  Index steps;
+  const std::int32_t* offsets;
+  const Scalar* pixels;
+  const Scalar* weights;
+  bool accumulates;  // adds to the sums
+};
+
+/// Multiplies the rows of a chunk with blocks of pixels. A panel's weights stay in the first-level
+/// cache while the pixels pass.
+template <class Scalar>
+void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk,
+                    const ChunkProduct<Scalar>& operands, const PixelSteps& runs,
+                    const PixelBlocks& blocks, const Sums<Scalar>& sums) {
+  const auto& [steps, offsets, pixels, weights, accumulates] = operands;
+  const Split panels = layout.panels(product, chunk);
+  for (Index p = 0; p < panels.parts; ++p) {
+    const Index row = panels.begin(p) * layout.lane_multiple();
+    const Index width = panels.end(p) * layout.lane_multiple() - row;
+    for (Index i = 0; i < runs.counts[0]; ++i)
+      for (Index j = 0; j < runs.counts[1]; ++j) {
+        const Scalar* run = pixels + i * runs.pixels[0] + j * runs.pixels[1];
+        Scalar* const run_sums = sums.first + row * sums.row_step +
+                                 (i * runs.sums[0] + j * runs.sums[1]) * sums.pixel_step;
+        for (Index block = 0; block < blocks.parts(); ++block) {
+          const Index first = blocks.begin(block), size = blocks.size(block);
+          if (layout.weights_in_lanes())
+            simd::multiply_block<simd::Lanes::weights>(
+                steps, offsets, run + first, weights + steps * row, width, size,
+                run_sums + first * sums.pixel_step, sums.pixel_step, accumulates);
+          else
+            simd::multiply_block<simd::Lanes::pixels>(steps, offsets, run + first,
+                                                      weights + steps * row, width, size,
+                                                      run_sums + first, sums.row_step, accumulates);
+        }
+      }
+  }
+}
+
+}  // namespace tconv::inline TCONV_ISA::engine
