@@ -96,7 +96,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 TEST_CASE("gradients are exact on small integers") {
   Random random(21);
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < effort(300); ++i) {
     const Problem p = random_problem(random, direction_of(i));
     if (i % 3 == 0)
       check_exact<double>(random, p);
@@ -107,7 +107,7 @@ TEST_CASE("gradients are exact on small integers") {
 
 TEST_CASE("gradients are exact around every block size") {
   Random random(22);
-  for (int i = 0; i < 60; ++i)
+  for (int i = 0; i < effort(60); ++i)
     check_exact<float>(random, random_problem(random, direction_of(i), 40));
   // Channels around the widths of the registers, and more pixels than a tile.
   int next = 0;
@@ -172,7 +172,7 @@ TEST_CASE("gradients of layers with a special shape are exact") {
 
 TEST_CASE("the gradients are the adjoints of the operator") {
   Random random(24);
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < effort(60); ++i) {
     Problem p = random_problem(random, direction_of(i));
     p.bias = false;
     const Data<double> data = random_integers<double>(random, p);
@@ -258,7 +258,7 @@ TEST_CASE("complex gradients are those of the bilinear form, not conjugated") {
 TEST_CASE("gradients are the same bits for any number of threads") {
   Random random(26);
   Eigen::ThreadPool pool(4);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < effort(40); ++i) {
     Problem p = random_problem(random, direction_of(i), 30);
     // Few channels and many pixels, of which there are several tiles, in both algorithms.
     if (i == 0) p = plain(Direction::scatter, 3, 2, 150, 3, 2);
@@ -281,7 +281,7 @@ TEST_CASE("gradients are the same bits for any number of threads") {
 TEST_CASE("gradients overwrite scratch and results that hold NaN") {
   Random random(27);
   tconv::Workspace workspace;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < effort(40); ++i) {
     const Problem p = random_problem(random, direction_of(i), 20);
     const Data<float> data = random_integers<float>(random, p);
     const auto grad_y = random_grad_y<float>(random, p);
@@ -297,7 +297,7 @@ TEST_CASE("gradients overwrite scratch and results that hold NaN") {
 TEST_CASE("NaN and infinity reach the weights that they are a term of, and no others") {
   Random random(28);
   const float infinity = std::numeric_limits<float>::infinity();
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < effort(60); ++i) {
     const Problem p = random_problem(random, direction_of(i), 12);
     Data<float> data = random_integers<float>(random, p);
     auto grad_y = random_grad_y<float>(random, p);

@@ -28,7 +28,7 @@ Problem adjoint(const Problem& p) {
 
 TEST_CASE("every implementation gives the exact result on small integers") {
   Random random(1);
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < effort(400); ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const Data<float> data = random_integers<float>(random, p);
     const auto expected = reference(p, data);
@@ -42,7 +42,7 @@ TEST_CASE("every implementation gives the exact result on small integers") {
 
 TEST_CASE("images and channel counts around every block size are exact") {
   Random random(2);
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < effort(60); ++i) {
     const Problem p =
         random_problem(random, i % 3 != 0 ? Direction::scatter : Direction::gather, 40);
     const Data<float> data = random_integers<float>(random, p);
@@ -53,7 +53,7 @@ TEST_CASE("images and channel counts around every block size are exact") {
 
 TEST_CASE("a kernel that covers the image once, of any batch, is exact") {
   Random random(7);
-  for (int i = 0; i < 80; ++i) {
+  for (int i = 0; i < effort(80); ++i) {
     Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     p.batch = p.unbatched ? 1 : 1 + i % 20;
     for (std::size_t a = 0; a < static_cast<std::size_t>(p.rank); ++a) {
@@ -72,7 +72,7 @@ TEST_CASE("a kernel that covers the image once, of any batch, is exact") {
 
 TEST_CASE("reals agree within the bound of their summation") {
   Random random(3);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < effort(100); ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const Data<float> data = random_reals<float>(random, p);
     const Data<double> in_double{{data.x.begin(), data.x.end()},
@@ -89,7 +89,7 @@ TEST_CASE("reals agree within the bound of their summation") {
 
 TEST_CASE("conv_transpose is the adjoint of conv") {
   Random random(4);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < effort(100); ++i) {
     Problem p = random_problem(random, Direction::scatter);
     p.bias = false;
     // Rows beyond the stride are reached by no coarse position of conv on these extents.
@@ -111,7 +111,7 @@ TEST_CASE("conv_transpose is the adjoint of conv") {
 
 TEST_CASE("the operators are linear in x and in the weight") {
   Random random(5);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < effort(40); ++i) {
     Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     p.bias = false;
     const Data<double> a = random_integers<double>(random, p);
@@ -132,7 +132,7 @@ TEST_CASE("the operators are linear in x and in the weight") {
 
 TEST_CASE("groups are a block diagonal weight") {
   Random random(6);
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < effort(60); ++i) {
     Problem grouped = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     if (grouped.groups == 1) continue;
     const Data<double> data = random_integers<double>(random, grouped);
@@ -161,7 +161,7 @@ TEST_CASE("groups are a block diagonal weight") {
 
 TEST_CASE("shifting the input by one shifts the output by the stride") {
   Random random(7);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < effort(40); ++i) {
     Problem p = random_problem(random, Direction::scatter);
     p.bias = false;
     p.rank = 1;

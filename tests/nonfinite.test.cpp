@@ -35,7 +35,7 @@ bool pads(const Problem& p) {
 
 TEST_CASE("NaN and infinity reach the outputs whose sums hold them, and no others") {
   Random random(21);
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < effort(300); ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
                                      i % 5 == 0 ? 20 : 7);
     Data<float> data = random_integers<float>(random, p);

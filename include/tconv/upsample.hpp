@@ -35,7 +35,8 @@ Eigen::Tensor<Scalar, 4, layout> bilinear_kernel(Index in_channels, Index out_ch
   core::require(out_channels >= 1, function, "C_out is ", out_channels, ", but must be at least 1");
   core::require(k >= 1, function, "k is ", k, ", but must be at least 1");
   core::checked_size<Scalar>(Extents<4>{in_channels, out_channels, k, k}, function);
-  const double factor = static_cast<double>((k + 1) / 2);
+  const Index half = (k + 1) / 2;
+  const auto factor = static_cast<double>(half);
   const double center = k % 2 == 1 ? factor - 1 : factor - 0.5;
   const auto triangle = [&](Index i) {
     return 1 - std::abs(static_cast<double>(i) - center) / factor;

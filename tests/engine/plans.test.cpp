@@ -78,7 +78,7 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
     for (const Merge inner : {Merge::none, Merge::equal, Merge::unequal})
       for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
         for (const Lanes lanes : {Lanes::pixels, Lanes::weights})
-          for (const int vectors : {1, 2, 4, max_vectors})
+          for (int vectors = 1; vectors <= max_vectors; vectors *= 2)
             check(Plan{{lanes, vectors, copied_axes, inner, outer, draw_steps()},
                        random_tile(random, whole_image(c)),
                        std::bernoulli_distribution()(random)});
@@ -125,7 +125,7 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
   int checked = 0, checked_chunks = 0;
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < effort(1500); ++i) {
     const Problem p = random_problem(random, i % 4 == 0 ? Direction::gather : Direction::scatter);
     const Correlation c = engine_correlation(p);
     const auto fits = [](const PhasedAxis& axis) {
@@ -153,8 +153,8 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
     ++checked;
     if (packs_chunks) ++checked_chunks;
   }
-  REQUIRE(checked > 500);
-  REQUIRE(checked_chunks > 100);
+  REQUIRE(checked > effort(500));
+  REQUIRE(checked_chunks > effort(100));
 }
 
 /// Checks the results of an implementation with NaN and infinity among the pixels and weights.
@@ -201,11 +201,12 @@ TEST_CASE("a layer that takes tap rows keeps NaN and infinity in their place") {
 TEST_CASE("calls that pack their weights by chunks keep NaN and infinity in their place") {
   Random random(14);
   Problem p = stride_two(48, 40, 4, 4, 5);
-  REQUIRE(make_schedule(p).col2im_once());
+  // Without SIMD the products take longer than the packing.
+  if (Packet<float>::size > 1) REQUIRE(make_schedule(p).col2im_once());
   check_nonfinite(random, Implementation::production, p);
   p.direction = Direction::gather;
   std::swap(p.in, p.out);
   std::swap(p.in_channels, p.out_channels);
-  REQUIRE(make_schedule(p).direct_once());
+  if (Packet<float>::size > 1) REQUIRE(make_schedule(p).direct_once());
   check_nonfinite(random, Implementation::production, p);
 }

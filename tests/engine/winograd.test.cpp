@@ -62,7 +62,7 @@ std::unique_ptr<const WinogradSchedule> random_cut(Random& random, const Correla
   };
   const int vectors[] = {1, 2, 4, max_vectors};
   const Packing packing{draw(0, 1) == 0 ? Lanes::pixels : Lanes::weights,
-                        vectors[draw(0, 3)],
+                        std::min(vectors[draw(0, 3)], max_vectors),
                         3,
                         Merge::none,
                         Merge::none,
@@ -96,7 +96,7 @@ TEMPLATE_TEST_CASE("Winograd's transform is exact on small integers, however it 
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
   int transformed = 0;
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < effort(1500); ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
                                      i % 10 == 0 ? 20 : 9);
     tconv::Workspace& workspace = i % 4 < 2 ? one : two;
@@ -116,7 +116,7 @@ TEMPLATE_TEST_CASE("Winograd's transform is exact on small integers, however it 
     REQUIRE_FALSE(result.exceeded);
     REQUIRE(result.y == reference(p, data));
   }
-  REQUIRE(transformed > 500);
+  REQUIRE(transformed > effort(500));
 }
 
 TEST_CASE("Winograd's transform gives the same bits however it is cut") {
@@ -125,7 +125,7 @@ TEST_CASE("Winograd's transform gives the same bits however it is cut") {
   const Eigen::ThreadPoolDevice device(&pool, 2);
   tconv::Workspace one, two(device);
   constexpr Index lanes = tconv::simd::Packet<float>::size;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < effort(300); ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const Correlation c = engine_correlation(p);
     const Distances distances = random_distances(random, c);
@@ -141,7 +141,7 @@ TEST_CASE("Winograd's transform gives the same bits however it is cut") {
 TEST_CASE("Winograd's transform rounds no more than its sums of magnitudes allow") {
   Random random(42);
   tconv::Workspace workspace;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < effort(300); ++i) {
     const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
     const auto schedule = random_schedule(random, p, tconv::simd::Packet<float>::size, 1);
     if (!schedule) continue;
@@ -165,7 +165,7 @@ TEST_CASE("Winograd's transform rounds no more than its sums of magnitudes allow
 TEST_CASE("Winograd's transform reports inputs that are no numbers, or could overflow") {
   Random random(43);
   tconv::Workspace workspace;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < effort(200); ++i) {
     const Problem p = random_problem(random, Direction::scatter);
     const auto schedule = random_schedule(random, p, tconv::simd::Packet<float>::size, 1);
     if (!schedule || p.x_size() == 0) continue;

@@ -15,15 +15,18 @@ namespace {
 /// Squares of up to a packet.
 template <class Scalar, int size>
 bool squares_are_transposed() {
-  using Square = tconv::simd::Transposition<Scalar, size>;
-  typename Square::Row rows[size];
-  for (std::size_t i = 0; i < size; ++i)
-    for (std::size_t j = 0; j < size; ++j) rows[i][j] = static_cast<Scalar>(size * i + j);
-  Square::run(rows);
-  for (std::size_t i = 0; i < size; ++i)
-    for (std::size_t j = 0; j < size; ++j)
-      if (rows[i][j] != static_cast<Scalar>(size * j + i)) return false;
-  if constexpr (size > 2) return squares_are_transposed<Scalar, size / 2>();
+  // A single element is its own transpose.
+  if constexpr (size > 1) {
+    using Square = tconv::simd::Transposition<Scalar, size>;
+    typename Square::Row rows[size];
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t j = 0; j < size; ++j) rows[i][j] = static_cast<Scalar>(size * i + j);
+    Square::run(rows);
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t j = 0; j < size; ++j)
+        if (rows[i][j] != static_cast<Scalar>(size * j + i)) return false;
+    return squares_are_transposed<Scalar, size / 2>();
+  }
   return true;
 }
 

@@ -1,10 +1,16 @@
 #include "support/problem.hpp"
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <ostream>
 
 namespace support {
+
+int effort(int shapes) {
+  const char* percent = std::getenv("TCONV_TEST_EFFORT");
+  return percent ? std::max(shapes * std::atoi(percent) / 100, 1) : shapes;
+}
 
 namespace {
 

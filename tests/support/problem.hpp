@@ -56,6 +56,10 @@ struct Problem {
 
 std::ostream& operator<<(std::ostream& out, const Problem& problem);
 
+/// `shapes`, or the share of them that the environment variable `TCONV_TEST_EFFORT` asks for, in
+/// percent: how many random shapes a slow build should try.
+int effort(int shapes);
+
 /// A valid problem; extents and channels are drawn up to `largest`.
 Problem random_problem(Random& random, tconv::Direction direction, Index largest = 9);
 

@@ -146,7 +146,8 @@ class CostModel {
     } else {
       Index vectors = blocks.pixels / lanes_;
       const Index widest = blocks.width / lanes_;
-      panel = static_cast<double>(vectors / widest) * micro_tile(panels.largest(), widest);
+      const Index whole = vectors / widest;
+      panel = static_cast<double>(whole) * micro_tile(panels.largest(), widest);
       vectors %= widest;
       for (Index v = widest; vectors > 0; v /= 2)
         for (; vectors >= v; vectors -= v) panel += micro_tile(panels.largest(), v);

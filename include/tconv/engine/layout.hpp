@@ -51,6 +51,7 @@ inline bool same_shifts(const std::vector<Tap>& a, const std::vector<Tap>& b) {
 /// The positions that the taps read, from one q to the next, where they repeat.
 inline std::vector<Index> shift_remainders(const PhasedAxis& axis, const std::vector<Tap>& taps) {
   std::vector<Index> remainders;
+  remainders.reserve(taps.size());
   for (const Tap& tap : taps) remainders.push_back(floor_mod(tap.shift, axis.in_stride));
   std::sort(remainders.begin(), remainders.end());
   remainders.erase(std::unique(remainders.begin(), remainders.end()), remainders.end());

@@ -39,13 +39,10 @@ void copy_rows(const Scalar* from, Index step, Index row_step, Index rows, const
   if (step == 1) {
     for (Index r = 0; r < rows; ++r, from += row_step, to += pitch) {
       Index i = 0;
-      const auto copy = [&](const auto& packet) {
-        P::store(to + i, packet);
-        i += P::size;
-      };
-      while (i < part.first) copy(simd::load_part(from + i, part.first - i, part.end - i));
-      while (i + P::size <= part.end) copy(P::load(from + i));
-      while (i < pitch) copy(simd::load_part(from + i, 0, part.end - i));
+      for (; i < part.first; i += P::size)
+        P::store(to + i, simd::load_part(from + i, part.first - i, part.end - i));
+      for (; i + P::size <= part.end; i += P::size) P::store(to + i, P::load(from + i));
+      for (; i < pitch; i += P::size) P::store(to + i, simd::load_part(from + i, 0, part.end - i));
     }
     return;
   }
