@@ -8,11 +8,12 @@
 #define TCONV_EXPORT
 #endif
 
+// clang-format 14 mends the end of this namespace for ever.
+// clang-format off
 namespace tconv::inline TCONV_ISA::engine {
 
 template TCONV_EXPORT const char* instruction_set<float>();
 template TCONV_EXPORT bool run_once(const ConvShape&, const WeightSource<float>&,
-                                                      const Operands<float>&, runtime::Execution&);
+                                    const Operands<float>&, runtime::Execution&);
 template class TCONV_EXPORT PackedWeights<float>;
-
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -8,12 +8,11 @@
 #define TCONV_EXPORT
 #endif
 
+// clang-format 14 mends the end of this namespace for ever.
+// clang-format off
 namespace tconv::inline TCONV_ISA::gradient {
 
-template TCONV_EXPORT bool weight_gradient(const ConvShape&,
-                                                             const Image<const float>&,
-                                                             const Image<const float>&,
-                                                             const GradientTarget<float>&,
-                                                             runtime::Execution&);
-
+template TCONV_EXPORT bool weight_gradient(const ConvShape&, const Image<const float>&,
+                                           const Image<const float>&, const GradientTarget<float>&,
+                                           runtime::Execution&);
 }  // namespace tconv::inline TCONV_ISA::gradient
