@@ -81,7 +81,7 @@ double probe_peak() {
   static std::array<float, rows * 2 * lanes> sums{};
   // Unknown to the compiler, which would inline the kernel and take its loads out of the loop.
   static volatile Index vectors = 2;
-  const auto kernel = find_micro_kernel<float, Lanes::weights>(rows, vectors);
+  const auto kernel = find_micro_kernel<float, LaneOperand::weights>(rows, vectors);
   // Operands that stay in registers or the nearest cache leave the arithmetic as the only limit.
   const auto run = [&] {
     for (int i = 0; i < 200; ++i)

@@ -8,8 +8,6 @@
 #define TCONV_EXPORT
 #endif
 
-// clang-format 14 mends the end of this namespace for ever.
-// clang-format off
 namespace tconv::inline TCONV_ISA::gradient {
 
 template TCONV_EXPORT bool weight_gradient(const ConvShape&, const Image<const float>&,

@@ -25,12 +25,14 @@ namespace {
 /// workspace. Plans that pack by chunks pack from `source`.
 template <class Scalar>
 std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan,
-                             tconv::Workspace& workspace, const WeightSource<Scalar>& source = {}) {
+                             tconv::Workspace& workspace, const WeightSource<Scalar>& source = {},
+                             const Epilogue<Scalar>& epilogue = {}) {
   const DirectSchedule schedule(engine_correlation(p), tconv::simd::Packet<Scalar>::size, plan,
                                 workspace.threads());
   std::vector<Scalar> y;
-  const auto arguments = engine_arguments(
-      p, data, schedule, DirectTask<Scalar>::scratch_bytes(schedule), workspace, y);
+  auto arguments = engine_arguments(p, data, schedule, DirectTask<Scalar>::scratch_bytes(schedule),
+                                    workspace, y);
+  arguments.operands.epilogue = epilogue;
   std::atomic<bool> not_finite = false;
   Weights<Scalar> weights{arguments.weights.data()};
   if (plan.packing.packs_chunks) weights = {nullptr, source, &not_finite};
@@ -43,12 +45,14 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
 /// The same by products with tap rows.
 template <class Scalar>
 std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const Plan& plan,
-                               tconv::Workspace& workspace, const WeightSource<Scalar>& source) {
+                               tconv::Workspace& workspace, const WeightSource<Scalar>& source,
+                               const Epilogue<Scalar>& epilogue = {}) {
   const Col2imSchedule schedule(engine_correlation(p), plan, tconv::simd::Packet<Scalar>::size,
                                 workspace.threads());
   std::vector<Scalar> y;
-  const auto arguments = engine_arguments(
-      p, data, schedule.products(), Col2imTask<Scalar>::scratch_bytes(schedule), workspace, y);
+  auto arguments = engine_arguments(p, data, schedule.products(),
+                                    Col2imTask<Scalar>::scratch_bytes(schedule), workspace, y);
+  arguments.operands.epilogue = epilogue;
   Weights<Scalar> weights{arguments.weights.data()};
   if (plan.packing.packs_chunks) weights = {nullptr, source};
   const Col2imCall<Scalar> call{schedule, weights, arguments.operands};
@@ -77,7 +81,7 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
   for (const Merge outer : {Merge::none, Merge::equal, Merge::unequal})
     for (const Merge inner : {Merge::none, Merge::equal, Merge::unequal})
       for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
-        for (const Lanes lanes : {Lanes::pixels, Lanes::weights})
+        for (const LaneOperand lanes : {LaneOperand::pixels, LaneOperand::weights})
           for (int vectors = 1; vectors <= max_vectors; vectors *= 2)
             check(Plan{{lanes, vectors, copied_axes, inner, outer, draw_steps()},
                        random_tile(random, whole_image(c)),
@@ -93,13 +97,22 @@ TEST_CASE("every packing gives the exact result in every tile") {
   tconv::Workspace one, two(device);
   int packed[2][2] = {};
   for (int i = 0; i < 60; ++i) {
-    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    if (i % 6 == 0) {
+      // A single pixel, whose weights lie as a matrix.
+      p.in = p.dilation = {1, 1, 1};
+      p.before = p.after = p.output_padding = {};
+      p.out = p.kernel;
+    }
     const Correlation c = engine_correlation(p);
     const Data<float> data = random_integers<float>(random, p);
     const auto expected = reference(p, data);
     for_each_packing(random, p, [&](const Plan& plan) {
       INFO(p << " | " << describe(plan));
       REQUIRE(run_plan(p, data, plan, i % 4 < 2 ? one : two) == expected);
+      if (i % 3 == 0)
+        REQUIRE(run_plan(p, data, plan, one, {}, channel_epilogue<float>()) ==
+                after_channel_epilogue(p, expected));
       Plan chunks = plan;
       chunks.packing.packs_chunks = true;
       chunks.packing.chunk_panels = std::uniform_int_distribution<Index>(1, 4)(random);
@@ -136,7 +149,7 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
     const auto draw = [&](int first, int last) {
       return std::uniform_int_distribution<int>(first, last)(random);
     };
-    const Packing packing{Lanes::pixels, 1, 3, Merge::equal, Merge::equal};
+    const Packing packing{LaneOperand::pixels, 1, 3, Merge::equal, Merge::equal};
     const Correlation taps = tap_rows(c);
     const WeightLayout rows(taps, packing, 1);
     std::vector<TestType> values;
@@ -144,12 +157,15 @@ TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile",
     const WeightSource<TestType> source =
         column_major ? column_major_source(p, data, values) : weight_source(p, data);
     const bool packs_chunks = packs_by_chunks(rows, source) && draw(0, 1) == 0;
-    const Plan plan{{Lanes::pixels, draw(1, 2), 3, Merge::equal, Merge::equal,
+    const Plan plan{{LaneOperand::pixels, draw(1, 2), 3, Merge::equal, Merge::equal,
                      Index{1} << draw(0, 11), draw(1, 6), packs_chunks},
                     random_tile(random, whole_image(c)),
                     draw(0, 1) == 0};
     INFO(p << " | " << describe(plan) << " | column-major " << column_major);
-    REQUIRE(run_col2im(p, data, plan, i % 8 < 4 ? one : two, source) == reference(p, data));
+    const auto expected = reference(p, data);
+    REQUIRE(run_col2im(p, data, plan, i % 8 < 4 ? one : two, source) == expected);
+    REQUIRE(run_col2im(p, data, plan, one, source, channel_epilogue<TestType>()) ==
+            after_channel_epilogue(p, expected));
     ++checked;
     if (packs_chunks) ++checked_chunks;
   }

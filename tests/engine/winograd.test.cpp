@@ -27,11 +27,12 @@ struct Result {
 
 template <class Scalar>
 Result<Scalar> run_schedule(const Problem& p, const Data<Scalar>& data,
-                            const WinogradSchedule& schedule, tconv::Workspace& workspace) {
+                            const WinogradSchedule& schedule, tconv::Workspace& workspace,
+                            const Epilogue<Scalar>& epilogue = {}) {
   using Task = WinogradTask<Scalar>;
   std::vector<Scalar> y;
-  const auto arguments =
-      engine_arguments(p, data, schedule, Task::scratch_bytes(schedule), workspace, y);
+  auto arguments = engine_arguments(p, data, schedule, Task::scratch_bytes(schedule), workspace, y);
+  arguments.operands.epilogue = epilogue;
   std::atomic<bool> exceeded = false;
   const Scalar limit = winograd_limit(
       tconv::simd::sum_of_magnitudes(data.w.data(), static_cast<Index>(data.w.size())));
@@ -61,7 +62,7 @@ std::unique_ptr<const WinogradSchedule> random_cut(Random& random, const Correla
     return std::uniform_int_distribution<int>(first, last)(random);
   };
   const int vectors[] = {1, 2, 4, max_vectors};
-  const Packing packing{draw(0, 1) == 0 ? Lanes::pixels : Lanes::weights,
+  const Packing packing{draw(0, 1) == 0 ? LaneOperand::pixels : LaneOperand::weights,
                         std::min(vectors[draw(0, 3)], max_vectors),
                         3,
                         Merge::none,
@@ -114,7 +115,10 @@ TEMPLATE_TEST_CASE("Winograd's transform is exact on small integers, however it 
            << schedule->problem().axis(2).outputs.in_stride);
     const Result<TestType> result = run_schedule(p, data, *schedule, workspace);
     REQUIRE_FALSE(result.exceeded);
-    REQUIRE(result.y == reference(p, data));
+    const auto expected = reference(p, data);
+    REQUIRE(result.y == expected);
+    REQUIRE(run_schedule(p, data, *schedule, workspace, channel_epilogue<TestType>()).y ==
+            after_channel_epilogue(p, expected));
   }
   REQUIRE(transformed > effort(500));
 }

@@ -81,7 +81,7 @@ inline std::vector<PhaseSet> make_phase_sets(const PhasedAxis& axis, Merge merge
 /// The choices that decide how weights are packed.
 struct Packing {
   /// Few pixels, or many phases that lie side by side in the output, want weights in the lanes.
-  simd::Lanes lanes = simd::Lanes::pixels;
+  simd::LaneOperand lanes = simd::LaneOperand::pixels;
   /// Packets in the lanes of the largest micro-tile, which decide how many rows a panel has: with
   /// pixels in lanes `max_rows(vectors)`, otherwise as many as lanes.
   int vectors = 2;
@@ -98,7 +98,7 @@ struct Packing {
   /// Whether the weights of a chunk are packed when its products are computed, for that tile only.
   bool packs_chunks = false;
 
-  bool weights_in_lanes() const { return lanes == simd::Lanes::weights; }
+  bool weights_in_lanes() const { return lanes == simd::LaneOperand::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
 };
 

@@ -61,13 +61,13 @@ void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk
         for (Index block = 0; block < blocks.parts(); ++block) {
           const Index first = blocks.begin(block), size = blocks.size(block);
           if (layout.weights_in_lanes())
-            simd::multiply_block<simd::Lanes::weights>(
+            simd::multiply_block<simd::LaneOperand::weights>(
                 steps, offsets, run + first, weights + steps * row, width, size,
                 run_sums + first * sums.pixel_step, sums.pixel_step, accumulates);
           else
-            simd::multiply_block<simd::Lanes::pixels>(steps, offsets, run + first,
-                                                      weights + steps * row, width, size,
-                                                      run_sums + first, sums.row_step, accumulates);
+            simd::multiply_block<simd::LaneOperand::pixels>(
+                steps, offsets, run + first, weights + steps * row, width, size, run_sums + first,
+                sums.row_step, accumulates);
         }
       }
   }

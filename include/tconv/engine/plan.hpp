@@ -55,11 +55,12 @@ inline std::vector<Merge> differing_merges(const Correlation& c, std::size_t fir
 }
 
 /// What the lanes hold, and packets of it, in the micro-tiles worth a look.
-inline constexpr std::pair<simd::Lanes, int> micro_tiles[] = {{simd::Lanes::pixels, 2},
-                                                              {simd::Lanes::pixels, 1},
-                                                              {simd::Lanes::weights, 2},
-                                                              {simd::Lanes::weights, 4},
-                                                              {simd::Lanes::weights, 8}};
+inline constexpr std::pair<simd::LaneOperand, int> micro_tiles[] = {
+    {simd::LaneOperand::pixels, 2},
+    {simd::LaneOperand::pixels, 1},
+    {simd::LaneOperand::weights, 2},
+    {simd::LaneOperand::weights, 4},
+    {simd::LaneOperand::weights, 8}};
 
 /// Calls `visit(packing)` for every packing worth a look.
 template <class Visit>

@@ -15,8 +15,8 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/operands.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
@@ -58,8 +58,8 @@ struct RowPattern {
 };
 
 /// Writes the first `count` elements of a packet, all if there are fewer.
-template <class Scalar, class Register>
-EIGEN_ALWAYS_INLINE void store_first(Scalar* to, const Register& elements, Index count) {
+template <class Scalar, class Vector>
+EIGEN_ALWAYS_INLINE void store_first(Scalar* to, const Vector& elements, Index count) {
   using P = simd::Packet<Scalar>;
   const auto packet = std::bit_cast<typename P::Type>(elements);
   if (count >= P::size)
@@ -75,18 +75,18 @@ EIGEN_ALWAYS_INLINE void store_interleaved(const std::array<const Scalar*, phase
                                            Index size, Scalar bias, Scalar* y) {
   constexpr Index lanes = simd::Packet<Scalar>::size;
   constexpr Index step = lanes * static_cast<Index>(phases);
-  using Block = simd::Block<Scalar, static_cast<std::size_t>(lanes)>;
+  using Register = simd::Register<Scalar, static_cast<std::size_t>(lanes)>;
   Index j = 0;
-  const auto load = [&](std::size_t r) { return Block::load_and_add(sums[r] + j, bias); };
+  const auto load = [&](std::size_t r) { return Register::load_and_add(sums[r] + j, bias); };
   const auto each = std::make_index_sequence<phases>{};
   [&]<std::size_t... i>(std::index_sequence<i...>) {
     for (; size >= step; j += lanes, size -= step, y += step) {
-      const typename Block::Type values[] = {load(i)...};
-      Block::interleave(values, y);
+      const typename Register::Type values[] = {load(i)...};
+      Register::interleave(values, y);
     }
     if (size <= 0) return;
-    const typename Block::Type values[] = {load(i)...};
-    (store_first(y + static_cast<Index>(i) * lanes, Block::template interleaved<i>(values),
+    const typename Register::Type values[] = {load(i)...};
+    (store_first(y + static_cast<Index>(i) * lanes, Register::template interleaved<i>(values),
                  size - static_cast<Index>(i) * lanes),
      ...);
   }
@@ -120,10 +120,11 @@ void store_interleaved_rows(const PhaseRow<Scalar>* rows, const RowPattern& patt
 template <std::size_t width, class Scalar>
 void store_joined(const PhaseRow<Scalar>& row, Index stride, Scalar bias, Scalar* y) {
   constexpr std::size_t size = std::min<std::size_t>(width, simd::Packet<Scalar>::size);
-  using Block = simd::Block<Scalar, size>;
+  using Register = simd::Register<Scalar, size>;
   for (Index j = 0; j < row.count; ++j)
     for (Index i = 0; i < static_cast<Index>(width); i += static_cast<Index>(size))
-      Block::store(y + j * stride + i, Block::load_and_add(row.sums + j * row.step + i, bias));
+      Register::store(y + j * stride + i,
+                      Register::load_and_add(row.sums + j * row.step + i, bias));
 }
 
 template <class Scalar>

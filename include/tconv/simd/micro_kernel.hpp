@@ -76,7 +76,7 @@ class RegisterTile {
 /// Adds the products of all steps to the tile `sums[row * sums_step + lane]`, or overwrites it. The
 /// weights of a step follow those of the step before, `weight_step` on; its pixels begin at
 /// `pixels + offsets[step]`.
-template <class Scalar, Lanes lanes, int rows, int vectors>
+template <class Scalar, LaneOperand lanes, int rows, int vectors>
 void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels,
                   const Scalar* weights, Index weight_step, Scalar* sums, Index sums_step,
                   bool accumulate) {
@@ -88,9 +88,10 @@ void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels
     tile.clear(all);
   for (Index step = 0; step < steps; ++step, weights += weight_step) {
     const Scalar* const pixel = pixels + offsets[step];
-    tile.add_products(
-        lanes == Lanes::pixels ? pixel : weights, lanes == Lanes::pixels ? weights : pixel,
-        std::make_integer_sequence<int, vectors>{}, std::make_integer_sequence<int, rows>{});
+    tile.add_products(lanes == LaneOperand::pixels ? pixel : weights,
+                      lanes == LaneOperand::pixels ? weights : pixel,
+                      std::make_integer_sequence<int, vectors>{},
+                      std::make_integer_sequence<int, rows>{});
   }
   tile.store(sums, sums_step, all);
 }
@@ -101,13 +102,13 @@ using MicroKernel = void (*)(Index, const std::int32_t*, const Scalar*, const Sc
 
 namespace table {
 
-template <class Scalar, Lanes lanes, int vectors, std::size_t... row>
+template <class Scalar, LaneOperand lanes, int vectors, std::size_t... row>
 constexpr auto column(std::index_sequence<row...>) {
   return std::array<MicroKernel<Scalar>, sizeof...(row)>{
       &micro_kernel<Scalar, lanes, static_cast<int>(row) + 1, vectors>...};
 }
 
-template <class Scalar, Lanes lanes, int vectors>
+template <class Scalar, LaneOperand lanes, int vectors>
 inline constexpr auto kernels =
     column<Scalar, lanes, vectors>(std::make_index_sequence<max_rows(lanes, vectors)>{});
 
@@ -115,7 +116,7 @@ inline constexpr auto kernels =
 
 /// The micro-kernel of 1, 2, 4 or 8 vectors, at most `max_vectors`, and `rows <=
 /// max_rows(lanes, vectors)`.
-template <class Scalar, Lanes lanes>
+template <class Scalar, LaneOperand lanes>
 MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
   const auto row = static_cast<std::size_t>(rows - 1);
   switch (vectors) {
@@ -132,19 +133,19 @@ MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
 
 /// One panel of `width` rows times one block of `size` pixels: whole micro-tiles, then halves of
 /// what the lanes hold. Without steps there may be no weights to point at.
-template <Lanes held, class Scalar>
+template <LaneOperand held, class Scalar>
 void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
                     const Scalar* weights, Index width, Index size, Scalar* sums, Index sums_step,
                     bool accumulate) {
   constexpr Index lanes = Packet<Scalar>::size;
-  const Index total = held == Lanes::weights ? width : size;
-  const Index rows = held == Lanes::weights ? size : width;
+  const Index total = held == LaneOperand::weights ? width : size;
+  const Index rows = held == LaneOperand::weights ? size : width;
   for (Index done = 0, vectors = max_vectors; done < total; done += vectors * lanes) {
     while (vectors * lanes > total - done || max_rows(held, static_cast<int>(vectors)) < rows)
       vectors /= 2;
     find_micro_kernel<Scalar, held>(rows, vectors)(
-        steps, offsets, held == Lanes::pixels ? pixels + done : pixels,
-        held == Lanes::weights && steps > 0 ? weights + done : weights, width, sums + done,
+        steps, offsets, held == LaneOperand::pixels ? pixels + done : pixels,
+        held == LaneOperand::weights && steps > 0 ? weights + done : weights, width, sums + done,
         sums_step, accumulate);
   }
 }

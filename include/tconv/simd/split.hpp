@@ -6,8 +6,8 @@
 #include <cstddef>
 
 #include "tconv/core/isa.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 
 namespace tconv::inline TCONV_ISA::simd {
 
@@ -15,13 +15,13 @@ namespace tconv::inline TCONV_ISA::simd {
 /// remainder of their position.
 template <class Scalar, std::size_t period>
 EIGEN_ALWAYS_INLINE void split_packets(
-    typename Block<Scalar, Packet<Scalar>::size>::Type (&packets)[period]) {
-  using Block = Block<Scalar, Packet<Scalar>::size>;
+    typename Register<Scalar, Packet<Scalar>::size>::Type (&packets)[period]) {
+  using Register = Register<Scalar, Packet<Scalar>::size>;
   if constexpr (period > 1) {
-    typename Block::Type even[period / 2], odd[period / 2];
+    typename Register::Type even[period / 2], odd[period / 2];
     for (std::size_t i = 0; i < period / 2; ++i) {
-      even[i] = Block::template alternate<0>(packets[2 * i], packets[2 * i + 1]);
-      odd[i] = Block::template alternate<1>(packets[2 * i], packets[2 * i + 1]);
+      even[i] = Register::template alternate<0>(packets[2 * i], packets[2 * i + 1]);
+      odd[i] = Register::template alternate<1>(packets[2 * i], packets[2 * i + 1]);
     }
     split_packets<Scalar>(even);
     split_packets<Scalar>(odd);

@@ -13,8 +13,8 @@
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 
 namespace tconv::inline TCONV_ISA::simd {
 
@@ -40,7 +40,7 @@ EIGEN_ALWAYS_INLINE Row take_strided(const Scalar* from, const Row& result) {
     return result;
   } else {
     const Row taken = take_strided<step, first, source>(
-        result, Block<Scalar, size>::load(from + source * static_cast<int>(size)),
+        result, Register<Scalar, size>::load(from + source * static_cast<int>(size)),
         std::make_integer_sequence<int, static_cast<int>(size)>{});
     return take_strided<Scalar, size, step, first, source + 1>(from, taken);
   }
@@ -52,7 +52,7 @@ EIGEN_ALWAYS_INLINE Row take_strided(const Scalar* from, const Row& result) {
 template <class Scalar, std::size_t size, int step, int first = 0>
 EIGEN_ALWAYS_INLINE void load_strided(const Scalar* from, Scalar* to) {
 #ifdef TCONV_HAS_SHUFFLEVECTOR
-  using Row = Block<Scalar, size>;
+  using Row = Register<Scalar, size>;
   Row::store(to, take_strided<Scalar, size, step, first, 1>(from, Row::load(from)));
 #else
   for (std::size_t i = 0; i < size; ++i) to[i] = from[first + i * static_cast<std::size_t>(step)];

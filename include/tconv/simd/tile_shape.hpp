@@ -23,12 +23,12 @@ constexpr int max_rows(int vectors) {
 inline constexpr int max_vectors = max_rows(8) > 0 ? 8 : max_rows(4) > 0 ? 4 : 2;
 
 /// Which operand of the micro-kernel is loaded into lanes; the other one is broadcast.
-enum class Lanes { pixels, weights };
+enum class LaneOperand { pixels, weights };
 
 /// The same by what the lanes hold. No plan has weights in lanes of one vector, but for what is
 /// left of wider panels, whose tiles have as many rows as two vectors allow.
-constexpr int max_rows(Lanes lanes, int vectors) {
-  return std::min(max_rows(vectors), lanes == Lanes::weights ? 14 : max_rows(1));
+constexpr int max_rows(LaneOperand lanes, int vectors) {
+  return std::min(max_rows(vectors), lanes == LaneOperand::weights ? 14 : max_rows(1));
 }
 
 /// Packets of pixels in a micro-tile, the most that leave registers for a panel's rows.

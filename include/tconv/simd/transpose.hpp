@@ -17,8 +17,8 @@
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 #include "tconv/simd/stride.hpp"
 
 namespace tconv::inline TCONV_ISA::simd {
@@ -27,7 +27,7 @@ namespace tconv::inline TCONV_ISA::simd {
 template <class Scalar, int size>
 class Transposition {
  public:
-  using Row = typename Block<Scalar, static_cast<std::size_t>(size)>::Type;
+  using Row = typename Register<Scalar, static_cast<std::size_t>(size)>::Type;
 
   static EIGEN_ALWAYS_INLINE void run(Row (&rows)[size]) { enter(rows, all); }
 
@@ -134,7 +134,7 @@ class Square {
   }
 
  private:
-  using Row = typename Block<Scalar, static_cast<std::size_t>(size)>::Type;
+  using Row = typename Register<Scalar, static_cast<std::size_t>(size)>::Type;
   Row rows_[size];
 };
 

@@ -10,8 +10,8 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 #include "tconv/simd/stride.hpp"
 #include "tconv/simd/transpose.hpp"
 
@@ -30,7 +30,7 @@ struct RowSource {
 template <std::size_t channels, class Scalar>
 void interleave_row(const Scalar* from, const RowSource<Scalar>& source, Index count, Scalar* to) {
   constexpr Index size = Packet<Scalar>::size;
-  using Row = Block<Scalar, static_cast<std::size_t>(size)>;
+  using Row = Register<Scalar, static_cast<std::size_t>(size)>;
   Index j = 0;
   for (; j + size <= count; j += size, to += size * static_cast<Index>(channels)) {
     typename Row::Type rows[channels];

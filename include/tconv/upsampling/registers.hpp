@@ -10,7 +10,7 @@
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/simd/block.hpp"
+#include "tconv/simd/register.hpp"
 #include "tconv/simd/tile_shape.hpp"
 #include "tconv/upsampling/phase.hpp"
 #include "tconv/upsampling/rows.hpp"
@@ -144,7 +144,7 @@ EIGEN_ALWAYS_INLINE void interpolate_blocks(const Values& before, const Values& 
 template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index blocks, Index left,
                                           Index right, Scalar* to, Index step) {
-  using Lanes = simd::Block<Scalar, static_cast<std::size_t>(size)>;
+  using Lanes = simd::Register<Scalar, static_cast<std::size_t>(size)>;
   auto block = rows.template load<Lanes>(first);
   auto before = rows.template broadcast<Lanes, 0>(left, first, block);
   to += first * static_cast<Index>(scale);

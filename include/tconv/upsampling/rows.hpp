@@ -14,8 +14,8 @@
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::upsampling {
@@ -46,29 +46,30 @@ auto with_block_size(Index count, bool streams, const F& f) {
 /// Writes blocks interleaved past the caches.
 template <std::size_t size, class Scalar, std::size_t count, std::size_t... part>
 EIGEN_ALWAYS_INLINE void stream_interleaved(
-    const typename simd::Block<Scalar, size>::Type (&from)[count], Scalar* to,
+    const typename simd::Register<Scalar, size>::Type (&from)[count], Scalar* to,
     std::index_sequence<part...>) {
-  using Register = typename simd::Packet<Scalar>::Type;
-  (simd::stream(to + part * size, std::bit_cast<Register>(
-                                      simd::Block<Scalar, size>::template interleaved<part>(from))),
+  using PacketType = typename simd::Packet<Scalar>::Type;
+  (simd::stream(
+       to + part * size,
+       std::bit_cast<PacketType>(simd::Register<Scalar, size>::template interleaved<part>(from))),
    ...);
 }
 
 /// Writes blocks interleaved; `streams` to memory that will not be read soon.
 template <bool streams, std::size_t size, class Scalar, std::size_t count>
 EIGEN_ALWAYS_INLINE void put_interleaved(
-    const typename simd::Block<Scalar, size>::Type (&from)[count], Scalar* to) {
+    const typename simd::Register<Scalar, size>::Type (&from)[count], Scalar* to) {
   if constexpr (streams)
     stream_interleaved<size>(from, to, std::make_index_sequence<count>{});
   else
-    simd::Block<Scalar, size>::interleave(from, to);
+    simd::Register<Scalar, size>::interleave(from, to);
 }
 
 /// Writes elements `[i, i + size)` of some rows: `i` of each, then the next one of each, and so on.
 template <bool streams, std::size_t size, class Scalar, std::size_t phases, std::size_t... p>
 EIGEN_ALWAYS_INLINE void interleave_block(const std::array<const Scalar*, phases>& from, Index i,
                                           Scalar* to, std::index_sequence<p...>) {
-  using Lanes = simd::Block<Scalar, size>;
+  using Lanes = simd::Register<Scalar, size>;
   const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
   put_interleaved<streams, size>(values, to + i * static_cast<Index>(phases));
 }

@@ -138,9 +138,9 @@ inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, I
   for (const int vectors : {2, 1})
     for (const Index chunk_panels : {1, 4, 16})
       for (const Index steps : {2048, 512, 128, 32}) {
-        const Packing packing{simd::Lanes::pixels,    vectors,      3,
-                              Merge::equal,           Merge::equal, steps,
-                              chunk_panels * vectors, packs_chunks};
+        const Packing packing{
+            simd::LaneOperand::pixels, vectors,     3, Merge::equal, Merge::equal, steps,
+            chunk_panels * vectors,    packs_chunks};
         const WeightLayout layout(rows, packing, lane_count);
         for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
           const auto footprint = [&](const Tile& tile) {

@@ -88,7 +88,7 @@ class TileLine {
     for (const PhaseSet& set : layout_.sets(2)) max_phases_ += set.size();
     pixels_.first = arena.take<Pixels>(products);
     windows_.first = arena.take<Window>(schedule.footprint().most_windows);
-    groups_.first = arena.take<WindowGroup>(schedule.footprint().most_windows);
+    stacks_.first = arena.take<WindowStack>(schedule.footprint().most_windows);
     phases_.first = arena.take<StoredPhase>(max_phases_);
     Index most_outer = 0;
     for (const Product& product : layout_.products())
@@ -105,7 +105,7 @@ class TileLine {
     line_ = line;
     batch_ = batch;
     q_ = q;
-    pixels_.count = windows_.count = groups_.count = phases_.count = outer_.count = 0;
+    pixels_.count = windows_.count = stacks_.count = phases_.count = outer_.count = 0;
     sums_ = turned_ = packed_ = 0;
     std::int32_t* offsets = offsets_;
     const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
@@ -138,7 +138,7 @@ class TileLine {
 
  private:
   /// Windows with the same pixels of the innermost axis, one after another.
-  struct WindowGroup {
+  struct WindowStack {
     Index first, extent;
     Index at;
   };
@@ -230,10 +230,10 @@ class TileLine {
   /// Where the windows that differ from `window` in the first positions of the outer axes begin,
   /// which are added if they are new: the products of a line differ in the innermost axis only.
   Index find_windows(Window window, const Pixels& pixels) {
-    for (const WindowGroup& group : groups_)
-      if (group.first == window.first[2] && group.extent == window.extents[2]) return group.at;
+    for (const WindowStack& stack : stacks_)
+      if (stack.first == window.first[2] && stack.extent == window.extents[2]) return stack.at;
     const Index at = packed_;
-    groups_.push_back({window.first[2], window.extents[2], at});
+    stacks_.push_back({window.first[2], window.extents[2], at});
     const Product& product = layout_.product(pixels.product);
     for (Index z = 0; z < window_places(packing_, product, 0); ++z)
       for (Index y = 0; y < window_places(packing_, product, 1); ++y) {
@@ -292,7 +292,7 @@ class TileLine {
   std::array<Range, 3> q_{};
   Sequence<Pixels> pixels_;
   Sequence<Window> windows_;
-  Sequence<WindowGroup> groups_;
+  Sequence<WindowStack> stacks_;
   Sequence<StoredPhase> phases_;
   Sequence<OuterPhase> outer_;
   std::int32_t* offsets_ = nullptr;

@@ -17,7 +17,7 @@
 ///     y_0 = t_0 + t_1 + t_2,    y_1 = t_1 - t_2 + t_3.
 ///
 /// So a correlation becomes another one: its phases are the terms, its taps the transformed taps,
-/// and their shifts count *windows*, the transformed inputs. Several axes are transformed one
+/// and their shifts count *inputs*, the transformed ones. Several axes are transformed one
 /// within the other.
 
 #include <algorithm>
@@ -48,10 +48,10 @@ using Combination = std::vector<Multiple>;
 /// One axis, before or after the transform.
 struct WinogradAxis {
   /// Some phases' outputs and the terms that they are joined from.
-  struct Group {
+  struct Family {
     struct Output {
       std::size_t phase = 0;
-      Combination terms;  // numbered in the group
+      Combination terms;  // numbered in the family
     };
     Range terms;
     std::vector<Output> outputs;
@@ -59,11 +59,11 @@ struct WinogradAxis {
 
   /// The correlation with as many phases as make one period of the transform. All begin at q = 0.
   PhasedAxis outputs;
-  /// A phase for each term, whose taps are numbers of `kernels` and `windows`.
+  /// A phase for each term, whose taps are numbers of `kernels` and `inputs`.
   PhasedAxis terms;
   std::vector<Combination> kernels;  // of taps
-  std::vector<Combination> windows;  // of shifts of `outputs`
-  std::vector<Group> groups;
+  std::vector<Combination> inputs;   // of shifts of `outputs`
+  std::vector<Family> families;
 };
 
 /// How many outputs of a phase lie between the two that are computed together: as many as let their
@@ -93,7 +93,7 @@ class WinogradBuilder {
     for (Index r = 0; r < period_; ++r)
       for (const Phase& phase : axis.phases) result_.outputs.phases.push_back(refine(phase, r));
     for (Index r = 0; r < std::max<Index>(distance, 1); ++r)
-      for (std::size_t p = 0; p < axis.phases.size(); ++p) add_group(p, r);
+      for (std::size_t p = 0; p < axis.phases.size(); ++p) add_family(p, r);
     result_.terms.in = axis.in;
     result_.terms.out = axis.out;
     const Index count = q_range(result_.outputs).size();
@@ -116,36 +116,36 @@ class WinogradBuilder {
     return result;
   }
 
-  void add_group(std::size_t p, Index r) {
+  void add_family(std::size_t p, Index r) {
     const std::vector<Tap>& taps = result_.outputs.phases[refined(p, r)].taps;
-    WinogradAxis::Group group;
+    WinogradAxis::Family family;
     if (distance_ == 0) {
       Phase term;
       for (const Tap& tap : taps) add(term, {{tap.shift, 1}}, {{tap.kernel, 1}});
-      group.outputs = {{refined(p, r), {{0, 1}}}};
-      add_terms(group, {term});
+      family.outputs = {{refined(p, r), {{0, 1}}}};
+      add_terms(family, {term});
     } else {
       std::array<Phase, 4> terms;
       for (const std::vector<Tap>& chain : chains(taps)) add_chain(terms, chain);
-      group.outputs = {{refined(p, r), {{0, 1}, {1, 1}, {2, 1}}},
-                       {refined(p, r + distance_), {{1, 1}, {2, -1}, {3, 1}}}};
-      add_terms(group, {terms.begin(), terms.end()});
+      family.outputs = {{refined(p, r), {{0, 1}, {1, 1}, {2, 1}}},
+                        {refined(p, r + distance_), {{1, 1}, {2, -1}, {3, 1}}}};
+      add_terms(family, {terms.begin(), terms.end()});
     }
-    result_.groups.push_back(std::move(group));
+    result_.families.push_back(std::move(family));
   }
 
-  /// Appends the terms of a group. Without taps only the outer ones remain, from which each output
+  /// Appends the terms of a family. Without taps only the outer ones remain, from which each output
   /// gets its zero.
-  void add_terms(WinogradAxis::Group& group, const std::vector<Phase>& terms) {
-    group.terms.first = static_cast<Index>(result_.terms.phases.size());
+  void add_terms(WinogradAxis::Family& family, const std::vector<Phase>& terms) {
+    family.terms.first = static_cast<Index>(result_.terms.phases.size());
     std::vector<Index> number(terms.size(), -1);
     for (std::size_t t = 0; t < terms.size(); ++t) {
       if (terms[t].taps.empty() && t % 3 != 0) continue;
-      number[t] = static_cast<Index>(result_.terms.phases.size()) - group.terms.first;
+      number[t] = static_cast<Index>(result_.terms.phases.size()) - family.terms.first;
       result_.terms.phases.push_back(terms[t]);
     }
-    group.terms.end = static_cast<Index>(result_.terms.phases.size());
-    for (auto& output : group.outputs) {
+    family.terms.end = static_cast<Index>(result_.terms.phases.size());
+    for (auto& output : family.outputs) {
       for (Multiple& term : output.terms) term.index = number[static_cast<std::size_t>(term.index)];
       std::erase_if(output.terms, [](const Multiple& term) { return term.index < 0; });
     }
@@ -192,8 +192,8 @@ class WinogradBuilder {
     }
   }
 
-  void add(Phase& term, const Combination& window, const Combination& kernel) {
-    term.taps.push_back({number_of(result_.kernels, kernel), number_of(result_.windows, window)});
+  void add(Phase& term, const Combination& input, const Combination& kernel) {
+    term.taps.push_back({number_of(result_.kernels, kernel), number_of(result_.inputs, input)});
   }
 
   /// Equal combinations are one: phases side by side read the same differences.

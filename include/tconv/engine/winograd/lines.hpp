@@ -34,12 +34,13 @@ inline Combination combine_axes(const std::array<const Combination*, 3>& axes,
   return result;
 }
 
-/// Some groups of terms of each outer axis, with all terms of the innermost one: whole output rows.
+/// Some families of terms of each outer axis, with all terms of the innermost one: whole output
+/// rows.
 struct WinogradLine {
   struct Product {
-    std::size_t product = 0;     // in the layout of the terms
-    std::vector<Index> windows;  // that its taps read
-    Index taps_before = 0;       // in the products before it
+    std::size_t product = 0;    // in the layout of the terms
+    std::vector<Index> inputs;  // that its taps read
+    Index taps_before = 0;      // in the products before it
   };
   /// The rows of one phase of each outer axis.
   struct Rows {
@@ -51,15 +52,15 @@ struct WinogradLine {
   /// The innermost axis is copied in blocks of a period, whose positions are its shifts.
   std::array<std::vector<Index>, 2> shifts;  // of the outer axes
   Index first_shift = 0;                     // of the innermost axis
-  Index blocks = 1;
-  std::vector<Combination> windows;  // of copies, `[z shift][y shift][x shift]`
+  Index periods = 1;
+  std::vector<Combination> inputs;  // of copies, `[z shift][y shift][x shift]`
   std::vector<Product> products;
   std::vector<Rows> rows;
   Index period = 1;
   Index taps = 0;  // of all products
 
   Index copies() const {
-    return static_cast<Index>(shifts[0].size() * shifts[1].size()) * blocks * period;
+    return static_cast<Index>(shifts[0].size() * shifts[1].size()) * periods * period;
   }
 };
 
@@ -68,33 +69,33 @@ struct WinogradExtremes {
   Index period = 1;
   Index outer_shifts = 0;  // pairs of shifts of the outer axes
   Index copies = 0;
-  Index windows = 0;
+  Index inputs = 0;
   Index products = 0;
 };
 
 /// A correlation with transformed axes.
 class WinogradProblem {
  public:
-  /// Transforms the axes for which `distances` is not zero. The groups of the outer axes may share
-  /// one line, and with it the windows that several of them read.
+  /// Transforms the axes for which `distances` is not zero. The families of the outer axes may
+  /// share one line, and with it the inputs that several of them read.
   WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
       : terms_{c.batch, c.groups, c.in_channels, c.out_channels, {}} {
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
       terms_.axes[a] = axes_[a].terms;
     }
-    const auto z_groups = static_cast<Index>(axes_[0].groups.size());
-    const auto y_groups = static_cast<Index>(axes_[1].groups.size());
-    const Index z_step = one_line ? z_groups : 1, y_step = one_line ? y_groups : 1;
-    for (Index z = 0; z < z_groups; z += z_step)
-      for (Index y = 0; y < y_groups; y += y_step)
+    const auto z_families = static_cast<Index>(axes_[0].families.size());
+    const auto y_families = static_cast<Index>(axes_[1].families.size());
+    const Index z_step = one_line ? z_families : 1, y_step = one_line ? y_families : 1;
+    for (Index z = 0; z < z_families; z += z_step)
+      for (Index y = 0; y < y_families; y += y_step)
         lines_.push_back(make_line({z, z + z_step}, {y, y + y_step}));
     for (const WinogradLine& line : lines_) {
       const std::size_t shifts = line.shifts[0].size() * line.shifts[1].size();
       most_.period = std::max(most_.period, line.period);
       most_.outer_shifts = std::max(most_.outer_shifts, static_cast<Index>(shifts));
       most_.copies = std::max(most_.copies, line.copies());
-      most_.windows = std::max(most_.windows, static_cast<Index>(line.windows.size()));
+      most_.inputs = std::max(most_.inputs, static_cast<Index>(line.inputs.size()));
       most_.products = std::max(most_.products, static_cast<Index>(line.products.size()));
     }
   }
@@ -116,34 +117,34 @@ class WinogradProblem {
  private:
   using Terms = std::vector<std::size_t>;
 
-  const WinogradAxis::Group& group(std::size_t a, Index g) const {
-    return axes_[a].groups[static_cast<std::size_t>(g)];
+  const WinogradAxis::Family& family(std::size_t a, Index g) const {
+    return axes_[a].families[static_cast<std::size_t>(g)];
   }
 
-  /// The terms of consecutive groups.
-  Terms terms_of(std::size_t a, const Range& groups) const {
+  /// The terms of consecutive families.
+  Terms terms_of(std::size_t a, const Range& families) const {
     Terms terms;
-    for (Index g = groups.first; g < groups.end; ++g)
-      for (Index t = group(a, g).terms.first; t < group(a, g).terms.end; ++t)
+    for (Index g = families.first; g < families.end; ++g)
+      for (Index t = family(a, g).terms.first; t < family(a, g).terms.end; ++t)
         terms.push_back(static_cast<std::size_t>(t));
     return terms;
   }
 
-  /// The different windows that some terms of an axis read.
-  std::vector<Index> windows_of(std::size_t a, const Terms& terms) const {
-    std::vector<Index> windows;
+  /// The different inputs that some terms of an axis read.
+  std::vector<Index> inputs_of(std::size_t a, const Terms& terms) const {
+    std::vector<Index> inputs;
     for (const std::size_t term : terms)
-      for (const Tap& tap : terms_.axes[a].phases[term].taps) windows.push_back(tap.shift);
-    std::sort(windows.begin(), windows.end());
-    windows.erase(std::unique(windows.begin(), windows.end()), windows.end());
-    return windows;
+      for (const Tap& tap : terms_.axes[a].phases[term].taps) inputs.push_back(tap.shift);
+    std::sort(inputs.begin(), inputs.end());
+    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+    return inputs;
   }
 
-  /// The different shifts of some windows.
-  std::vector<Index> shifts_of(std::size_t a, const std::vector<Index>& windows) const {
+  /// The different shifts of some inputs.
+  std::vector<Index> shifts_of(std::size_t a, const std::vector<Index>& inputs) const {
     std::vector<Index> shifts;
-    for (const Index window : windows)
-      for (const Multiple& part : axes_[a].windows[static_cast<std::size_t>(window)])
+    for (const Index input : inputs)
+      for (const Multiple& part : axes_[a].inputs[static_cast<std::size_t>(input)])
         shifts.push_back(part.index);
     std::sort(shifts.begin(), shifts.end());
     shifts.erase(std::unique(shifts.begin(), shifts.end()), shifts.end());
@@ -154,33 +155,33 @@ class WinogradProblem {
     return std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
   }
 
-  /// The line of some groups of the outer axes.
-  WinogradLine make_line(const Range& z_groups, const Range& y_groups) const {
+  /// The line of some families of the outer axes.
+  WinogradLine make_line(const Range& z_families, const Range& y_families) const {
     WinogradLine line;
-    const auto x_groups = static_cast<Index>(axes_[2].groups.size());
-    const std::array<Range, 3> groups{z_groups, y_groups, {0, x_groups}};
+    const auto x_families = static_cast<Index>(axes_[2].families.size());
+    const std::array<Range, 3> families{z_families, y_families, {0, x_families}};
     std::array<Terms, 3> terms;
-    for (std::size_t a = 0; a < 3; ++a) terms[a] = terms_of(a, groups[a]);
-    std::array<std::vector<Index>, 3> windows;
+    for (std::size_t a = 0; a < 3; ++a) terms[a] = terms_of(a, families[a]);
+    std::array<std::vector<Index>, 3> inputs;
     std::array<std::vector<Combination>, 3> copies;
-    std::array<Index, 3> window_counts{}, copy_counts{}, term_counts{};
+    std::array<Index, 3> input_counts{}, copy_counts{}, term_counts{};
     line.period = axes_[2].outputs.in_stride;
     for (std::size_t a = 0; a < 3; ++a) {
-      windows[a] = windows_of(a, terms[a]);
-      const std::vector<Index> shifts = shifts_of(a, windows[a]);
-      window_counts[a] = static_cast<Index>(windows[a].size());
+      inputs[a] = inputs_of(a, terms[a]);
+      const std::vector<Index> shifts = shifts_of(a, inputs[a]);
+      input_counts[a] = static_cast<Index>(inputs[a].size());
       term_counts[a] = static_cast<Index>(terms[a].size());
       copy_counts[a] = static_cast<Index>(shifts.size());
       if (a < 2) line.shifts[a] = shifts;
       if (a == 2) {
         line.first_shift = shifts.empty() ? 0 : shifts.front();
-        line.blocks =
+        line.periods =
             shifts.empty() ? 0 : ceil_div(shifts.back() + 1 - line.first_shift, line.period);
-        copy_counts[a] = line.blocks * line.period;
+        copy_counts[a] = line.periods * line.period;
       }
-      for (const Index window : windows[a]) {
+      for (const Index input : inputs[a]) {
         Combination& parts =
-            copies[a].emplace_back(axes_[a].windows[static_cast<std::size_t>(window)]);
+            copies[a].emplace_back(axes_[a].inputs[static_cast<std::size_t>(input)]);
         for (Multiple& part : parts)
           part.index = a < 2 ? place(shifts, part.index) : part.index - line.first_shift;
       }
@@ -188,7 +189,7 @@ class WinogradProblem {
     for (const Combination& wz : copies[0])
       for (const Combination& wy : copies[1])
         for (const Combination& wx : copies[2])
-          line.windows.push_back(combine_axes({&wz, &wy, &wx}, row_major_steps(copy_counts)));
+          line.inputs.push_back(combine_axes({&wz, &wy, &wx}, row_major_steps(copy_counts)));
     const auto y_terms = static_cast<Index>(terms_.axes[1].phases.size());
     for (const std::size_t tz : terms[0])
       for (const std::size_t ty : terms[1])
@@ -198,19 +199,19 @@ class WinogradProblem {
           for (const Tap& kz : terms_.axes[0].phases[tz].taps)
             for (const Tap& ky : terms_.axes[1].phases[ty].taps)
               for (const Tap& kx : terms_.axes[2].phases[tx].taps)
-                product.windows.push_back(
-                    (place(windows[0], kz.shift) * window_counts[1] + place(windows[1], ky.shift)) *
-                        window_counts[2] +
-                    place(windows[2], kx.shift));
+                product.inputs.push_back(
+                    (place(inputs[0], kz.shift) * input_counts[1] + place(inputs[1], ky.shift)) *
+                        input_counts[2] +
+                    place(inputs[2], kx.shift));
           product.taps_before = line.taps;
-          line.taps += static_cast<Index>(product.windows.size());
+          line.taps += static_cast<Index>(product.inputs.size());
         }
-    for_each_output(0, z_groups, [&](std::size_t z_phase, const Combination& z) {
-      for_each_output(1, y_groups, [&](std::size_t y_phase, const Combination& y) {
+    for_each_output(0, z_families, [&](std::size_t z_phase, const Combination& z) {
+      for_each_output(1, y_families, [&](std::size_t y_phase, const Combination& y) {
         auto& rows = line.rows.emplace_back(
             WinogradLine::Rows{&axes_[0].outputs.phases[z_phase], &axes_[1].outputs.phases[y_phase],
                                std::vector<Combination>(axes_[2].outputs.phases.size())});
-        for_each_output(2, groups[2], [&](std::size_t x_phase, const Combination& x) {
+        for_each_output(2, families[2], [&](std::size_t x_phase, const Combination& x) {
           rows.sums[x_phase] = combine_axes({&z, &y, &x}, row_major_steps(term_counts));
         });
       });
@@ -218,15 +219,15 @@ class WinogradProblem {
     return line;
   }
 
-  /// Calls `visit(phase, terms)` for the outputs of some groups of an axis, with the terms numbered
-  /// from the first group on.
+  /// Calls `visit(phase, terms)` for the outputs of some families of an axis, with the terms
+  /// numbered from the first family on.
   template <class Visit>
-  void for_each_output(std::size_t a, const Range& groups, const Visit& visit) const {
-    const Index first = group(a, groups.first).terms.first;
-    for (Index g = groups.first; g < groups.end; ++g)
-      for (const auto& output : group(a, g).outputs) {
+  void for_each_output(std::size_t a, const Range& families, const Visit& visit) const {
+    const Index first = family(a, families.first).terms.first;
+    for (Index g = families.first; g < families.end; ++g)
+      for (const auto& output : family(a, g).outputs) {
         Combination terms = output.terms;
-        for (Multiple& term : terms) term.index += group(a, g).terms.first - first;
+        for (Multiple& term : terms) term.index += family(a, g).terms.first - first;
         visit(output.phase, terms);
       }
   }

@@ -53,7 +53,7 @@ class WinogradCost {
       fill += fill_windows(line);
       for (const WinogradLine::Rows& rows : line.rows) rest += store(rows);
     }
-    // Each part fills the windows of its lines.
+    // Each part fills the inputs of its lines.
     if (lines % parts == 0) fill /= static_cast<double>(parts);
     rest *= static_cast<double>(ceil_div(units, parts)) / static_cast<double>(units);
     const auto turns = static_cast<double>(ceil_div(count_tiles(c_, tile_) * parts, threads));
@@ -93,7 +93,7 @@ class WinogradCost {
     double sums = 0;
     for (std::size_t p = 0; p < layout_.products().size(); ++p)
       sums += static_cast<double>(layout_.total_rows(p)) * packets(tile_.pixels());
-    const double packet = footprint_.windows + footprint_.sums > budget_ ? 8 : 2;
+    const double packet = footprint_.inputs + footprint_.sums > budget_ ? 8 : 2;
     return 2 * packet * sums * static_cast<double>(layout_.channel_blocks().parts - 1);
   }
 
@@ -110,7 +110,7 @@ class WinogradCost {
     const double copy = 30 + rows() * (3 + row) + 3 * period * packets(tile_.pixels());
     return static_cast<double>(c_.in_channels) *
            (static_cast<double>(line.copies()) / period * copy + rows() * row_packets * arrival +
-            combine(line.windows, 0.5));
+            combine(line.inputs, 0.5));
   }
 
   /// Sums of terms, and their way to the result.
@@ -198,7 +198,7 @@ inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, In
         for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
           const Tile tile = share_tile(c, whole, threads, share * threads, 2 * lane_count);
           const WinogradFootprint scratch(*problem, layout, packing, tile, lane_count);
-          if (scratch.windows > std::numeric_limits<std::int32_t>::max()) continue;
+          if (scratch.inputs > std::numeric_limits<std::int32_t>::max()) continue;
           const WinogradCost cost(*problem, layout, packing, tile, scratch, lane_count, budget);
           for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
             const double cycles = cost.cycles(threads, parts);

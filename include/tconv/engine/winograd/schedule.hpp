@@ -27,11 +27,11 @@ struct WinogradFootprint {
   Index span = 0;      // pixels of which sums are kept
   Index channels = 1;  // that are copied at a time
   Index copied_rows = 0;
-  Index copies = 0;   // by shift
-  Index windows = 0;  // of a block of channels
-  Index sums = 0;     // of a chunk, or of a line if there are several blocks of channels
-  Index joined = 0;   // outputs of one phase of the outer axes, of a chunk
-  Index turned = 0;   // the same, if they are turned
+  Index copies = 0;  // by shift
+  Index inputs = 0;  // of a block of channels
+  Index sums = 0;    // of a chunk, or of a line if there are several blocks of channels
+  Index joined = 0;  // outputs of one phase of the outer axes, of a chunk
+  Index turned = 0;  // the same, if they are turned
 
   WinogradFootprint() = default;
   WinogradFootprint(const WinogradProblem& problem, const WeightLayout& layout,
@@ -47,13 +47,13 @@ struct WinogradFootprint {
     const WinogradExtremes& most = problem.most();
     copied_rows = most.outer_shifts * tile.pixels() / tile.q[2];
     copies = (channels * pixels + lane_count) * most.copies;
-    windows = layout.channel_blocks().largest() * pixels * most.windows;
+    inputs = layout.channel_blocks().largest() * pixels * most.inputs;
     sums = most.products * rows * span;
     joined = phases * round_up(chunk * span, lane_count);
     if (packing.weights_in_lanes()) turned = phases * chunk * pixels;
   }
 
-  Index size() const { return copies + windows + sums + joined + turned; }
+  Index size() const { return copies + inputs + sums + joined + turned; }
 };
 
 /// A correlation with transformed axes, and the cut that was chosen for it.

@@ -5,7 +5,7 @@
 ///
 ///     for each line
 ///       for each block of input channels
-///         copy the rows that its windows consist of, and combine them  split_rows, combine
+///         copy the rows that its inputs consist of, and combine them  split_rows, combine
 ///         for each chunk of output channels
 ///           for each term
 ///             for each panel of its rows, for each block of pixels     micro_kernel
@@ -44,7 +44,7 @@ namespace tconv::inline TCONV_ISA::engine {
 
 template <class Scalar>
 struct WinogradCall : Call<WinogradSchedule, Scalar> {
-  /// Largest magnitude of a window's element with which no sum can overflow. Beyond, and where an
+  /// Largest magnitude of an input's element with which no sum can overflow. Beyond, and where an
   /// element is no number, differences of infinities could replace those.
   Scalar limit;
   /// Set where that was exceeded: the result is of no use.
@@ -79,7 +79,7 @@ class WinogradTask {
     const WinogradFootprint& whole = call_.schedule.footprint();
     place_ = {problem_, layout_, packing_, extents_, lanes};
     place_.channels = std::min(place_.channels, whole.channels);
-    eigen_assert(place_.copied_rows <= whole.copied_rows && place_.windows <= whole.windows &&
+    eigen_assert(place_.copied_rows <= whole.copied_rows && place_.inputs <= whole.inputs &&
                  place_.sums <= whole.sums && place_.joined <= whole.joined &&
                  place_.turned <= whole.turned);
     for_each_line(units, layout_.chunks().parts,
@@ -89,12 +89,12 @@ class WinogradTask {
 
  private:
   struct Scratch {
-    std::int32_t* offsets;  // of the steps of a line's products in the windows
+    std::int32_t* offsets;  // of the steps of a line's products in the inputs
     PhaseRow<Scalar>* rows;
     Scalar* row;  // of outputs
     SourceRow* copied_rows;
     Scalar* copies;
-    Scalar* windows;
+    Scalar* inputs;
     Scalar* sums;
     Scalar* joined;
     Scalar* turned;
@@ -110,7 +110,7 @@ class WinogradTask {
       row = arena.take<Scalar>(std::min(x.out, schedule.plan().tile.q[2] * x.out_stride));
       copied_rows = arena.take<SourceRow>(place.copied_rows);
       copies = arena.take<Scalar>(place.copies);
-      windows = arena.take<Scalar>(place.windows);
+      inputs = arena.take<Scalar>(place.inputs);
       sums = arena.take<Scalar>(place.sums);
       joined = arena.take<Scalar>(place.joined);
       // Whole packets are read behind what is joined, turned or not.
@@ -134,7 +134,7 @@ class WinogradTask {
     }
   }
 
-  /// Lists what the products of a line read, and fills its windows with a block of channels, a few
+  /// Lists what the products of a line read, and fills its inputs with a block of channels, a few
   /// at a time, so that what is copied of them stays in the first-level cache.
   void pack_block(const WinogradLine& line, Index b) {
     const Split& blocks = layout_.channel_blocks();
@@ -143,24 +143,24 @@ class WinogradTask {
     std::int32_t* offset = scratch_.offsets;
     for (const WinogradLine::Product& product : line.products)
       for (Index c = 0; c < blocks.largest(); ++c)
-        for (const Index window : product.windows)
-          *offset++ = static_cast<std::int32_t>(window * pitch + c * place_.pixels);
+        for (const Index input : product.inputs)
+          *offset++ = static_cast<std::int32_t>(input * pitch + c * place_.pixels);
     const Index rows = list_rows(line);
     simd::LimitCheck<Scalar> check(call_.limit);
     for (Index c = first, next = c; c < end; c = next) {
       next = std::min(c + place_.channels, end);
       const Index size = (next - c) * place_.pixels;
       copy_channels(line, c, next, rows);
-      Scalar* to = scratch_.windows + (c - first) * place_.pixels;
-      for (const Combination& window : line.windows) {
-        combine(window, scratch_.copies, copies_pitch(), size, to, check);
+      Scalar* to = scratch_.inputs + (c - first) * place_.pixels;
+      for (const Combination& input : line.inputs) {
+        combine(input, scratch_.copies, copies_pitch(), size, to, check);
         to += pitch;
       }
     }
     if (!check.passed()) call_.exceeded.store(true, std::memory_order_relaxed);
   }
 
-  /// Lists the rows that the windows of a line consist of, `[z shift][y shift][n][z][y]`.
+  /// Lists the rows that the inputs of a line consist of, `[z shift][y shift][n][z][y]`.
   Index list_rows(const WinogradLine& line) {
     SourceRow* row = scratch_.copied_rows;
     const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
@@ -178,7 +178,7 @@ class WinogradTask {
     return row - scratch_.copied_rows;
   }
 
-  /// Copies what windows consist of: the pixels of some channels at each shift.
+  /// Copies what inputs consist of: the pixels of some channels at each shift.
   void copy_channels(const WinogradLine& line, Index begin, Index end, Index rows) {
     const PhasedAxis& axis = problem_.axis(2).outputs;
     const Index period = line.period, count = box_.q[2].size(),
@@ -191,7 +191,7 @@ class WinogradTask {
                    count,   place_.pixels, pitch};
     Scalar* to = scratch_.copies;
     for (Index first = 0; first < rows; first += plane_rows)
-      for (Index block = 0; block < line.blocks; ++block, to += period * pitch) {
+      for (Index block = 0; block < line.periods; ++block, to += period * pitch) {
         const Index x = (box_.q[2].first + block) * period + line.first_shift;
         split.rows = scratch_.copied_rows + first;
         split.begin = -x;
@@ -225,7 +225,7 @@ class WinogradTask {
   void multiply(const WinogradLine& line, std::size_t i, Index chunk, Index b) const {
     const WinogradLine::Product& product = line.products[i];
     const Split& blocks = layout_.channel_blocks();
-    const auto taps = static_cast<Index>(product.windows.size());
+    const auto taps = static_cast<Index>(product.inputs.size());
     const Index steps = taps * (blocks.end(b) - blocks.begin(b));
     const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
     const Scalar* weights = call_.weights.packed + box_.group * layout_.size() +
@@ -233,7 +233,7 @@ class WinogradTask {
     const Index panel = layout_.panels(product.product, chunk).largest();
     const bool turned = packing_.weights_in_lanes();
     multiply_chunk<Scalar>(layout_, product.product, chunk,
-                           {steps, offsets, scratch_.windows, weights, b > 0}, {},
+                           {steps, offsets, scratch_.inputs, weights, b > 0}, {},
                            PixelBlocks(packing_, extents_.pixels(), panel, lanes),
                            {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
                             turned ? layout_.padded_rows(product.product, chunk) : 1});

@@ -13,9 +13,9 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/winograd/filter.hpp"
-#include "tconv/simd/block.hpp"
 #include "tconv/simd/finite.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
 #include "tconv/simd/split.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -44,7 +44,7 @@ struct RowSplit {
 template <std::size_t period, class Scalar>
 void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
   using P = simd::Packet<Scalar>;
-  using Row = typename simd::Block<Scalar, P::size>::Type;
+  using Row = typename simd::Register<Scalar, P::size>::Type;
   for (Index j = (split.count - 1) / P::size * P::size; j >= 0; j -= P::size) {
     const Index at = j * static_cast<Index>(period);
     [&]<std::size_t... i>(std::index_sequence<i...>) {
@@ -67,8 +67,8 @@ void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
             ((packets[i] = load(source + static_cast<Index>(i) * P::size, parts[i])), ...);
           }
           simd::split_packets<Scalar>(packets);
-          (simd::Block<Scalar, P::size>::store(row_to + static_cast<Index>(i) * split.pitch,
-                                               packets[i]),
+          (simd::Register<Scalar, P::size>::store(row_to + static_cast<Index>(i) * split.pitch,
+                                                  packets[i]),
            ...);
         }
       }

@@ -5,7 +5,7 @@
 /// with pixels in the lanes. Channels would fill no panel.
 ///
 /// On a tile of pixels the coarse channel is copied into rows that are as far apart as those of the
-/// fine windows, with zeros between, so that a tap is one long dot product with a shift:
+/// fine spans, with zeros between, so that a tap is one long dot product with a shift:
 ///
 ///     coarse  x x x x 0 0 x x x x 0 0 x x x x 0 0
 ///     fine    o o o o o o o o o o o o o o o o o o     tap 0
@@ -20,19 +20,20 @@
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
-#include "tconv/gradient/tap_windows.hpp"
+#include "tconv/gradient/tap_spans.hpp"
 #include "tconv/gradient/target.hpp"
+#include "tconv/gradient/tile.hpp"
 
 namespace tconv::inline TCONV_ISA::gradient {
 
-/// How the gradient is cut: tiles of pixels, and windows of which all have unit steps.
+/// How the gradient is cut: tiles of pixels, and spans of which all have unit steps.
 class DotPlan {
  public:
   DotPlan(const ConvShape& shape, Index lane_count) : shape_(shape), lane_count_(lane_count) {
     for (std::size_t a = 0; a < 3; ++a) {
-      windows_[a] = make_tap_windows(shape.axes[a], true);
-      taps_ *= count_taps(windows_[a]);
-      window_count_ *= static_cast<Index>(windows_[a].size());
+      spans_[a] = make_tap_spans(shape.axes[a], true);
+      taps_ *= count_taps(spans_[a]);
+      span_count_ *= static_cast<Index>(spans_[a].size());
     }
     Index pixels = 1024;
     for (std::size_t a = 3; a-- > 0;) {
@@ -41,31 +42,29 @@ class DotPlan {
     }
     tile_.batch =
         Split::into_at_most(std::max<Index>(shape.batch, 1), std::max<Index>(pixels, 1)).largest();
-    tiles_ = ceil_div(shape.batch, tile_.batch);
-    for (std::size_t a = 0; a < 3; ++a) tiles_ *= ceil_div(shape.axes[a].coarse, tile_.q[a]);
+    tiles_ = count_tiles(shape, tile_);
     // Few groups leave threads nothing else to share. Independent of the number of threads, as the
     // order of the sums is.
     parts_ = {tiles_, shape.groups < 8 ? std::clamp<Index>(tiles_ / 4, 1, 8) : 1};
   }
 
   const ConvShape& shape() const { return shape_; }
-  const std::vector<TapWindow>& windows(std::size_t axis) const { return windows_[axis]; }
+  const std::vector<TapSpan>& spans(std::size_t axis) const { return spans_[axis]; }
   const Tile& tile() const { return tile_; }
   Index tiles() const { return tiles_; }
   const Split& parts() const { return parts_; }
   Index taps() const { return taps_; }
-  Index window_count() const { return window_count_; }
+  Index span_count() const { return span_count_; }
 
-  /// Extents that hold any window of `pixels`.
+  /// Extents that hold any span of `pixels`.
   std::array<Index, 3> extents(const std::array<Index, 3>& pixels) const {
     std::array<Index, 3> result{1, 1, 1};
     for (std::size_t a = 0; a < 3; ++a)
-      for (const TapWindow& window : windows_[a])
-        result[a] = std::max(result[a], window.extent(pixels[a]));
+      for (const TapSpan& span : spans_[a]) result[a] = std::max(result[a], span.extent(pixels[a]));
     return result;
   }
-  /// Elements of a copy of a window, which taps read beyond its end by whole packets.
-  Index window_size() const {
+  /// Elements of a copy of a span, which taps read beyond its end by whole packets.
+  Index span_size() const {
     const auto e = extents(tile_.q);
     return round_up(tile_.batch * e[0] * e[1] * e[2], lane_count_) + lane_count_;
   }
@@ -87,14 +86,14 @@ class DotPlan {
   /// Whether the scratch fits the second-level cache.
   bool is_small() const {
     return sums_size() <= Index{1} << 17 &&
-           (shape_.coarse_per_group() + window_count_) * window_size() <= Index{1} << 17;
+           (shape_.coarse_per_group() + span_count_) * span_size() <= Index{1} << 17;
   }
 
  private:
   ConvShape shape_;
   Index lane_count_;
-  std::array<std::vector<TapWindow>, 3> windows_;
-  Index taps_ = 1, window_count_ = 1;
+  std::array<std::vector<TapSpan>, 3> spans_;
+  Index taps_ = 1, span_count_ = 1;
   Tile tile_;
   Index tiles_ = 1;
   Split parts_;

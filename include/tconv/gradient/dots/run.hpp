@@ -13,9 +13,9 @@
 #include "tconv/core/view.hpp"
 #include "tconv/gradient/dots/plan.hpp"
 #include "tconv/gradient/dots/task.hpp"
-#include "tconv/gradient/tap_windows.hpp"
+#include "tconv/gradient/partial_sums.hpp"
+#include "tconv/gradient/tap_spans.hpp"
 #include "tconv/gradient/target.hpp"
-#include "tconv/runtime/arena.hpp"
 #include "tconv/runtime/execution.hpp"
 #include "tconv/simd/packet.hpp"
 
@@ -29,30 +29,20 @@ bool dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
   constexpr Index lanes = simd::Packet<Scalar>::size;
   const ConvShape& shape = plan.shape();
   const Index parts = plan.parts().parts, tasks = shape.groups * parts;
-  const int workers = static_cast<int>(std::min<Index>(execution.threads(), tasks));
-  const std::size_t own_bytes = runtime::whole_pages(DotTask<Scalar>::scratch_bytes(plan));
-  const std::size_t sums_bytes =
-      runtime::whole_pages(static_cast<std::size_t>(plan.sums_size()) * sizeof(Scalar));
-  const auto kept = static_cast<std::size_t>(parts == 1 ? workers : tasks);
-  std::byte* const scratch =
-      execution.scratch(own_bytes * static_cast<std::size_t>(workers) + sums_bytes * kept);
-  std::byte* const sums_scratch = scratch + own_bytes * static_cast<std::size_t>(workers);
-  const auto sums_of = [&](Index place) {
-    return reinterpret_cast<Scalar*>(sums_scratch + sums_bytes * static_cast<std::size_t>(place));
-  };
-
+  const PartialSums<Scalar> partial(tasks, parts, DotTask<Scalar>::scratch_bytes(plan),
+                                    plan.sums_size(), execution);
   std::atomic<bool> finite = true;
   const auto store = [&](Index group, const Scalar* sums, Index step) {
     for (Index c = 0; c < shape.coarse_per_group(); ++c)
       for (Index m = 0; m < shape.fine_per_group(); ++m) {
         Scalar* const to = target.data + group * target.group_stride + c * target.coarse_stride +
                            m * target.fine_stride;
-        for (const TapWindow& wz : plan.windows(0))
-          for (const TapWindow& wy : plan.windows(1))
-            for (const TapWindow& wx : plan.windows(2))
-              for (const WindowTap& z : wz.taps)
-                for (const WindowTap& y : wy.taps)
-                  for (const WindowTap& x : wx.taps) {
+        for (const TapSpan& wz : plan.spans(0))
+          for (const TapSpan& wy : plan.spans(1))
+            for (const TapSpan& wx : plan.spans(2))
+              for (const SpanTap& z : wz.taps)
+                for (const SpanTap& y : wy.taps)
+                  for (const SpanTap& x : wx.taps) {
                     Scalar sum(0);
                     for (Index part = 0; part < parts; ++part)
                       for (Index i = 0; i < lanes; ++i) sum += sums[part * step + i];
@@ -63,16 +53,16 @@ bool dot_gradient(const DotPlan& plan, const Image<const Scalar>& coarse,
                   }
       }
   };
-  execution.parallel_for(tasks, workers, [&](Index task, int worker) {
+  execution.parallel_for(tasks, partial.workers(), [&](Index task, int worker) {
     const Index part = task % parts;
-    Scalar* const sums = sums_of(parts == 1 ? worker : task);
-    DotTask<Scalar>(plan, coarse, fine, scratch + own_bytes * static_cast<std::size_t>(worker))
+    Scalar* const sums = partial.of_task(task, worker);
+    DotTask<Scalar>(plan, coarse, fine, partial.own(worker))
         .run(task / parts, plan.parts().begin(part), plan.parts().end(part), sums);
     if (parts == 1) store(task, sums, 0);
   });
   if (parts == 1) return finite;
   for (Index group = 0; group < shape.groups; ++group)
-    store(group, sums_of(group * parts), static_cast<Index>(sums_bytes / sizeof(Scalar)));
+    store(group, partial.of_part(group, 0), partial.step());
   return finite;
 }
 

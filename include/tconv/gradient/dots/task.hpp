@@ -13,8 +13,9 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/gradient/dots/plan.hpp"
-#include "tconv/gradient/tap_windows.hpp"
+#include "tconv/gradient/tap_spans.hpp"
 #include "tconv/gradient/target.hpp"
+#include "tconv/gradient/tile.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/dot_kernel.hpp"
 #include "tconv/simd/packet.hpp"
@@ -43,8 +44,7 @@ class DotTask {
     for (Index tile = first_tile; tile < end_tile; ++tile) {
       place(tile);
       for (Index c = 0; c < shape.coarse_per_group(); ++c)
-        copy_coarse(group * shape.coarse_per_group() + c,
-                    scratch_.coarse + c * plan_.window_size());
+        copy_coarse(group * shape.coarse_per_group() + c, scratch_.coarse + c * plan_.span_size());
       for (Index m = 0; m < shape.fine_per_group(); ++m) {
         copy_fine(group * shape.fine_per_group() + m);
         multiply(sums + m * plan_.taps() * lanes);
@@ -61,74 +61,68 @@ class DotTask {
 
   static Scratch carve(const DotPlan& plan, runtime::Arena arena) {
     Scratch s{};
-    s.coarse = arena.take<Scalar>(plan.shape().coarse_per_group() * plan.window_size());
-    // The last tap reads beyond its window by what lies before its first element.
-    s.fine = arena.take<Scalar>((plan.window_count() + 1) * plan.window_size());
+    s.coarse = arena.take<Scalar>(plan.shape().coarse_per_group() * plan.span_size());
+    // The last tap reads beyond its span by what lies before its first element.
+    s.fine = arena.take<Scalar>((plan.span_count() + 1) * plan.span_size());
     s.taps = arena.take<const Scalar*>(plan.taps());
     s.bytes = arena.used();
     return s;
   }
 
   void place(Index tile) {
-    const auto next = [&tile](Index size, Index part) {
-      const Index parts = ceil_div(size, part), i = tile % parts;
-      tile /= parts;
-      return Range{i * part, std::min((i + 1) * part, size)};
-    };
-    for (std::size_t a = 3; a-- > 0;) q_[a] = next(plan_.shape().axes[a].coarse, plan_.tile().q[a]);
-    n_ = next(plan_.shape().batch, plan_.tile().batch);
-    extents_ = plan_.extents({q_[0].size(), q_[1].size(), q_[2].size()});
-    const Index run =
-        (((n_.size() - 1) * extents_[0] + q_[0].size() - 1) * extents_[1] + q_[1].size() - 1) *
-            extents_[2] +
-        q_[2].size();
+    box_ = find_tile(plan_.shape(), plan_.tile(), tile);
+    extents_ = plan_.extents({box_.q[0].size(), box_.q[1].size(), box_.q[2].size()});
+    const Index run = (((box_.n.size() - 1) * extents_[0] + box_.q[0].size() - 1) * extents_[1] +
+                       box_.q[1].size() - 1) *
+                          extents_[2] +
+                      box_.q[2].size();
     packets_ = ceil_div(run, lanes);
   }
 
   void copy_coarse(Index channel, Scalar* to) const {
     Scalar* const end = to + packets_ * lanes;
     const Scalar* const from = coarse_.data + channel * coarse_.channel_stride;
-    for (Index n = n_.first; n < n_.end; ++n)
+    for (Index n = box_.n.first; n < box_.n.end; ++n)
       for (Index z = 0; z < extents_[0]; ++z)
         for (Index y = 0; y < extents_[1]; ++y, to += extents_[2]) {
           if (to >= end) return;
-          if (z >= q_[0].size() || y >= q_[1].size()) {
+          if (z >= box_.q[0].size() || y >= box_.q[1].size()) {
             std::fill(to, std::min(to + extents_[2], end), Scalar(0));
             continue;
           }
-          simd::copy_row(from + n * coarse_.batch_stride + (q_[0].first + z) * coarse_.strides[0] +
-                             (q_[1].first + y) * coarse_.strides[1] +
-                             q_[2].first * coarse_.strides[2],
-                         coarse_.strides[2], q_[2].size(), to);
-          std::fill(to + q_[2].size(), std::max(to + q_[2].size(), std::min(to + extents_[2], end)),
-                    Scalar(0));
+          simd::copy_row(
+              from + n * coarse_.batch_stride + (box_.q[0].first + z) * coarse_.strides[0] +
+                  (box_.q[1].first + y) * coarse_.strides[1] + box_.q[2].first * coarse_.strides[2],
+              coarse_.strides[2], box_.q[2].size(), to);
+          std::fill(to + box_.q[2].size(),
+                    std::max(to + box_.q[2].size(), std::min(to + extents_[2], end)), Scalar(0));
         }
     std::fill(to, std::max(to, end), Scalar(0));
   }
 
-  /// Copies all windows of a channel, and finds their taps.
+  /// Copies all spans of a channel, and finds their taps.
   void copy_fine(Index channel) const {
     const auto& axes = plan_.shape().axes;
     const Scalar* const from = fine_.data + channel * fine_.channel_stride;
     Scalar* to = scratch_.fine;
     const Scalar** tap = scratch_.taps;
-    for (const TapWindow& wz : plan_.windows(0))
-      for (const TapWindow& wy : plan_.windows(1))
-        for (const TapWindow& wx : plan_.windows(2)) {
-          for (const WindowTap& z : wz.taps)
-            for (const WindowTap& y : wy.taps)
-              for (const WindowTap& x : wx.taps)
+    for (const TapSpan& wz : plan_.spans(0))
+      for (const TapSpan& wy : plan_.spans(1))
+        for (const TapSpan& wx : plan_.spans(2)) {
+          for (const SpanTap& z : wz.taps)
+            for (const SpanTap& y : wy.taps)
+              for (const SpanTap& x : wx.taps)
                 *tap++ = to + (z.element * extents_[1] + y.element) * extents_[2] + x.element;
           const Index step = wx.fine_step;
-          const Index first = wx.origin + q_[2].first * axes[2].stride;
+          const Index first = wx.origin + box_.q[2].first * axes[2].stride;
           const Index left = std::clamp<Index>(ceil_div(-first, step), 0, extents_[2]);
           const Index right =
               std::clamp<Index>(ceil_div(axes[2].fine - first, step), left, extents_[2]);
-          for (Index n = n_.first; n < n_.end; ++n)
+          for (Index n = box_.n.first; n < box_.n.end; ++n)
             for (Index iz = 0; iz < extents_[0]; ++iz)
               for (Index iy = 0; iy < extents_[1]; ++iy, to += extents_[2]) {
-                const Index z = wz.origin + q_[0].first * axes[0].stride + iz * wz.fine_step;
-                const Index y = wy.origin + q_[1].first * axes[1].stride + iy * wy.fine_step;
+                const Index z = wz.origin + box_.q[0].first * axes[0].stride + iz * wz.fine_step;
+                const Index y = wy.origin + box_.q[1].first * axes[1].stride + iy * wy.fine_step;
                 if (!axes[0].has_fine(z) || !axes[1].has_fine(y) || left == right) {
                   std::fill_n(to, extents_[2], Scalar(0));
                   continue;
@@ -141,12 +135,12 @@ class DotTask {
               }
         }
     // Whole packets of the last taps.
-    std::fill_n(to, plan_.window_size(), Scalar(0));
+    std::fill_n(to, plan_.span_size(), Scalar(0));
   }
 
   void multiply(Scalar* sums) const {
     const ConvShape& shape = plan_.shape();
-    const Index step = plan_.window_size();
+    const Index step = plan_.span_size();
     const Index sums_step = shape.fine_per_group() * plan_.taps() * lanes;
     Index c = 0;
     const auto run = [&](auto rows) {
@@ -164,8 +158,7 @@ class DotTask {
   const Image<const Scalar>& coarse_;
   const Image<const Scalar>& fine_;
   Scratch scratch_;
-  Range n_;
-  std::array<Range, 3> q_;
+  PixelBox box_;  // of the present tile
   std::array<Index, 3> extents_{};
   Index packets_ = 0;
 };

@@ -21,21 +21,28 @@
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
-#include "tconv/gradient/tap_windows.hpp"
+#include "tconv/gradient/tap_spans.hpp"
 #include "tconv/gradient/target.hpp"
+#include "tconv/gradient/tile.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::gradient {
 
+/// Whose channels lie in the lanes of the micro-kernel.
+enum class LaneSide { coarse, fine };
+
 /// The choices that decide how fast a plan is.
 struct GradientCut {
-  simd::Lanes lanes =
-      simd::Lanes::weights;  ///< `weights`: coarse channels are the lanes; `pixels`: fine ones
+  LaneSide lanes = LaneSide::coarse;
   int vectors = 2;
   bool folds = false;  ///< the taps of a row count as fine channels
 
   /// Of the largest micro-tile.
-  Index rows() const { return simd::max_rows(lanes, vectors); }
+  Index rows() const {
+    return simd::max_rows(
+        lanes == LaneSide::coarse ? simd::LaneOperand::weights : simd::LaneOperand::pixels,
+        vectors);
+  }
 };
 
 class GradientPlan {
@@ -48,8 +55,8 @@ class GradientPlan {
       // alternate are copied together: memory is then read in one run.
       const Index reach = (axis.kernel - 1) * axis.dilation + 1;
       const Index most = a == 2 ? 2 * reach : a == 1 ? 2 : 1;
-      windows_[a] = make_tap_windows(axis, axis.stride > most);
-      all_taps_ = all_taps_ && count_taps(windows_[a]) == axis.kernel;
+      spans_[a] = make_tap_spans(axis, axis.stride > most);
+      all_taps_ = all_taps_ && count_taps(spans_[a]) == axis.kernel;
     }
     choose_cut();
     lay_out();
@@ -61,8 +68,8 @@ class GradientPlan {
 
   const ConvShape& shape() const { return shape_; }
   const GradientCut& cut() const { return cut_; }
-  const std::vector<TapWindow>& windows(std::size_t axis) const { return windows_[axis]; }
-  /// Whether every tap is in a window; the gradient of the others is zero.
+  const std::vector<TapSpan>& spans(std::size_t axis) const { return spans_[axis]; }
+  /// Whether every tap is in a span; the gradient of the others is zero.
   bool all_taps() const { return all_taps_; }
 
   /// Coarse and fine channels in panels, and the width of the widest.
@@ -77,8 +84,7 @@ class GradientPlan {
 
   /// Cycles of a pixel's products.
   double cycles() const {
-    return cut_cycles(cut_) *
-           static_cast<double>(count_taps(windows_[0]) * count_taps(windows_[1]));
+    return cut_cycles(cut_) * static_cast<double>(count_taps(spans_[0]) * count_taps(spans_[1]));
   }
 
   const Tile& tile() const { return tile_; }
@@ -98,10 +104,10 @@ class GradientPlan {
   Index sums_size() const { return kept_pairs_ * slots_ * slot_size_; }
   /// From fine channel to fine channel in a slot.
   Index fine_step() const { return coarse_in_lanes() ? row_step_ : 1; }
-  bool coarse_in_lanes() const { return cut_.lanes == simd::Lanes::weights; }
+  bool coarse_in_lanes() const { return cut_.lanes == LaneSide::coarse; }
 
-  /// Elements of the windows of a tile of one panel, the largest.
-  Index window_elements() const { return window_elements_; }
+  /// Elements of the spans of a tile of one panel, the largest.
+  Index span_elements() const { return span_elements_; }
 
  private:
   /// Pixels of a tile: many, so that a slot is loaded and stored seldom, and few enough for a
@@ -111,7 +117,7 @@ class GradientPlan {
   /// Of many channels the positions would lie far apart.
   bool can_fold() const {
     return shape_.fine_per_group() <= 24 &&
-           std::all_of(windows_[2].begin(), windows_[2].end(), is_contiguous);
+           std::all_of(spans_[2].begin(), spans_[2].end(), is_contiguous);
   }
 
   /// Cycles of one step of a micro-tile: two fused multiply-adds or two loads each, and no sum more
@@ -142,30 +148,30 @@ class GradientPlan {
     const Index coarse = shape_.coarse_per_group(), fine = shape_.fine_per_group();
     double cycles = 0;
     const auto add = [&](Index items, Index times) {
-      cycles += static_cast<double>(times) * (cut.lanes == simd::Lanes::weights
+      cycles += static_cast<double>(times) * (cut.lanes == LaneSide::coarse
                                                   ? matrix_cycles(cut, items, coarse)
                                                   : matrix_cycles(cut, coarse, items));
     };
-    for (const TapWindow& window : windows_[2])
+    for (const TapSpan& span : spans_[2])
       if (cut.folds)
-        add(window.span * fine, 1);
+        add(span.reach * fine, 1);
       else
-        add(fine, static_cast<Index>(window.taps.size()));
+        add(fine, static_cast<Index>(span.taps.size()));
     return cycles;
   }
 
-  /// Cycles of copying a pixel, of all its windows.
+  /// Cycles of copying a pixel, of all its spans.
   double copy_cycles(const GradientCut& cut) const {
     const Index lanes = cut.vectors * lane_count_, rows = cut.rows();
-    const bool coarse_lanes = cut.lanes == simd::Lanes::weights;
+    const bool coarse_lanes = cut.lanes == LaneSide::coarse;
     const auto panels = [&](Index channels, Index width) {
       const Split split = Split::into_at_most(channels, width);
       return static_cast<double>(split.parts * round_up(split.largest(), lane_count_));
     };
     double positions = 0;
-    for (const TapWindow& z : windows_[0])
-      for (const TapWindow& y : windows_[1])
-        for (const TapWindow& x : windows_[2])
+    for (const TapSpan& z : spans_[0])
+      for (const TapSpan& y : spans_[1])
+        for (const TapSpan& x : spans_[2])
           positions += static_cast<double>(z.pixel_step * y.pixel_step * x.pixel_step);
     return 0.5 * (panels(shape_.coarse_per_group(), coarse_lanes ? lanes : rows) +
                   positions * panels(shape_.fine_per_group(), cut.folds ? shape_.fine_per_group()
@@ -175,12 +181,12 @@ class GradientPlan {
 
   void choose_cut() {
     double best = std::numeric_limits<double>::max();
-    for (const simd::Lanes lanes : {simd::Lanes::weights, simd::Lanes::pixels})
+    for (const LaneSide lanes : {LaneSide::coarse, LaneSide::fine})
       for (int vectors = 1; vectors <= simd::max_vectors; vectors *= 2)
         for (const bool folds : {false, true}) {
           const GradientCut cut{lanes, vectors, folds};
           if (cut.rows() < 1 || (folds && !can_fold())) continue;
-          const auto calls = static_cast<double>(count_taps(windows_[0]) * count_taps(windows_[1]));
+          const auto calls = static_cast<double>(count_taps(spans_[0]) * count_taps(spans_[1]));
           const double cycles = cut_cycles(cut) * calls + copy_cycles(cut);
           if (cycles < best) {
             best = cycles;
@@ -201,29 +207,29 @@ class GradientPlan {
     fine_width_ = coarse_in_lanes() || cut_.folds ? fine_panels_.largest()
                                                   : round_up(fine_panels_.largest(), lane_count_);
     Index items = fine_width_, row_slots = 0;
-    for (const TapWindow& window : windows_[2]) {
-      if (cut_.folds) items = std::max(items, window.span * fine_width_);
-      row_slots += cut_.folds ? 1 : static_cast<Index>(window.taps.size());
+    for (const TapSpan& span : spans_[2]) {
+      if (cut_.folds) items = std::max(items, span.reach * fine_width_);
+      row_slots += cut_.folds ? 1 : static_cast<Index>(span.taps.size());
     }
-    slots_ = count_taps(windows_[0]) * count_taps(windows_[1]) * row_slots;
+    slots_ = count_taps(spans_[0]) * count_taps(spans_[1]) * row_slots;
     row_step_ = coarse_in_lanes() ? coarse_width_ : round_up(items, lane_count_);
     slot_size_ = row_step_ * (coarse_in_lanes() ? items : coarse_width_);
   }
 
   /// Whether all products of a pair of panels follow one another.
   bool completes_pairs() const {
-    return tiles_ == 1 && std::all_of(windows_.begin(), windows_.end(),
-                                      [](const auto& w) { return w.size() == 1; });
+    return tiles_ == 1 &&
+           std::all_of(spans_.begin(), spans_.end(), [](const auto& w) { return w.size() == 1; });
   }
 
-  static Index largest_extent(const std::vector<TapWindow>& windows, Index pixels) {
+  static Index largest_extent(const std::vector<TapSpan>& spans, Index pixels) {
     Index extent = 0;
-    for (const TapWindow& window : windows) extent = std::max(extent, window.extent(pixels));
+    for (const TapSpan& span : spans) extent = std::max(extent, span.extent(pixels));
     return extent;
   }
   Index elements_of(const Tile& tile) const {
     Index elements = tile.batch;
-    for (std::size_t a = 0; a < 3; ++a) elements *= largest_extent(windows_[a], tile.q[a]);
+    for (std::size_t a = 0; a < 3; ++a) elements *= largest_extent(spans_[a], tile.q[a]);
     return elements;
   }
 
@@ -245,23 +251,23 @@ class GradientPlan {
 
   /// Cycles that a tile costs besides its fused multiply-adds.
   double tile_cycles(const Tile& tile) const {
-    const Index calls = count_taps(windows_[0]) * count_taps(windows_[1]);
+    const Index calls = count_taps(spans_[0]) * count_taps(spans_[1]);
     const Index rows = tile.batch * tile.q[0];
     const bool joined = tile.q[2] == shape_.axes[2].coarse;
     double cycles = cut_cycles(cut_) * static_cast<double>(calls * 12);
     cycles +=
         copy_cycles(shape_.coarse_per_group(), coarse_width_, joined ? rows : rows * tile.q[1],
                     joined ? tile.q[1] * tile.q[2] : tile.q[2]);
-    for (const TapWindow& z : windows_[0])
-      for (const TapWindow& y : windows_[1])
-        for (const TapWindow& x : windows_[2])
+    for (const TapSpan& z : spans_[0])
+      for (const TapSpan& y : spans_[1])
+        for (const TapSpan& x : spans_[2])
           cycles += copy_cycles(shape_.fine_per_group(), fine_width_,
                                 tile.batch * z.extent(tile.q[0]) * y.extent(tile.q[1]),
                                 x.extent(tile.q[2]));
     return cycles;
   }
 
-  /// Of the tiles of about `wanted_pixels` whose windows fit, the one that copies least.
+  /// Of the tiles of about `wanted_pixels` whose spans fit, the one that copies least.
   void choose_tile(Index budget) {
     const auto& axes = shape_.axes;
     double best = std::numeric_limits<double>::max();
@@ -279,12 +285,11 @@ class GradientPlan {
         if (cost < best) {
           best = cost;
           tile_ = tile;
-          window_elements_ = elements;
+          span_elements_ = elements;
         }
         if (fits) break;
       }
-    tiles_ = ceil_div(shape_.batch, tile_.batch);
-    for (std::size_t a = 0; a < 3; ++a) tiles_ *= ceil_div(axes[a].coarse, tile_.q[a]);
+    tiles_ = count_tiles(shape_, tile_);
   }
 
   /// Cycles of reading or writing an element of sums that are so many.
@@ -298,9 +303,9 @@ class GradientPlan {
     const auto number = [](Index n) { return static_cast<double>(n); };
     const double copy_coarse = number(shape_.coarse_per_group() * tile_.pixels()) * 0.6;
     double copy_fine = 0;
-    for (const TapWindow& z : windows_[0])
-      for (const TapWindow& y : windows_[1])
-        for (const TapWindow& x : windows_[2])
+    for (const TapSpan& z : spans_[0])
+      for (const TapSpan& y : spans_[1])
+        for (const TapSpan& x : spans_[2])
           copy_fine += number(shape_.fine_per_group() * tile_.batch * z.extent(tile_.q[0]) *
                               y.extent(tile_.q[1]) * x.extent(tile_.q[2])) *
                        0.6;
@@ -313,7 +318,7 @@ class GradientPlan {
       for (Index m = 1; m <= fine_panels_.parts; m = next(m, fine_panels_.parts)) {
         const Split coarse{coarse_panels_.parts, c}, fine{fine_panels_.parts, m};
         const bool fits = coarse.largest() * coarse_width_ * tile_.pixels() <= budget / 2 &&
-                          fine.largest() * fine_width_ * window_elements_ <= budget / 2;
+                          fine.largest() * fine_width_ * span_elements_ <= budget / 2;
         if (!fits && (c < coarse_panels_.parts || m < fine_panels_.parts)) continue;
         const double block =
             completes_pairs() ? number(slots_ * slot_size_) : sums / number(c) / number(m);
@@ -349,14 +354,14 @@ class GradientPlan {
 
   ConvShape shape_;
   Index lane_count_;
-  std::array<std::vector<TapWindow>, 3> windows_;
+  std::array<std::vector<TapSpan>, 3> spans_;
   bool all_taps_ = true;
   GradientCut cut_;
   Split coarse_panels_, fine_panels_, coarse_blocks_, fine_blocks_, tile_parts_;
   Index coarse_width_ = 1, fine_width_ = 1;
   Index slots_ = 0, slot_size_ = 0, row_step_ = 0, kept_pairs_ = 0;
   Tile tile_;
-  Index tiles_ = 0, window_elements_ = 1;
+  Index tiles_ = 0, span_elements_ = 1;
 };
 
 }  // namespace tconv::inline TCONV_ISA::gradient

@@ -11,7 +11,7 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/gradient/panels/plan.hpp"
-#include "tconv/gradient/tap_windows.hpp"
+#include "tconv/gradient/tap_spans.hpp"
 #include "tconv/gradient/target.hpp"
 #include "tconv/simd/finite.hpp"
 #include "tconv/simd/stride.hpp"
@@ -25,17 +25,17 @@ struct StoredTap {
   Index target = 0;
 };
 
-/// All taps in windows, in the order of the gradient's memory.
+/// All taps in spans, in the order of the gradient's memory.
 inline std::vector<StoredTap> list_stored_taps(const GradientPlan& plan,
                                                const std::array<Index, 3>& tap_strides) {
   std::vector<StoredTap> taps;
   Index slot = 0;
-  for (const TapWindow& wz : plan.windows(0))
-    for (const TapWindow& wy : plan.windows(1))
-      for (const TapWindow& wx : plan.windows(2))
-        for (const WindowTap& z : wz.taps)
-          for (const WindowTap& y : wy.taps) {
-            for (const WindowTap& x : wx.taps) {
+  for (const TapSpan& wz : plan.spans(0))
+    for (const TapSpan& wy : plan.spans(1))
+      for (const TapSpan& wx : plan.spans(2))
+        for (const SpanTap& z : wz.taps)
+          for (const SpanTap& y : wy.taps) {
+            for (const SpanTap& x : wx.taps) {
               // Folded taps lie in one slot, like further fine channels.
               const Index folded =
                   plan.cut().folds ? x.element * plan.fine_width() * plan.fine_step() : 0;

@@ -5,8 +5,8 @@
 ///
 ///     for each tile of pixels
 ///       copy the coarse channels into panels                          [pixel][c]
-///       for each window of taps
-///         copy the fine channels of the window into panels            [position][m]
+///       for each span of taps
+///         copy the fine channels of the span into panels            [position][m]
 ///         for each coarse panel, fine panel, tap: sums += product     micro_kernel
 ///         with the last products of a pair of panels: hand its sums over
 
@@ -21,8 +21,9 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/gradient/panels/plan.hpp"
-#include "tconv/gradient/tap_windows.hpp"
+#include "tconv/gradient/tap_spans.hpp"
 #include "tconv/gradient/target.hpp"
+#include "tconv/gradient/tile.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/micro_kernel.hpp"
 #include "tconv/simd/packet.hpp"
@@ -72,19 +73,19 @@ class GradientTask {
     fine_panels_ = fine_panels;
     sums_ = sums;
     for (Index tile = first_tile; tile < end_tile; ++tile) {
-      place(tile);
+      box_ = find_tile(plan_.shape(), plan_.tile(), tile);
       accumulate_ = tile > first_tile;
       pack_coarse();
       slot_ = 0;
-      for (const TapWindow& z : plan_.windows(0))
-        for (const TapWindow& y : plan_.windows(1))
-          for (const TapWindow& x : plan_.windows(2))
-            compute_windows({&z, &y, &x}, tile + 1 == end_tile, store);
+      for (const TapSpan& z : plan_.spans(0))
+        for (const TapSpan& y : plan_.spans(1))
+          for (const TapSpan& x : plan_.spans(2))
+            compute_spans({&z, &y, &x}, tile + 1 == end_tile, store);
     }
   }
 
  private:
-  using Windows = std::array<const TapWindow*, 3>;
+  using Spans = std::array<const TapSpan*, 3>;
 
   struct Scratch {
     Scalar *coarse, *fine;
@@ -99,33 +100,21 @@ class GradientTask {
     s.coarse = arena.take<Scalar>(
         plan.coarse_blocks().largest() * plan.coarse_width() * plan.tile().pixels() + spare);
     s.fine = arena.take<Scalar>(
-        plan.fine_blocks().largest() * plan.fine_width() * plan.window_elements() + spare);
+        plan.fine_blocks().largest() * plan.fine_width() * plan.span_elements() + spare);
     s.offsets = arena.take<std::int32_t>(plan.tile().pixels());
     s.bytes = arena.used();
     return s;
   }
 
-  /// Finds the pixels of a tile.
-  void place(Index tile) {
-    const auto next = [&tile](Index size, Index part) {
-      const Index parts = ceil_div(size, part), i = tile % parts;
-      tile /= parts;
-      return Range{i * part, std::min((i + 1) * part, size)};
-    };
-    for (std::size_t a = 3; a-- > 0;) q_[a] = next(plan_.shape().axes[a].coarse, plan_.tile().q[a]);
-    n_ = next(plan_.shape().batch, plan_.tile().batch);
-    pixels_ = n_.size() * q_[0].size() * q_[1].size() * q_[2].size();
-  }
-
   void pack_coarse() {
     const auto& axes = plan_.shape().axes;
     // Rows and planes that follow one another without a gap are one row.
-    Index row = q_[2].size();
-    std::array<Index, 2> outer{q_[0].size(), q_[1].size()};
+    Index row = box_.q[2].size();
+    std::array<Index, 2> outer{box_.q[0].size(), box_.q[1].size()};
     for (std::size_t a = 2; a-- > 0;) {
       const Index inner_stride =
           a == 1 ? coarse_.strides[2] * axes[2].coarse : coarse_.strides[1] * axes[1].coarse;
-      const bool whole = q_[a + 1].size() == axes[a + 1].coarse && (a == 1 || outer[1] == 1);
+      const bool whole = box_.q[a + 1].size() == axes[a + 1].coarse && (a == 1 || outer[1] == 1);
       if (!whole || coarse_.strides[a] != inner_stride) break;
       row *= outer[a];
       outer[a] = 1;
@@ -137,29 +126,30 @@ class GradientTask {
                                            plan_.coarse_panels().end(p) - first, coarse_end_};
       const Scalar* channel = coarse_.data + (group_ * plan_.shape().coarse_per_group() + first) *
                                                  coarse_.channel_stride;
-      for (Index n = n_.first; n < n_.end; ++n)
+      for (Index n = box_.n.first; n < box_.n.end; ++n)
         for (Index z = 0; z < outer[0]; ++z)
           for (Index y = 0; y < outer[1]; ++y) {
-            simd::transpose_row(
-                channel + n * coarse_.batch_stride + (q_[0].first + z) * coarse_.strides[0] +
-                    (q_[1].first + y) * coarse_.strides[1] + q_[2].first * coarse_.strides[2],
-                source, row, to, plan_.coarse_width());
+            simd::transpose_row(channel + n * coarse_.batch_stride +
+                                    (box_.q[0].first + z) * coarse_.strides[0] +
+                                    (box_.q[1].first + y) * coarse_.strides[1] +
+                                    box_.q[2].first * coarse_.strides[2],
+                                source, row, to, plan_.coarse_width());
             to += row * plan_.coarse_width();
           }
     }
   }
 
-  /// The first fine position of a window.
-  Index first_position(const Windows& windows, std::size_t axis) const {
-    return windows[axis]->origin + q_[axis].first * plan_.shape().axes[axis].stride;
+  /// The first fine position of a span.
+  Index first_position(const Spans& spans, std::size_t axis) const {
+    return spans[axis]->origin + box_.q[axis].first * plan_.shape().axes[axis].stride;
   }
 
-  void pack_fine(const Windows& windows, const std::array<Index, 3>& extents) {
+  void pack_fine(const Spans& spans, const std::array<Index, 3>& extents) {
     const auto& axes = plan_.shape().axes;
     const Index width = plan_.fine_width();
-    const std::array<Index, 3> first{first_position(windows, 0), first_position(windows, 1),
-                                     first_position(windows, 2)};
-    const Index step = windows[2]->fine_step;
+    const std::array<Index, 3> first{first_position(spans, 0), first_position(spans, 1),
+                                     first_position(spans, 2)};
+    const Index step = spans[2]->fine_step;
     const Index left = std::clamp<Index>(ceil_div(-first[2], step), 0, extents[2]);
     const Index right =
         std::clamp<Index>(ceil_div(axes[2].fine - first[2], step), left, extents[2]);
@@ -170,11 +160,11 @@ class GradientTask {
                                            plan_.fine_panels().end(p) - channel, fine_end_};
       const Scalar* from =
           fine_.data + (group_ * plan_.shape().fine_per_group() + channel) * fine_.channel_stride;
-      for (Index n = n_.first; n < n_.end; ++n)
+      for (Index n = box_.n.first; n < box_.n.end; ++n)
         for (Index iz = 0; iz < extents[0]; ++iz)
           for (Index iy = 0; iy < extents[1]; ++iy, to += extents[2] * width) {
-            const Index z = first[0] + iz * windows[0]->fine_step;
-            const Index y = first[1] + iy * windows[1]->fine_step;
+            const Index z = first[0] + iz * spans[0]->fine_step;
+            const Index y = first[1] + iy * spans[1]->fine_step;
             if (!axes[0].has_fine(z) || !axes[1].has_fine(y) || left == right) {
               std::fill_n(to, extents[2] * width, Scalar(0));
               continue;
@@ -189,50 +179,50 @@ class GradientTask {
     }
   }
 
-  /// Where the pixels find their first position in a panel of the window.
-  void list_offsets(const Windows& windows, const std::array<Index, 3>& extents) {
+  /// Where the pixels find their first position in a panel of the span.
+  void list_offsets(const Spans& spans, const std::array<Index, 3>& extents) {
     std::int32_t* offset = scratch_.offsets;
     const Index width = plan_.fine_width();
-    for (Index n = 0; n < n_.size(); ++n)
-      for (Index z = 0; z < q_[0].size(); ++z)
-        for (Index y = 0; y < q_[1].size(); ++y) {
-          const Index row = ((n * extents[0] + z * windows[0]->pixel_step) * extents[1] +
-                             y * windows[1]->pixel_step) *
+    for (Index n = 0; n < box_.n.size(); ++n)
+      for (Index z = 0; z < box_.q[0].size(); ++z)
+        for (Index y = 0; y < box_.q[1].size(); ++y) {
+          const Index row = ((n * extents[0] + z * spans[0]->pixel_step) * extents[1] +
+                             y * spans[1]->pixel_step) *
                             extents[2];
-          for (Index x = 0; x < q_[2].size(); ++x)
-            *offset++ = static_cast<std::int32_t>((row + x * windows[2]->pixel_step) * width);
+          for (Index x = 0; x < box_.q[2].size(); ++x)
+            *offset++ = static_cast<std::int32_t>((row + x * spans[2]->pixel_step) * width);
         }
   }
 
   template <class Store>
-  void compute_windows(const Windows& windows, bool last_tile, const Store& store) {
+  void compute_spans(const Spans& spans, bool last_tile, const Store& store) {
     std::array<Index, 3> extents{};
-    for (std::size_t a = 0; a < 3; ++a) extents[a] = windows[a]->extent(q_[a].size());
-    pack_fine(windows, extents);
-    list_offsets(windows, extents);
+    for (std::size_t a = 0; a < 3; ++a) extents[a] = spans[a]->extent(box_.q[a].size());
+    pack_fine(spans, extents);
+    list_offsets(spans, extents);
     const bool folds = plan_.cut().folds;
     const Index width = plan_.fine_width();
-    const Index coarse_panel = plan_.coarse_width() * pixels_;
-    const Index fine_panel = n_.size() * extents[0] * extents[1] * extents[2] * width;
-    const std::vector<WindowTap> one{{0, 0}};
-    const auto& x_taps = folds ? one : windows[2]->taps;
+    const Index coarse_panel = plan_.coarse_width() * box_.pixels();
+    const Index fine_panel = box_.n.size() * extents[0] * extents[1] * extents[2] * width;
+    const std::vector<SpanTap> one{{0, 0}};
+    const auto& x_taps = folds ? one : spans[2]->taps;
     const auto slots =
-        static_cast<Index>(windows[0]->taps.size() * windows[1]->taps.size() * x_taps.size());
+        static_cast<Index>(spans[0]->taps.size() * spans[1]->taps.size() * x_taps.size());
     const bool completes = last_tile && slot_ + slots == plan_.slots();
     Index slot = slot_;
     for (Index c = 0; c < coarse_panels_.size(); ++c) {
       const Index channels = plan_.coarse_panels().end(coarse_panels_.first + c) -
                              plan_.coarse_panels().begin(coarse_panels_.first + c);
       for (Index m = 0; m < fine_panels_.size(); ++m) {
-        const Index items = folds ? windows[2]->span * width
+        const Index items = folds ? spans[2]->reach * width
                                   : plan_.fine_panels().end(fine_panels_.first + m) -
                                         plan_.fine_panels().begin(fine_panels_.first + m);
         Scalar* const pair = sums_ + (c * fine_panels_.size() + m) % plan_.kept_pairs() *
                                          plan_.slots() * plan_.slot_size();
         slot = slot_;
-        for (const WindowTap& z : windows[0]->taps)
-          for (const WindowTap& y : windows[1]->taps)
-            for (const WindowTap& x : x_taps) {
+        for (const SpanTap& z : spans[0]->taps)
+          for (const SpanTap& y : spans[1]->taps)
+            for (const SpanTap& x : x_taps) {
               const Index shift =
                   ((z.element * extents[1] + y.element) * extents[2] + x.element) * width;
               multiply(scratch_.coarse + c * coarse_panel, channels,
@@ -250,15 +240,15 @@ class GradientTask {
   void multiply(const Scalar* coarse, Index channels, const Scalar* fine, Index items,
                 Scalar* sums) const {
     if (plan_.coarse_in_lanes())
-      multiply<simd::Lanes::weights>(coarse, fine, items, channels, sums);
+      multiply<simd::LaneOperand::weights>(coarse, fine, items, channels, sums);
     else
-      multiply<simd::Lanes::pixels>(coarse, fine, channels, items, sums);
+      multiply<simd::LaneOperand::pixels>(coarse, fine, channels, items, sums);
   }
 
-  template <simd::Lanes held>
+  template <simd::LaneOperand held>
   void multiply(const Scalar* coarse, const Scalar* fine, Index rows, Index lane_items,
                 Scalar* sums) const {
-    constexpr bool coarse_lanes = held == simd::Lanes::weights;
+    constexpr bool coarse_lanes = held == simd::LaneOperand::weights;
     Index vectors = plan_.cut().vectors;
     const Split blocks = Split::into_at_most(rows, plan_.cut().rows());
     for (Index done = 0; done < lane_items; done += vectors * lanes) {
@@ -266,7 +256,7 @@ class GradientTask {
       for (Index b = 0; b < blocks.parts; ++b) {
         const Index row = blocks.begin(b);
         simd::find_micro_kernel<Scalar, held>(blocks.end(b) - row, vectors)(
-            pixels_, scratch_.offsets, fine + (coarse_lanes ? row : done),
+            box_.pixels(), scratch_.offsets, fine + (coarse_lanes ? row : done),
             coarse + (coarse_lanes ? done : row), plan_.coarse_width(),
             sums + row * plan_.row_step() + done, plan_.row_step(), accumulate_);
       }
@@ -280,9 +270,8 @@ class GradientTask {
   Scratch scratch_;
   Index group_ = 0;
   Range coarse_panels_, fine_panels_;
-  Range n_;
-  std::array<Range, 3> q_;
-  Index pixels_ = 0, slot_ = 0;
+  PixelBox box_;  // of the present tile
+  Index slot_ = 0;
   bool accumulate_ = false;
   Scalar* sums_ = nullptr;
 };

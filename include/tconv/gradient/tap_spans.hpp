@@ -3,12 +3,12 @@
 /// \file
 /// The taps of the weight gradient, by the part of the fine side that they read. Plain integers.
 ///
-/// A *window* is a row of fine positions, copied once, in which every tap of the window finds its
+/// A *span* is a row of fine positions, copied once, in which every tap of the span finds its
 /// positions by a shift: coarse position `i` and a tap meet at
 ///
 ///     element  (i - first coarse position) * pixel_step + tap.element.
 ///
-/// Either one window holds all positions (pixel_step = stride), or there is one for each remainder
+/// Either one span holds all positions (pixel_step = stride), or there is one for each remainder
 /// of the position by the stride (pixel_step = 1).
 
 #include <algorithm>
@@ -22,24 +22,24 @@
 
 namespace tconv::inline TCONV_ISA::gradient {
 
-struct WindowTap {
+struct SpanTap {
   Index kernel;
   Index element;
 };
 
-struct TapWindow {
+struct TapSpan {
   Index origin = 0;      // fine position of the first element for coarse position 0
   Index fine_step = 1;   // fine positions from element to element
   Index pixel_step = 1;  // elements from coarse position to coarse position
-  Index span = 1;        // elements that one coarse position reads
-  std::vector<WindowTap> taps;
+  Index reach = 1;       // elements that one coarse position reads
+  std::vector<SpanTap> taps;
 
-  Index extent(Index pixels) const { return (pixels - 1) * pixel_step + span; }
+  Index extent(Index pixels) const { return (pixels - 1) * pixel_step + reach; }
 };
 
-/// The windows of one axis. Taps that meet only padding are in none; taps so far apart that most of
+/// The spans of one axis. Taps that meet only padding are in none; taps so far apart that most of
 /// what lies between them would be copied for nothing are in different ones.
-inline std::vector<TapWindow> make_tap_windows(const Axis& axis, bool by_remainder) {
+inline std::vector<TapSpan> make_tap_spans(const Axis& axis, bool by_remainder) {
   constexpr Index largest_gap = 16;
   struct Entry {
     Index remainder, element, kernel;
@@ -57,30 +57,30 @@ inline std::vector<TapWindow> make_tap_windows(const Axis& axis, bool by_remaind
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.remainder, a.element) < std::tie(b.remainder, b.element);
   });
-  std::vector<TapWindow> windows;
+  std::vector<TapSpan> spans;
   const Entry* previous = nullptr;
   Index first = 0;
   for (const Entry& entry : entries) {
     if (!previous || previous->remainder != entry.remainder ||
         entry.element - previous->element > largest_gap) {
       first = entry.element;
-      windows.push_back({entry.remainder + first * step, step, axis.stride / step, 1, {}});
+      spans.push_back({entry.remainder + first * step, step, axis.stride / step, 1, {}});
     }
-    windows.back().taps.push_back({entry.kernel, entry.element - first});
-    windows.back().span = entry.element - first + 1;
+    spans.back().taps.push_back({entry.kernel, entry.element - first});
+    spans.back().reach = entry.element - first + 1;
     previous = &entry;
   }
-  return windows;
+  return spans;
 }
 
 /// Whether each tap's element follows that of the tap before.
-inline bool is_contiguous(const TapWindow& window) {
-  return window.span == static_cast<Index>(window.taps.size());
+inline bool is_contiguous(const TapSpan& span) {
+  return span.reach == static_cast<Index>(span.taps.size());
 }
 
-inline Index count_taps(const std::vector<TapWindow>& windows) {
+inline Index count_taps(const std::vector<TapSpan>& spans) {
   Index taps = 0;
-  for (const TapWindow& window : windows) taps += static_cast<Index>(window.taps.size());
+  for (const TapSpan& span : spans) taps += static_cast<Index>(span.taps.size());
   return taps;
 }
 

@@ -21,7 +21,7 @@ namespace tconv::inline TCONV_ISA::simd {
 
 /// `size` elements.
 template <class Scalar, std::size_t size>
-struct Block {
+struct Register {
 #ifdef TCONV_HAS_SHUFFLEVECTOR
   typedef Scalar Type __attribute__((vector_size(size * sizeof(Scalar))));
 #else
@@ -71,12 +71,12 @@ struct Block {
 
   /// The last element of `before`, then `block` without its own last.
   static EIGEN_ALWAYS_INLINE Type shift_up(const Type& before, const Type& block) {
-    return window<size - 1>(before, block, std::make_index_sequence<size>{});
+    return slide<size - 1>(before, block, std::make_index_sequence<size>{});
   }
 
   /// `block` without its first element, then the first of `after`.
   static EIGEN_ALWAYS_INLINE Type shift_down(const Type& block, const Type& after) {
-    return window<1>(block, after, std::make_index_sequence<size>{});
+    return slide<1>(block, after, std::make_index_sequence<size>{});
   }
 
   /// Every second element of `a` and `b`, one after the other, from element `first` on.
@@ -117,7 +117,7 @@ struct Block {
 
   /// Elements `[first, first + size)` of `a` and `b` one after the other.
   template <std::size_t first, std::size_t... i>
-  static EIGEN_ALWAYS_INLINE Type window(const Type& a, const Type& b, std::index_sequence<i...>) {
+  static EIGEN_ALWAYS_INLINE Type slide(const Type& a, const Type& b, std::index_sequence<i...>) {
     return select<(first + i)...>(a, b);
   }
 
@@ -181,7 +181,7 @@ struct Block {
 
 /// A single element, which is no vector to the compiler.
 template <class Scalar>
-struct Block<Scalar, 1> {
+struct Register<Scalar, 1> {
   using Type = Scalar;
 
   static EIGEN_ALWAYS_INLINE Scalar load(const Scalar* from) { return *from; }
