@@ -9,6 +9,8 @@ if(BUILD_SHARED_LIBS AND CMAKE_SYSTEM_NAME STREQUAL "Linux"
     AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   set(TCONV_COMPILED_LEVELS "x86-64-v2;x86-64-v3;x86-64-v4"
     CACHE STRING "Instruction sets beside the default that the loader of glibc chooses from")
+else()
+  set(TCONV_COMPILED_LEVELS "")
 endif()
 
 set(compiled_folder ${CMAKE_CURRENT_LIST_DIR}/compiled)

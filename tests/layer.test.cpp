@@ -36,7 +36,7 @@ TEST_CASE("run allocates nothing once the workspace has seen the shape") {
   Workspace workspace;
   const struct {
     Index c, m, k, size;
-  } cases[] = {{20, 7, 4, 5}, {20, 7, 4, 33}, {64, 64, 4, 24}, {96, 1, 3, 40}};
+  } cases[] = {{20, 7, 4, 5}, {20, 7, 4, 33}, {64, 64, 4, 24}, {96, 1, 3, 40}, {3, 3, 4, 64}};
   for (const auto& c : cases) {
     const ConvTranspose up(random(c.c, c.m, c.k, c.k), {.stride = 2, .padding = 1});
     const T4 x = random(2, c.c, c.size, c.size);

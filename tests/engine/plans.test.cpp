@@ -189,8 +189,8 @@ void check_nonfinite(Random& random, Implementation implementation, const Proble
 }
 
 Schedule make_schedule(const Problem& p) {
-  return {engine_correlation(p), tconv::simd::Packet<float>::size,
-          tconv::runtime::scratch_budget<float>(), 1};
+  return {engine_correlation(p),
+          {tconv::simd::Packet<float>::size, tconv::runtime::scratch_budget<float>(), 1}};
 }
 
 /// A transposed convolution with stride 2 and padding 1.

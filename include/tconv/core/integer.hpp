@@ -4,6 +4,7 @@
 /// Whole numbers: division, ranges, nearly equal parts.
 
 #include <algorithm>
+#include <vector>
 
 #include "tconv/core/eigen.hpp"
 
@@ -35,5 +36,11 @@ struct Split {
     return {size, std::max<Index>(1, ceil_div(size, part))};
   }
 };
+
+/// Sorts numbers, and leaves one of those that are equal.
+inline void sort_unique(std::vector<Index>& numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+}
 
 }  // namespace tconv::core

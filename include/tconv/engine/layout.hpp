@@ -53,8 +53,7 @@ inline std::vector<Index> shift_remainders(const PhasedAxis& axis, const std::ve
   std::vector<Index> remainders;
   remainders.reserve(taps.size());
   for (const Tap& tap : taps) remainders.push_back(floor_mod(tap.shift, axis.in_stride));
-  std::sort(remainders.begin(), remainders.end());
-  remainders.erase(std::unique(remainders.begin(), remainders.end()), remainders.end());
+  sort_unique(remainders);
   return remainders;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
@@ -29,8 +30,9 @@ inline PhasePixels phase_pixels(const Phase& phase, const Range& q, Index out_st
 
 /// Calls `visit(p, outputs)` for the phases that have outputs in `q`, in their order. These outputs
 /// follow one another; the first one of a phase counts from where all begin. Returns them all.
-template <class Visit>
-Range for_each_phase(const PhasedAxis& axis, const Range& q, const Visit& visit) {
+inline Range for_each_phase(
+    const PhasedAxis& axis, const Range& q,
+    const FunctionRef<void(std::size_t phase, const PhasePixels& outputs)>& visit) {
   const auto outputs_of = [&](const Phase& phase) {
     return phase_pixels(phase, q, axis.out_stride);
   };

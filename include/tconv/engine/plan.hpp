@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
@@ -21,6 +22,13 @@
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
+
+/// What a plan may use.
+struct Resources {
+  Index lane_count = 1;  ///< elements of a packet
+  Index budget = 1;      ///< elements of scratch that may lie in the second-level cache
+  int threads = 1;
+};
 
 /// Everything decided about one call.
 struct Plan {
@@ -63,8 +71,7 @@ inline constexpr std::pair<simd::LaneOperand, int> micro_tiles[] = {
     {simd::LaneOperand::weights, 8}};
 
 /// Calls `visit(packing)` for every packing worth a look.
-template <class Visit>
-void for_each_packing(const Correlation& c, const Visit& visit) {
+inline void for_each_packing(const Correlation& c, const FunctionRef<void(const Packing&)>& visit) {
   // Phases of the innermost axis that could share a product always should.
   const auto inner_merges = differing_merges(c, 2, 3, {Merge::equal, Merge::unequal});
   const auto outer_merges = differing_merges(c, 0, 2, {Merge::none, Merge::equal, Merge::unequal});
@@ -74,7 +81,7 @@ void for_each_packing(const Correlation& c, const Visit& visit) {
         for (const auto& [lanes, vectors] : micro_tiles)
           for (const Index steps : {2048, 512, 128, 32})
             if (vectors <= simd::max_vectors)
-              visit({lanes, vectors, copied_axes, inner, outer, steps});
+              visit(Packing{lanes, vectors, copied_axes, inner, outer, steps});
 }
 
 /// Whether a layout of the weights could be a matrix.
@@ -88,27 +95,31 @@ inline bool may_be_matrix(const Correlation& c) {
          std::all_of(c.axes.begin(), c.axes.end(), one_tap);
 }
 
-/// The cheapest plan. `budget` is what scratch may take of the second-level cache, in elements. If
-/// weights are to be packed by chunks, there may be no plan, and its cycles are infinite.
-inline Plan make_plan(const Correlation& c, Index lane_count, Index budget,
-                      bool packs_chunks = false) {
+/// Replaces `best` by a plan with the given packing, if one is cheaper.
+inline void consider_packing(const Correlation& c, const Packing& packing,
+                             const WeightLayout& layout, const Resources& resources, Plan& best) {
+  const Index lane_count = resources.lane_count, budget = resources.budget;
+  for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
+    // Only the sums that wait for the next channel block may lie in the third-level cache.
+    if (scratch_size > budget && layout.channel_blocks().parts == 1) continue;
+    const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
+      return Footprint(c, layout, packing, candidate, lane_count).size();
+    });
+    const Footprint scratch(c, layout, packing, tile, lane_count);
+    if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
+    const double cycles =
+        CostModel(c, layout, packing, tile, lane_count, budget, scratch.size()).cycles();
+    if (cycles < best.cycles) best = {packing, tile, false, cycles};
+  }
+}
+
+/// The cheapest plan for one thread. If weights are to be packed by chunks, there may be none, and
+/// its cycles are infinite.
+inline Plan make_plan(const Correlation& c, const Resources& resources, bool packs_chunks = false) {
+  const Index lane_count = resources.lane_count, budget = resources.budget;
   Plan best;
   best.cycles = std::numeric_limits<double>::infinity();
   if (packs_chunks && !may_be_matrix(c)) return best;
-  const auto consider = [&](const Packing& packing, const WeightLayout& layout) {
-    for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
-      // Only the sums that wait for the next channel block may lie in the third-level cache.
-      if (scratch_size > budget && layout.channel_blocks().parts == 1) continue;
-      const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
-        return Footprint(c, layout, packing, candidate, lane_count).size();
-      });
-      const Footprint scratch(c, layout, packing, tile, lane_count);
-      if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
-      const double cycles =
-          CostModel(c, layout, packing, tile, lane_count, budget, scratch.size()).cycles();
-      if (cycles < best.cycles) best = {packing, tile, false, cycles};
-    }
-  };
   Index blocks = 0;
   for_each_packing(c, [&](Packing packing) {
     const WeightLayout layout(c, packing, lane_count);
@@ -117,11 +128,11 @@ inline Plan make_plan(const Correlation& c, Index lane_count, Index budget,
     if (packing.steps < 2048 && parts == blocks) return;
     blocks = parts;
     packing.packs_chunks = packs_chunks;
-    if (!packs_chunks || layout.is_matrix()) consider(packing, layout);
+    if (!packs_chunks || layout.is_matrix()) consider_packing(c, packing, layout, resources, best);
     if (!packs_chunks || !layout.is_matrix() || layout.product(0).taps() > 1) return;
     for (const Index panels : {4, 16}) {
       packing.chunk_panels = panels;
-      consider(packing, WeightLayout(c, packing, lane_count));
+      consider_packing(c, packing, WeightLayout(c, packing, lane_count), resources, best);
     }
   });
   best.streams = output_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);

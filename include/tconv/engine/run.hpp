@@ -43,8 +43,9 @@ const Schedule& find_schedule(const ConvShape& shape, runtime::Execution& execut
   constexpr Index lanes = simd::Packet<Scalar>::size;
   return execution.plan<Schedule>(
       shape.key(std::array<Index, 3>{lanes, sizeof(Scalar), execution.threads()}), [&] {
-        return std::make_shared<Schedule>(make_correlation(shape), lanes,
-                                          runtime::scratch_budget<Scalar>(), execution.threads());
+        return std::make_shared<Schedule>(
+            make_correlation(shape),
+            Resources{lanes, runtime::scratch_budget<Scalar>(), execution.threads()});
       });
 }
 

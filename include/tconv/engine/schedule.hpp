@@ -23,9 +23,9 @@ inline constexpr double cycles_of_a_thread = 60e3;
 /// The ways to compute a shape.
 class Schedule {
  public:
-  /// The cheapest plans, on `threads` or fewer if there is little to do.
-  Schedule(const Correlation& c, Index lane_count, Index budget, int threads)
-      : Schedule(c, make_plan(c, lane_count, budget), lane_count, budget, threads) {}
+  /// The cheapest plans, on fewer threads than there are if there is little to do.
+  Schedule(const Correlation& c, const Resources& resources)
+      : Schedule(c, make_plan(c, resources), resources) {}
 
   const DirectSchedule& direct() const { return direct_; }
   /// Expected to take less time than the direct products, or null.
@@ -45,30 +45,35 @@ class Schedule {
   /// have packed them together.
   static constexpr double once_share = 0.9;
 
-  Schedule(const Correlation& c, const Plan& plan, Index lane_count, Index budget, int threads)
-      : direct_(c, lane_count, plan,
-                1 + static_cast<int>(std::min(plan.cycles / cycles_of_a_thread, threads - 1.0))) {
-    winograd_ = find_winograd(c, lane_count, budget, plan.cycles, direct_.threads());
+  Schedule(const Correlation& c, const Plan& plan, Resources resources)
+      : direct_(c, resources.lane_count, plan, threads_for(plan.cycles, resources.threads)) {
+    resources.threads = direct_.threads();
+    winograd_ = find_winograd(c, resources, plan.cycles);
     Plan limit = plan;
     // Direct products of few channels take longer than estimated, on most shapes.
     limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;
-    col2im_ = find_col2im(c, lane_count, budget, limit, false, direct_.threads());
+    col2im_ = find_col2im(c, resources, limit, false);
     if (winograd_ && col2im_ && col2im_->plan().cycles < winograd_->plan().cycles)
       winograd_.reset();
-    find_once(c, lane_count, budget);
+    find_once(c, resources);
     direct_.share();
   }
 
-  void find_once(const Correlation& c, Index lane_count, Index budget) {
+  static int threads_for(double cycles, int threads) {
+    return 1 + static_cast<int>(std::min(cycles / cycles_of_a_thread, threads - 1.0));
+  }
+
+  void find_once(const Correlation& c, const Resources& resources) {
     Plan limit = direct_.plan();
     limit.cycles = transforms_once() ? transforming() : packing();
     const auto weights = static_cast<double>(direct_.weight_size());
     if (weights < limit.cycles / 64) return;
-    col2im_once_ = find_col2im(c, lane_count, budget, limit, true, direct_.threads());
+    col2im_once_ = find_col2im(c, resources, limit, true);
     if (col2im_once_) limit = col2im_once_->plan();
-    const Plan once = make_plan(c, lane_count, budget, true);
+    const Plan once = make_plan(c, resources, true);
     if (once.cycles >= limit.cycles) return;
-    direct_once_ = std::make_unique<DirectSchedule>(c, lane_count, once, direct_.threads());
+    direct_once_ =
+        std::make_unique<DirectSchedule>(c, resources.lane_count, once, resources.threads);
     direct_once_->share();
     col2im_once_.reset();
   }

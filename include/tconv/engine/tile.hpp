@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
@@ -62,8 +63,8 @@ struct TileBox {
 };
 
 /// Calls `compute(line, chunks)` for the lines that some units, chunks of lines, belong to.
-template <class Compute>
-void for_each_line(const Range& units, Index chunks, const Compute& compute) {
+inline void for_each_line(const Range& units, Index chunks,
+                          const FunctionRef<void(Index line, const Range& chunks)>& compute) {
   for (Index unit = units.first, next = 0; unit < units.end; unit = next) {
     const Index line = unit / chunks;
     next = std::min(units.end, (line + 1) * chunks);
@@ -139,9 +140,8 @@ inline std::array<Index, 3> pixel_counts(const Product& product, const Tile& til
 
 /// Shrinks the tile from the whole image until its scratch, `scratch_size(tile)`, fits the budget,
 /// outermost axis first, so that rows stay long.
-template <class ScratchSize>
-Tile choose_tile(const Correlation& c, Index budget, Index lane_count,
-                 const ScratchSize& scratch_size) {
+inline Tile choose_tile(const Correlation& c, Index budget, Index lane_count,
+                        const FunctionRef<Index(const Tile&)>& scratch_size) {
   Tile tile = whole_image(c);
   const auto too_large = [&] {
     return tile.pixels() > 2 * lane_count && scratch_size(tile) > budget;

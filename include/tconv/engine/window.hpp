@@ -80,12 +80,13 @@ inline std::array<Index, 3> window_extents(const Correlation& c, const Packing& 
 
 /// Windows that differ in their first pixel or extent.
 inline Index count_windows(const PhasedAxis& axis, const std::vector<PhaseSet>& sets) {
-  std::vector<std::array<Index, 2>> windows;
+  // First pixel and extent as one number.
+  std::vector<Index> windows;
   for (const PhaseSet& set : sets)
     for (const Tap& tap : set.taps)
-      windows.push_back({set.first * axis.in_stride + tap.shift, set.count});
-  std::sort(windows.begin(), windows.end());
-  return std::unique(windows.begin(), windows.end()) - windows.begin();
+      windows.push_back((set.first * axis.in_stride + tap.shift) * (axis.out + 1) + set.count);
+  sort_unique(windows);
+  return static_cast<Index>(windows.size());
 }
 
 /// Windows that a product has on an axis.

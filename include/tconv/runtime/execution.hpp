@@ -59,9 +59,17 @@ class Execution {
   /// Calls `f(task, worker)` for each task once, `worker` in `[0, workers)`; at most one task at a
   /// time has the same worker. The caller works too, and waits only for threads that have begun, so
   /// that a busy pool delays nothing.
-  template <class F>
-  void parallel_for(Index tasks, int workers, const F& f) {
-    run(tasks, workers, TaskFunction(f));
+  void parallel_for(Index tasks, int workers, const TaskFunction& f) {
+    if (workers <= 1) {
+      for (Index task = 0; task < tasks; ++task) f(task, 0);
+      return;
+    }
+    const auto job = std::make_shared<Job>(tasks, workers, f);
+    for (int worker = 1; worker < workers; ++worker)
+      if (!threads_.team->call(worker, job))
+        threads_.start(threads_.device,
+                       [team = threads_.team, job, worker] { team->stay(worker, job); });
+    job->finish();
   }
 
   /// The plan remembered under `key`, or the one that `make()` returns a shared pointer to. Plans
@@ -86,19 +94,6 @@ class Execution {
     std::vector<Index> key;
     std::shared_ptr<const void> plan;
   };
-
-  void run(Index tasks, int workers, const TaskFunction& f) {
-    if (workers <= 1) {
-      for (Index task = 0; task < tasks; ++task) f(task, 0);
-      return;
-    }
-    const auto job = std::make_shared<Job>(tasks, workers, f);
-    for (int worker = 1; worker < workers; ++worker)
-      if (!threads_.team->call(worker, job))
-        threads_.start(threads_.device,
-                       [team = threads_.team, job, worker] { team->stay(worker, job); });
-    job->finish();
-  }
 
   ThreadSource threads_;
   Memory scratch_, weights_, image_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 
 namespace tconv::runtime {
 
@@ -32,20 +33,8 @@ bool look_out(const Ready& ready) {
   return true;
 }
 
-/// Calls `call(f, task, worker)` in place of `f(task, worker)`: the code that shares tasks exists
-/// once, whatever they do.
-struct TaskFunction {
-  const void* f;
-  void (*call)(const void* f, Index task, int worker);
-
-  template <class F>
-  explicit TaskFunction(const F& g)
-      : f(&g), call([](const void* h, Index task, int worker) {
-          (*static_cast<const F*>(h))(task, worker);
-        }) {}
-
-  void operator()(Index task, int worker) const { call(f, task, worker); }
-};
+/// What is done for each task, `f(task, worker)`.
+using TaskFunction = core::FunctionRef<void(Index task, int worker)>;
 
 /// The tasks of one call. Each worker has some that follow one another, the same in every call, so
 /// that it finds in its cache what it has read and written before, and shares few cache lines with

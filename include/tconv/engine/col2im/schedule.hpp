@@ -126,11 +126,13 @@ inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_cou
   return rows * number(c.out_channels) * row;
 }
 
-/// The cheapest plan with tap rows, if it is expected to take less than `limit`, or null. `budget`
-/// as in `make_plan`. The packing, and so the order of a sum, does not depend on `threads`.
-inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c, Index lane_count,
-                                                         Index budget, const Plan& limit,
-                                                         bool packs_chunks, int threads) {
+/// The cheapest plan with tap rows, if it is expected to take less than `limit`, or null. The
+/// packing, and so the order of a sum, does not depend on the number of threads.
+inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c,
+                                                         const Resources& resources,
+                                                         const Plan& limit, bool packs_chunks) {
+  const Index lane_count = resources.lane_count, budget = resources.budget;
+  const int threads = resources.threads;
   if (!has_tap_rows(c)) return nullptr;
   const Correlation rows = tap_rows(c);
   Plan best = limit;

@@ -51,10 +51,10 @@ class Col2imTask {
     box_ = read_ = box;
     for (std::size_t a = 0; a < 3; ++a) read_.q[a] = read_pixels(c_.axes[a], box.q[a]);
     scratch_.products.begin(read_);
-    first_chunk_ = chunks.first;
-    scratch_.products.compute_line(0, chunks, {this, [](void* task, Index chunk) {
-                                                 static_cast<Col2imTask*>(task)->store_chunk(chunk);
-                                               }});
+    scratch_.products.compute_line(0, chunks, [&](Index chunk) {
+      if (chunk == chunks.first) list_tile();
+      store_chunk(chunk);
+    });
     if (streams_) simd::finish_streaming();
   }
 
@@ -198,8 +198,6 @@ class Col2imTask {
 
   /// Writes the outputs of a chunk, whose products are complete.
   void store_chunk(Index chunk) {
-    // The line, on which this depends, has its pixels then.
-    if (chunk == first_chunk_) list_tile();
     const RowPattern pattern{scratch_.rows, row_phases_, c_.axes[2].out_stride,
                              call_.operands.y.strides[2], row_outputs_.size()};
     if (pattern.row_size == 0) return;
@@ -276,7 +274,6 @@ class Col2imTask {
                                      kernel_range(c_.axes[2])};
   Scratch scratch_;
   TileBox box_, read_;  // the outputs of the tile, and the pixels that they read
-  Index first_chunk_ = 0;
   Range row_outputs_;
   Index row_phases_ = 0;
   Index pitch_ = 0;  // from phase to phase of a joined row

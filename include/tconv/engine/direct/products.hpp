@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
@@ -35,15 +36,6 @@
 #include "tconv/simd/transpose_rows.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-/// Hands over the sums of a chunk: calls `call(task, chunk)`. The products of a tile do not know
-/// what becomes of their sums, and exist once.
-struct ChunkStore {
-  void* task;
-  void (*call)(void* task, Index chunk);
-
-  void operator()(Index chunk) const { call(task, chunk); }
-};
 
 /// Computes tiles of one worker, one after another, in one scratch.
 template <class Scalar>
@@ -71,7 +63,7 @@ class TileProducts {
 
   /// Computes chunks `[chunks.first, chunks.end)` of a line, and calls `store(chunk)` when the sums
   /// of one are complete.
-  void compute_line(Index line, const Range& chunks, const ChunkStore& store) {
+  void compute_line(Index line, const Range& chunks, const FunctionRef<void(Index chunk)>& store) {
     line_.place(line, box_.batch, box_.q);
     eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
                  schedule_.footprint().most_pixels);

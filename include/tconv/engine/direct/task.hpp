@@ -50,10 +50,7 @@ class DirectTask {
     box_ = box;
     scratch_.products.begin(box);
     for_each_line(units, layout_.chunks().parts, [this](Index line, const Range& chunks) {
-      scratch_.products.compute_line(line, chunks,
-                                     {this, [](void* task, Index chunk) {
-                                        static_cast<DirectTask*>(task)->store_chunk(chunk);
-                                      }});
+      scratch_.products.compute_line(line, chunks, [this](Index chunk) { store_chunk(chunk); });
     });
     if (streams_) simd::finish_streaming();
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/direct/schedule.hpp"
@@ -31,9 +32,12 @@ WinogradPacker<Scalar> make_packer(const WinogradSchedule& schedule,
   return {schedule, source};
 }
 
+/// Calls `task(i)` for `i` in `[0, tasks)`, on several threads or not.
+using ParallelFor = FunctionRef<void(Index tasks, const FunctionRef<void(Index)>& task)>;
+
 /// Packs the weights of all groups. `parallel_for(tasks, f)` calls `f(task)` for every task, of
 /// which there are enough for some workers.
-template <class AnySchedule, class Scalar, class ParallelFor>
+template <class AnySchedule, class Scalar>
 void pack_all_weights(const AnySchedule& schedule, const WeightSource<Scalar>& source, Scalar* to,
                       int workers, const ParallelFor& parallel_for) {
   const auto packer = make_packer(schedule, source);

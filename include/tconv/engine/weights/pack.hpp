@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
@@ -73,7 +74,7 @@ class WeightPacker {
     if (turns_) {
       const Index channels = layout_.chunks().size;
       std::vector<Scalar> turned(static_cast<std::size_t>(reach_ * pitch() + spare()));
-      pack_turned(first, end, to, [&](Index c) {
+      pack_turned(first, end, to, [&](Index c) -> const Scalar* {
         turn_weights(source_, group + c * source_.in_stride, channels, reach_, turned.data());
         return turned.data();
       });
@@ -97,8 +98,8 @@ class WeightPacker {
 
   /// The same from weights `[tap][output channel]`, `turned(c)` of an input channel, whose taps are
   /// numbered by the source's strides. No product has rows of several phases.
-  template <class Turned>
-  void pack_turned(Index first, Index end, Scalar* to, const Turned& turned) const {
+  void pack_turned(Index first, Index end, Scalar* to,
+                   const FunctionRef<const Scalar*(Index channel)>& turned) const {
     for_each_block(first, end, to, [&](const Range& channels, Scalar** places) {
       for (Index c = channels.first; c < channels.end; ++c) {
         const Scalar* const rows = turned(c);
@@ -178,8 +179,8 @@ class WeightPacker {
 
   /// Calls `pack(channels, places)` for the input channels of each block, with where the panels
   /// have the first one of them.
-  template <class Pack>
-  void for_each_block(Index first, Index end, Scalar* to, const Pack& pack) const {
+  void for_each_block(Index first, Index end, Scalar* to,
+                      const FunctionRef<void(const Range& channels, Scalar** places)>& pack) const {
     const Split& blocks = layout_.channel_blocks();
     std::vector<Scalar*> places(panels_.size());
     for (Index b = 0; b < blocks.parts; ++b) {

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
@@ -115,116 +117,124 @@ class WinogradProblem {
   }
 
  private:
-  using Terms = std::vector<std::size_t>;
+  /// What a line has on each axis: the numbers of its terms, and of the inputs that those read.
+  struct Parts {
+    std::array<Range, 3> families;
+    std::array<std::vector<std::size_t>, 3> terms;
+    std::array<std::vector<Index>, 3> inputs;
+  };
 
   const WinogradAxis::Family& family(std::size_t a, Index g) const {
     return axes_[a].families[static_cast<std::size_t>(g)];
-  }
-
-  /// The terms of consecutive families.
-  Terms terms_of(std::size_t a, const Range& families) const {
-    Terms terms;
-    for (Index g = families.first; g < families.end; ++g)
-      for (Index t = family(a, g).terms.first; t < family(a, g).terms.end; ++t)
-        terms.push_back(static_cast<std::size_t>(t));
-    return terms;
-  }
-
-  /// The different inputs that some terms of an axis read.
-  std::vector<Index> inputs_of(std::size_t a, const Terms& terms) const {
-    std::vector<Index> inputs;
-    for (const std::size_t term : terms)
-      for (const Tap& tap : terms_.axes[a].phases[term].taps) inputs.push_back(tap.shift);
-    std::sort(inputs.begin(), inputs.end());
-    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
-    return inputs;
-  }
-
-  /// The different shifts of some inputs.
-  std::vector<Index> shifts_of(std::size_t a, const std::vector<Index>& inputs) const {
-    std::vector<Index> shifts;
-    for (const Index input : inputs)
-      for (const Multiple& part : axes_[a].inputs[static_cast<std::size_t>(input)])
-        shifts.push_back(part.index);
-    std::sort(shifts.begin(), shifts.end());
-    shifts.erase(std::unique(shifts.begin(), shifts.end()), shifts.end());
-    return shifts;
   }
 
   static Index place(const std::vector<Index>& sorted, Index value) {
     return std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
   }
 
+  template <class T>
+  static std::array<Index, 3> counts(const std::array<std::vector<T>, 3>& lists) {
+    return {static_cast<Index>(lists[0].size()), static_cast<Index>(lists[1].size()),
+            static_cast<Index>(lists[2].size())};
+  }
+
   /// The line of some families of the outer axes.
   WinogradLine make_line(const Range& z_families, const Range& y_families) const {
-    WinogradLine line;
     const auto x_families = static_cast<Index>(axes_[2].families.size());
-    const std::array<Range, 3> families{z_families, y_families, {0, x_families}};
-    std::array<Terms, 3> terms;
-    for (std::size_t a = 0; a < 3; ++a) terms[a] = terms_of(a, families[a]);
-    std::array<std::vector<Index>, 3> inputs;
-    std::array<std::vector<Combination>, 3> copies;
-    std::array<Index, 3> input_counts{}, copy_counts{}, term_counts{};
+    Parts parts{{z_families, y_families, {0, x_families}}, {}, {}};
+    for (std::size_t a = 0; a < 3; ++a) list_parts(a, parts);
+    WinogradLine line;
     line.period = axes_[2].outputs.in_stride;
+    list_inputs(parts, line);
+    list_products(parts, line);
+    list_rows(parts, line);
+    return line;
+  }
+
+  /// Lists the terms of an axis, and the different inputs that they read.
+  void list_parts(std::size_t a, Parts& parts) const {
+    for (Index g = parts.families[a].first; g < parts.families[a].end; ++g)
+      for (Index t = family(a, g).terms.first; t < family(a, g).terms.end; ++t)
+        parts.terms[a].push_back(static_cast<std::size_t>(t));
+    std::vector<Index>& inputs = parts.inputs[a];
+    for (const std::size_t term : parts.terms[a])
+      for (const Tap& tap : terms_.axes[a].phases[term].taps) inputs.push_back(tap.shift);
+    sort_unique(inputs);
+  }
+
+  /// Lists the copies that a line needs, and of which its inputs are sums.
+  void list_inputs(const Parts& parts, WinogradLine& line) const {
+    std::array<std::vector<Combination>, 3> sums;
+    std::array<Index, 3> copy_counts{};
     for (std::size_t a = 0; a < 3; ++a) {
-      inputs[a] = inputs_of(a, terms[a]);
-      const std::vector<Index> shifts = shifts_of(a, inputs[a]);
-      input_counts[a] = static_cast<Index>(inputs[a].size());
-      term_counts[a] = static_cast<Index>(terms[a].size());
+      std::vector<Index> shifts;
+      for (const Index input : parts.inputs[a]) {
+        sums[a].push_back(axes_[a].inputs[static_cast<std::size_t>(input)]);
+        for (const Multiple& part : sums[a].back()) shifts.push_back(part.index);
+      }
+      sort_unique(shifts);
       copy_counts[a] = static_cast<Index>(shifts.size());
-      if (a < 2) line.shifts[a] = shifts;
       if (a == 2) {
         line.first_shift = shifts.empty() ? 0 : shifts.front();
         line.periods =
             shifts.empty() ? 0 : ceil_div(shifts.back() + 1 - line.first_shift, line.period);
         copy_counts[a] = line.periods * line.period;
       }
-      for (const Index input : inputs[a]) {
-        Combination& parts =
-            copies[a].emplace_back(axes_[a].inputs[static_cast<std::size_t>(input)]);
-        for (Multiple& part : parts)
+      for (Combination& sum : sums[a])
+        for (Multiple& part : sum)
           part.index = a < 2 ? place(shifts, part.index) : part.index - line.first_shift;
-      }
+      if (a < 2) line.shifts[a] = std::move(shifts);
     }
-    for (const Combination& wz : copies[0])
-      for (const Combination& wy : copies[1])
-        for (const Combination& wx : copies[2])
-          line.inputs.push_back(combine_axes({&wz, &wy, &wx}, row_major_steps(copy_counts)));
-    const auto y_terms = static_cast<Index>(terms_.axes[1].phases.size());
-    for (const std::size_t tz : terms[0])
-      for (const std::size_t ty : terms[1])
-        for (const std::size_t tx : terms[2]) {
-          WinogradLine::Product& product = line.products.emplace_back();
-          product.product = (tz * static_cast<std::size_t>(y_terms) + ty) * terms[2].size() + tx;
+    for (const Combination& z : sums[0])
+      for (const Combination& y : sums[1])
+        for (const Combination& x : sums[2])
+          line.inputs.push_back(combine_axes({&z, &y, &x}, row_major_steps(copy_counts)));
+  }
+
+  /// Lists the products of a line, and which inputs their taps read.
+  void list_products(const Parts& parts, WinogradLine& line) const {
+    const std::array<Index, 3> steps = row_major_steps(counts(parts.inputs));
+    const std::size_t y_terms = terms_.axes[1].phases.size();
+    for (const std::size_t tz : parts.terms[0])
+      for (const std::size_t ty : parts.terms[1])
+        for (const std::size_t tx : parts.terms[2]) {
+          WinogradLine::Product product;
+          product.product = (tz * y_terms + ty) * parts.terms[2].size() + tx;
           for (const Tap& kz : terms_.axes[0].phases[tz].taps)
             for (const Tap& ky : terms_.axes[1].phases[ty].taps)
               for (const Tap& kx : terms_.axes[2].phases[tx].taps)
-                product.inputs.push_back(
-                    (place(inputs[0], kz.shift) * input_counts[1] + place(inputs[1], ky.shift)) *
-                        input_counts[2] +
-                    place(inputs[2], kx.shift));
+                product.inputs.push_back(place(parts.inputs[0], kz.shift) * steps[0] +
+                                         place(parts.inputs[1], ky.shift) * steps[1] +
+                                         place(parts.inputs[2], kx.shift));
           product.taps_before = line.taps;
           line.taps += static_cast<Index>(product.inputs.size());
+          line.products.push_back(std::move(product));
         }
-    for_each_output(0, z_families, [&](std::size_t z_phase, const Combination& z) {
-      for_each_output(1, y_families, [&](std::size_t y_phase, const Combination& y) {
-        auto& rows = line.rows.emplace_back(
-            WinogradLine::Rows{&axes_[0].outputs.phases[z_phase], &axes_[1].outputs.phases[y_phase],
-                               std::vector<Combination>(axes_[2].outputs.phases.size())});
-        for_each_output(2, families[2], [&](std::size_t x_phase, const Combination& x) {
-          rows.sums[x_phase] = combine_axes({&z, &y, &x}, row_major_steps(term_counts));
-        });
-      });
-    });
-    return line;
   }
 
-  /// Calls `visit(phase, terms)` for the outputs of some families of an axis, with the terms
+  /// Lists the output rows of a line, and of which products they are sums.
+  void list_rows(const Parts& parts, WinogradLine& line) const {
+    const std::array<Index, 3> steps = row_major_steps(counts(parts.terms));
+    for_each_output(0, parts, [&](std::size_t z_phase, const Combination& z) {
+      for_each_output(1, parts, [&](std::size_t y_phase, const Combination& y) {
+        WinogradLine::Rows rows{&axes_[0].outputs.phases[z_phase],
+                                &axes_[1].outputs.phases[y_phase],
+                                std::vector<Combination>(axes_[2].outputs.phases.size())};
+        for_each_output(2, parts, [&](std::size_t x_phase, const Combination& x) {
+          rows.sums[x_phase] = combine_axes({&z, &y, &x}, steps);
+        });
+        line.rows.push_back(std::move(rows));
+      });
+    });
+  }
+
+  /// Calls `visit(phase, terms)` for the outputs of a line's families of an axis, with the terms
   /// numbered from the first family on.
-  template <class Visit>
-  void for_each_output(std::size_t a, const Range& families, const Visit& visit) const {
-    const Index first = family(a, families.first).terms.first;
-    for (Index g = families.first; g < families.end; ++g)
+  void for_each_output(
+      std::size_t a, const Parts& parts,
+      const FunctionRef<void(std::size_t phase, const Combination& terms)>& visit) const {
+    const Index first = family(a, parts.families[a].first).terms.first;
+    for (Index g = parts.families[a].first; g < parts.families[a].end; ++g)
       for (const auto& output : family(a, g).outputs) {
         Combination terms = output.terms;
         for (Multiple& term : terms) term.index += family(a, g).terms.first - first;

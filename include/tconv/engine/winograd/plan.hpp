@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
@@ -164,8 +165,8 @@ inline std::size_t count_products(const Correlation& c, const Distances& distanc
 }
 
 /// Calls `visit(distances)` for every choice of axes to transform.
-template <class Visit>
-void for_each_distances(const Correlation& c, const Visit& visit) {
+inline void for_each_distances(const Correlation& c,
+                               const FunctionRef<void(const Distances&)>& visit) {
   Distances all{};
   for (std::size_t a = 0; a < 3; ++a) all[a] = winograd_distance(c.axes[a]);
   for (int axes = 1; axes < 8; ++axes) {
@@ -181,8 +182,10 @@ void for_each_distances(const Correlation& c, const Visit& visit) {
 }
 
 /// Replaces `best` by a cheaper cut of a transform for some threads, if there is one.
-inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, Index lane_count,
-                       Index budget, int threads, WinogradChoice& best) {
+inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem,
+                       const Resources& resources, WinogradChoice& best) {
+  const Index lane_count = resources.lane_count, budget = resources.budget;
+  const int threads = resources.threads;
   const Correlation& c = problem->terms();
   for (const auto& [lanes, vectors] : micro_tiles)
     for (const Index steps : {2048, 512, 256, 128}) {
@@ -209,40 +212,39 @@ inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, In
     }
 }
 
-inline void choose_cut(const Correlation& c, const Distances& distances, Index lane_count,
-                       Index budget, int threads, WinogradChoice& best) {
+inline void choose_cut(const Correlation& c, const Distances& distances, const Resources& resources,
+                       WinogradChoice& best) {
   const auto lines = std::make_shared<const WinogradProblem>(c, distances, false);
-  choose_cut(lines, lane_count, budget, threads, best);
+  choose_cut(lines, resources, best);
   if (lines->lines().size() > 1)
-    choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), lane_count, budget,
-               threads, best);
+    choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), resources, best);
 }
 
 /// The cheapest transform of a correlation, or null if the direct products, which take one thread
 /// `cycles`, are to be preferred. Whether there is one, and of which axes, does not depend on
-/// `threads`, and so neither do results.
-inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& c, Index lane_count,
-                                                             Index budget, double cycles,
-                                                             int threads) {
+/// the number of threads, and so neither do results.
+inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& c,
+                                                             const Resources& resources,
+                                                             double cycles) {
   if (cycles < winograd_cycles) return nullptr;
   WinogradChoice best;
   best.plan.cycles = cycles * winograd_share;
   Distances best_distances{};
   for_each_distances(c, [&](const Distances& distances) {
     const double before = best.plan.cycles;
-    choose_cut(c, distances, lane_count, budget, 1, best);
+    choose_cut(c, distances, {resources.lane_count, resources.budget, 1}, best);
     if (best.plan.cycles < before) best_distances = distances;
   });
   if (!best.problem) return nullptr;
   const double cycles_of_one = best.plan.cycles;
-  if (threads > 1) {
+  if (resources.threads > 1) {
     best.plan.cycles = std::numeric_limits<double>::infinity();
-    choose_cut(c, best_distances, lane_count, budget, threads, best);
+    choose_cut(c, best_distances, resources, best);
   }
   best.plan.cycles = cycles_of_one;
-  best.plan.streams = output_size(c) >= streamed_budgets * budget;
-  return std::make_unique<const WinogradSchedule>(best.problem, best.plan, lane_count, threads,
-                                                  best.parts);
+  best.plan.streams = output_size(c) >= streamed_budgets * resources.budget;
+  return std::make_unique<const WinogradSchedule>(best.problem, best.plan, resources.lane_count,
+                                                  resources.threads, best.parts);
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -55,7 +55,7 @@ class WinogradPacker {
     std::vector<Scalar> turned(static_cast<std::size_t>((turns_ ? reach_ : taps_) * pitch));
     std::vector<Scalar> transformed(kernels_.size() * static_cast<std::size_t>(pitch) +
                                     static_cast<std::size_t>(panels_.spare()));
-    panels_.pack_turned(first, end, to, [&](Index c) {
+    panels_.pack_turned(first, end, to, [&](Index c) -> const Scalar* {
       const Scalar* from = group + c * source_.in_stride;
       if (turns_)
         turn_weights(source_, from, out_channels_, reach_, turned.data());
