@@ -8,6 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
 namespace tconv::runtime {
 
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
