@@ -84,11 +84,4 @@ inline Index count_taps(const std::vector<TapSpan>& spans) {
   return taps;
 }
 
-/// Whether some coarse position and tap meet outside the fine side, where the engine multiplies
-/// with a zero that is no term of the sum.
-inline bool reaches_padding(const Axis& axis) {
-  return axis.fine_position(0, 0) < 0 ||
-         !axis.has_fine(axis.fine_position(axis.coarse - 1, axis.kernel - 1));
-}
-
 }  // namespace tconv::inline TCONV_ISA::gradient

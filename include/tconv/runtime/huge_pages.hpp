@@ -24,7 +24,8 @@ inline void advise_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std:
   const std::uintptr_t end = (address + bytes) / huge_page * huge_page;
   // Advice: what it returns does not matter.
   if (first < end)
-    static_cast<void>(madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE));
+    static_cast<void>(
+        madvise(static_cast<std::byte*>(data) + (first - address), end - first, MADV_HUGEPAGE));
 #endif
 }
 
