@@ -63,3 +63,29 @@ TEST_CASE("bias, options and workspace may each be given or left out") {
   CHECK(equal(conv(plain, a.w), folded));
   CHECK(equal(conv(workspace, plain, a.w, {}), folded));
 }
+
+TEST_CASE("a bias is whatever has one axis") {
+  const Arguments a;
+  const T4 expected = scatter::conv_transpose(a.x, a.w, a.bias);
+  const T4 four_channels = a.w.broadcast(std::array{1, 2, 1, 1});
+  const auto check = [&](const auto& bias) {
+    CHECK(equal(conv_transpose(a.x, a.w, bias), expected));
+    CHECK(equal(scatter::conv_transpose(a.x, a.w, bias), expected));
+    CHECK(equal(sparse::conv_transpose(a.x, a.w, bias), expected));
+    CHECK(equal(ConvTranspose(a.w, bias)(a.x), expected));
+    CHECK_THROWS_AS(conv_transpose(a.x, four_channels, bias), std::invalid_argument);
+  };
+  const Eigen::Tensor<float, 1, Eigen::ColMajor> other_order = a.bias.swap_layout();
+  const Eigen::VectorXf column{{2, -1}};
+  const Eigen::ArrayXf array{{2, -1}};
+  const float strided[] = {2, 0, -1};
+  check(other_order);
+  check(a.bias + 0.0f);
+  check(column);
+  check(column.transpose());
+  check(array);
+  check(array * 1.0f);
+  check(Eigen::Vector2f(2, -1));
+  check(Eigen::Map<const Eigen::VectorXf>(column.data(), 2));
+  check(Eigen::Map<const Eigen::ArrayXf, 0, Eigen::InnerStride<2>>(strided, 2));
+}

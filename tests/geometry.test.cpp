@@ -1,4 +1,5 @@
 #include <limits>
+#include <string>
 #include <tconv/geometry.hpp>
 
 #include "support/catch.hpp"
@@ -78,13 +79,31 @@ TEST_CASE("with_same_padding multiplies extents by the stride") {
         }
 }
 
-TEST_CASE("extents that overflow are a length error") {
-  const ConvOptions<1> wide{.stride = huge};
-  CHECK_THROWS_AS(conv_transpose_output_extents({5}, {3}, wide), std::length_error);
-  const ConvOptions<1> dilated{.dilation = huge};
-  CHECK_THROWS_AS(conv_transpose_output_extents({5}, {9}, dilated), std::length_error);
-  const ConvOptions<1> padded{.padding = huge};
-  CHECK_THROWS_AS(conv_output_extents({huge}, {3}, padded), std::length_error);
-  const ConvOptions<1> cropped{.padding = -huge};
-  CHECK_THROWS_AS(conv_transpose_output_extents({huge}, {3}, cropped), std::length_error);
+TEST_CASE("extents that overflow are a length error that names the axis and its numbers") {
+  const auto says = [](const std::string& function, const auto& call, const std::string& numbers) {
+    CHECK(support::message_of<std::length_error>(call) ==
+          "tconv::" + function + ": the extents of spatial axis 0 overflow (" + numbers + ")");
+  };
+  const std::string big = std::to_string(huge);
+  const ConvOptions<1> wide{.stride = huge}, dilated{.dilation = huge}, padded{.padding = huge},
+      cropped{.padding = -huge};
+  says(
+      "conv_transpose_output_extents", [&] { conv_transpose_output_extents({5}, {3}, wide); },
+      "input 5, kernel 3, stride " + big + ", dilation 1, padding 0 and 0, output padding 0");
+  says(
+      "conv_transpose_output_extents", [&] { conv_transpose_output_extents({5}, {9}, dilated); },
+      "input 5, kernel 9, stride 1, dilation " + big + ", padding 0 and 0, output padding 0");
+  says(
+      "conv_output_extents", [&] { conv_output_extents({huge}, {3}, padded); },
+      "input " + big + ", kernel 3, stride 1, dilation 1, padding " + big + " and " + big +
+          ", output padding 0");
+  says(
+      "conv_transpose_output_extents", [&] { conv_transpose_output_extents({huge}, {3}, cropped); },
+      "input " + big + ", kernel 3, stride 1, dilation 1, padding -" + big + " and -" + big +
+          ", output padding 0");
+  CHECK(support::message_of<std::length_error>(
+            [&] { with_same_padding<1>(dilated, {9}, Same::upper); }) ==
+        "tconv::with_same_padding: the padding of spatial axis 0 overflows (kernel 9, stride 1, "
+        "dilation " +
+            big + ", output padding 0)");
 }

@@ -1,3 +1,4 @@
+#include <concepts>
 #include <tconv/options.hpp>
 
 #include "support/catch.hpp"
@@ -60,4 +61,14 @@ TEST_CASE("a wrong number of values does not compile") {
   STATIC_REQUIRE_FALSE(BraceConstructible<PerAxis<1, Index>, Index, Index>);
   STATIC_REQUIRE_FALSE(BraceConstructible<PerAxis<2, Index>, Index, Index, Index>);
   STATIC_REQUIRE_FALSE(BraceConstructible<PerAxis<3, Index>, Index, Index>);
+}
+
+TEST_CASE("floating-point values do not compile") {
+  STATIC_REQUIRE_FALSE(std::convertible_to<double, PerAxis<2, Index>>);
+  STATIC_REQUIRE_FALSE(std::convertible_to<float, PerAxis<2, Padding>>);
+  STATIC_REQUIRE_FALSE(std::convertible_to<double, Padding>);
+  STATIC_REQUIRE_FALSE(BraceConstructible<PerAxis<2, Index>, double, double>);
+  STATIC_REQUIRE_FALSE(BraceConstructible<Padding, double, Index>);
+  STATIC_REQUIRE(std::convertible_to<int, PerAxis<2, Index>>);
+  STATIC_REQUIRE(std::convertible_to<short, PerAxis<2, Padding>>);
 }

@@ -79,3 +79,18 @@ TEST_CASE("the textbook's functions take options, storage orders and expressions
   CHECK_THROWS_WITH(corr2d(x, k, {.groups = 2}),
                     "tconv::corr2d: groups is 2, but must be 1: there is one channel");
 }
+
+TEST_CASE("the functions of the textbook take Eigen matrices, and give them back") {
+  const Eigen::MatrixXd x{{0, 1}, {2, 3}}, k{{1, 2}, {3, 4}};
+  const Eigen::MatrixXd scattered{{0, 0, 1}, {0, 4, 6}, {4, 12, 9}};
+  CHECK(trans_conv(x, x) == scattered);
+  CHECK(trans_conv(x.transpose(), x.transpose()) == scattered.transpose());
+  CHECK(trans_conv(x.array(), 2 * x) == 2 * scattered);
+  CHECK(trans_conv(x, x, {.padding = 1}) == Eigen::MatrixXd{{4}});
+  const Eigen::Matrix<double, 3, 3, Eigen::RowMajor> rows{{0, 1, 2}, {3, 4, 5}, {6, 7, 8}};
+  CHECK(corr2d(rows, k) == Eigen::MatrixXd{{27, 37}, {57, 67}});
+  CHECK(corr2d(rows.block(1, 1, 2, 2), k) == Eigen::MatrixXd{{67}});
+  const Matrix kernel = matrix({{1, 2}, {3, 4}});
+  CHECK(Eigen::MatrixXd(kernel2matrix(k, {3, 3})) ==
+        Eigen::MatrixXd(kernel2matrix(kernel, {3, 3})));
+}

@@ -3,6 +3,7 @@
 #include <limits>
 #include <random>
 #include <tconv/conv_transpose.hpp>
+#include <tconv/gradients.hpp>
 #include <tconv/upsample.hpp>
 #include <unsupported/Eigen/AutoDiff>
 
@@ -205,7 +206,10 @@ TEST_CASE("bilinear_kernel rejects extents below one") {
                     support::contains("tconv::bilinear_kernel: C_out is -2"));
   CHECK_THROWS_WITH(bilinear_kernel<float>(1, 1, 0),
                     support::contains("tconv::bilinear_kernel: k is 0"));
-  CHECK_THROWS_AS(bilinear_kernel<float>(1, 1, Index{1} << 32), std::length_error);
+  CHECK(support::message_of<std::length_error>(
+            [] { bilinear_kernel<float>(1, 1, Index{1} << 32); }) ==
+        "tconv::bilinear_kernel: the kernel has shape (1, 1, 4294967296, 4294967296), which is "
+        "more than its index type can count");
 }
 
 TEST_CASE("upsampling gives the values of PyTorch's documentation") {
@@ -358,6 +362,29 @@ TEST_CASE("upsampling takes expressions, maps and an empty batch") {
   CHECK(pixel_shuffle(none, 2).dimensions() == Eigen::DSizes<Index, 4>(0, 1, 6, 4));
 }
 
+TEST_CASE("with the number of spatial axes given, one sample will do") {
+  const auto check = [](DataFormat format) {
+    const bool last = format == DataFormat::channels_last;
+    Eigen::Tensor<float, 4> x(1, last ? 3 : 4, last ? 2 : 3, last ? 4 : 2);
+    for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(i * i % 17);
+    const Eigen::TensorMap<const Eigen::Tensor<float, 3>> sample(x.data(), x.dimension(1),
+                                                                 x.dimension(2), x.dimension(3));
+    const auto same = [](const Eigen::Tensor<float, 3>& a, const Eigen::Tensor<float, 4>& b) {
+      for (int axis = 0; axis < 3; ++axis) CHECK(a.dimension(axis) == b.dimension(axis + 1));
+      CHECK(std::equal(a.data(), a.data() + a.size(), b.data(), b.data() + b.size()));
+    };
+    same(upsample_nearest<2>(sample, {2, 3}, format), upsample_nearest(x, {2, 3}, format));
+    same(upsample_linear<2>(sample, 2, format), upsample_linear(x, 2, format));
+    same(pixel_shuffle<2>(sample, 2, format), pixel_shuffle(x, 2, format));
+    const auto sums = bias_grad<2>(sample, format), all = bias_grad(x, format);
+    CHECK(std::equal(sums.data(), sums.data() + sums.size(), all.data(), all.data() + all.size()));
+    CHECK(upsample_linear<2>(x, 2, format).dimensions() ==
+          upsample_linear(x, 2, format).dimensions());
+  };
+  check(DataFormat::channels_first);
+  check(DataFormat::channels_last);
+}
+
 TEST_CASE("NaN reaches the outputs that lie beside it and no other") {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   Eigen::Tensor<double, 3> x(1, 1, 4);
@@ -393,7 +420,19 @@ TEST_CASE("upsampling rejects extents and scales that make no image") {
   CHECK_THROWS_WITH(upsample_nearest(T4(1, 0, 2, 3), 2),
                     support::contains("tconv::upsample_nearest: x has 0 channels"));
   constexpr Index huge = Index{1} << 31;
-  CHECK_THROWS_AS(upsample_nearest(x, huge), std::length_error);
-  CHECK_THROWS_AS(upsample_linear(x, {huge << 31, 1}), std::length_error);
-  CHECK_THROWS_AS(pixel_shuffle(x, huge << 1), std::length_error);
+  const auto rejects = [](const std::string& message, const auto& call) {
+    CHECK(support::message_of<std::length_error>(call) == "tconv::" + message);
+  };
+  rejects(
+      "upsample_nearest: the result has shape (1, 6, 4294967296, 6442450944), which is more than "
+      "its index type can count",
+      [&] { upsample_nearest(x, huge); });
+  rejects(
+      "upsample_linear: x has extent 2 on spatial axis 0 and scale is 4611686018427387904, the "
+      "product of which overflows",
+      [&] {
+        upsample_linear(x, {huge << 31, 1});
+      });
+  rejects("pixel_shuffle: r is (4294967296, 4294967296), the product of which overflows",
+          [&] { pixel_shuffle(x, huge << 1); });
 }

@@ -1,12 +1,6 @@
 // The engine and its planners for `double`, as tconv::compiled exports them.
+#include "export.hpp"
 #include "tconv/engine/run.hpp"
-
-// The rest of the library is hidden.
-#if defined(__GNUC__)
-#define TCONV_EXPORT __attribute__((visibility("default")))
-#else
-#define TCONV_EXPORT
-#endif
 
 namespace tconv::inline TCONV_ISA::engine {
 
@@ -14,4 +8,5 @@ template TCONV_EXPORT const char* instruction_set<double>();
 template TCONV_EXPORT bool run_once(const ConvShape&, const WeightSource<double>&,
                                     const Operands<double>&, runtime::Execution&);
 template class TCONV_EXPORT PackedWeights<double>;
+
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -41,12 +41,12 @@ auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
 /// \throws std::length_error if the result's size overflows
 template <frontend::NoWorkspace X, class W>
 auto conv(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
-  return conv(frontend::thread_workspace(), x, weight, options);
+  return conv(thread_workspace(), x, weight, options);
 }
 template <frontend::NoWorkspace X, class W, frontend::BiasFor<W> Bias>
 auto conv(const X& x, const W& weight, const Bias& bias,
           const frontend::OptionsOf<W>& options = {}) {
-  return conv(frontend::thread_workspace(), x, weight, bias, options);
+  return conv(thread_workspace(), x, weight, bias, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

@@ -42,12 +42,12 @@ auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& 
 /// \throws std::length_error if the result's size overflows
 template <frontend::NoWorkspace X, class W>
 auto conv_transpose(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
-  return conv_transpose(frontend::thread_workspace(), x, weight, options);
+  return conv_transpose(thread_workspace(), x, weight, options);
 }
 template <frontend::NoWorkspace X, class W, frontend::BiasFor<W> Bias>
 auto conv_transpose(const X& x, const W& weight, const Bias& bias,
                     const frontend::OptionsOf<W>& options = {}) {
-  return conv_transpose(frontend::thread_workspace(), x, weight, bias, options);
+  return conv_transpose(thread_workspace(), x, weight, bias, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

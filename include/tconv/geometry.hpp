@@ -29,30 +29,44 @@ constexpr AxisOptions axis_options(const ConvOptions<R>& options, int axis) {
           options.padding[axis]};
 }
 
-constexpr CheckedIndex effective_kernel(Index kernel, Index dilation, const char* function) {
-  return (CheckedIndex(kernel, function) - 1) * dilation + 1;
+constexpr CheckedIndex effective_kernel(Index kernel, Index dilation) {
+  return (CheckedIndex(kernel) - 1) * dilation + 1;
+}
+
+/// What is computed from an axis. `side` and `extent` say which image it has. Throws
+/// `std::length_error` if it is no index.
+constexpr Index index_of_axis(const CheckedIndex& value, const char* side, Index extent,
+                              Index kernel, const AxisOptions& o, int axis, const char* function) {
+  return value.get(function, "the extents of spatial axis ", axis, " overflow (", side, " ", extent,
+                   ", kernel ", kernel, ", stride ", o.stride, ", dilation ", o.dilation,
+                   ", padding ", o.padding.before, " and ", o.padding.after, ", output padding ",
+                   o.output_padding, ")");
 }
 
 /// `floor((in + before + after - k_eff) / stride) + 1`. Positions, which run from `-before` to
 /// `in + after`, must be indices too.
 constexpr Index conv_extent(Index in, Index kernel, const AxisOptions& o, int axis,
                             const char* function) {
-  const CheckedIndex first = CheckedIndex(0, function) - o.padding.before;
-  const CheckedIndex padded = CheckedIndex(in, function) + o.padding.after - first;
-  const CheckedIndex k_eff = effective_kernel(kernel, o.dilation, function);
-  require(padded >= k_eff, function, "padded input has extent ", Index{padded}, " on spatial axis ",
-          axis, " (", in, " + ", o.padding.before, " + ", o.padding.after,
-          "), but the dilated kernel needs ", Index{k_eff});
-  return (padded - k_eff) / o.stride + 1;
+  const auto get = [&](const CheckedIndex& value) {
+    return index_of_axis(value, "input", in, kernel, o, axis, function);
+  };
+  const Index first = get(CheckedIndex(0) - o.padding.before);
+  const Index padded = get(CheckedIndex(in) + o.padding.after - first);
+  const Index k_eff = get(effective_kernel(kernel, o.dilation));
+  require(padded >= k_eff, function, "padded input has extent ", padded, " on spatial axis ", axis,
+          " (", in, " + ", o.padding.before, " + ", o.padding.after,
+          "), but the dilated kernel needs ", k_eff);
+  return get(CheckedIndex(padded) - k_eff) / o.stride + 1;
 }
 
 /// `(in - 1) * stride - before - after + k_eff + output_padding`.
 constexpr Index conv_transpose_extent(Index in, Index kernel, const AxisOptions& o, int axis,
                                       const char* function) {
-  const CheckedIndex out = (CheckedIndex(in, function) - 1) * o.stride +
-                           effective_kernel(kernel, o.dilation, function) + o.output_padding -
-                           o.padding.before - o.padding.after;
-  require(out >= 1, function, "output has extent ", Index{out}, " on spatial axis ", axis,
+  const Index out =
+      index_of_axis((CheckedIndex(in) - 1) * o.stride + effective_kernel(kernel, o.dilation) +
+                        o.output_padding - o.padding.before - o.padding.after,
+                    "input", in, kernel, o, axis, function);
+  require(out >= 1, function, "output has extent ", out, " on spatial axis ", axis,
           ", but must be at least 1 (input ", in, ", stride ", o.stride, ", padding ",
           o.padding.before, " and ", o.padding.after, ")");
   return out;
@@ -62,13 +76,21 @@ constexpr Index conv_transpose_extent(Index in, Index kernel, const AxisOptions&
 /// `conv_transpose_extent`.
 constexpr Index conv_transpose_input_extent(Index out, Index kernel, const AxisOptions& o, int axis,
                                             const char* function) {
-  const CheckedIndex reach = CheckedIndex(out, function) + o.padding.before + o.padding.after -
-                             o.output_padding - effective_kernel(kernel, o.dilation, function);
+  const Index reach = index_of_axis(CheckedIndex(out) + o.padding.before + o.padding.after -
+                                        o.output_padding - effective_kernel(kernel, o.dilation),
+                                    "output", out, kernel, o, axis, function);
   require(out >= 1 && reach >= 0 && reach % o.stride == 0, function, "grad_y has extent ", out,
           " on spatial axis ", axis, ", which is the output of no input (kernel ", kernel,
           ", stride ", o.stride, ", padding ", o.padding.before, " and ", o.padding.after,
           ", output padding ", o.output_padding, ")");
   return reach / o.stride + 1;
+}
+
+/// The channels of all groups. `weight` is the weight's extent on axis 1.
+constexpr Index channels_of_groups(Index weight, Index groups, const char* function) {
+  return (CheckedIndex(weight) * groups)
+      .get(function, "weight has ", weight, " channels a group (axis 1) and groups is ", groups,
+           ", the product of which overflows");
 }
 
 template <int R>
@@ -196,9 +218,11 @@ constexpr ConvOptions<R> with_same_padding(ConvOptions<R> options,
   core::check_extents(kernel, "kernel", function);
   for (int a = 0; a < R; ++a) {
     const auto o = core::axis_options(options, a);
+    const Index k = kernel[static_cast<std::size_t>(a)];
     const Index total =
-        core::effective_kernel(kernel[static_cast<std::size_t>(a)], o.dilation, function) +
-        o.output_padding - o.stride;
+        (core::effective_kernel(k, o.dilation) + o.output_padding - o.stride)
+            .get(function, "the padding of spatial axis ", a, " overflows (kernel ", k, ", stride ",
+                 o.stride, ", dilation ", o.dilation, ", output padding ", o.output_padding, ")");
     const Index half = (total >= 0 ? total : total - 1) / 2;
     options.padding[a] =
         same == Same::upper ? Padding{half, total - half} : Padding{total - half, half};
@@ -225,7 +249,7 @@ class Geometry {
     check_weight(weight, options, function);
     check_x(x, function);
     const Index groups = options.groups;
-    const Index expected = core::CheckedIndex(weight[1], function) * groups;
+    const Index expected = core::channels_of_groups(weight[1], groups, function);
     core::require(expected == x[1], function, "weight has ", weight[1],
                   " input channels a group (axis 1) and groups is ", groups, ", but x has ", x[1],
                   " (axis ", channel_axis, ")");
@@ -254,7 +278,7 @@ class Geometry {
     const Index groups = options.groups;
     core::require(weight[0] == x[1], function, "weight has ", weight[0],
                   " input channels (axis 0), but x has ", x[1], " (axis ", channel_axis, ")");
-    Geometry g(x[0], groups, x[1], core::CheckedIndex(weight[1], function) * groups);
+    Geometry g(x[0], groups, x[1], core::channels_of_groups(weight[1], groups, function));
     for (int a = 0; a < R; ++a) {
       const auto o = core::axis_options(options, a);
       const auto s = static_cast<std::size_t>(a) + 2;

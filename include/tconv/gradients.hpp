@@ -73,7 +73,8 @@ template <Direction direction, int R, class X, class GradY>
 auto weight_gradient_tensor(Workspace& workspace, const Geometry<R>& geometry, const X& x,
                             const GradY& grad_y, DataFormat format, const char* function) {
   using Scalar = core::tensor_scalar<X>;
-  core::checked_size<Scalar, core::tensor_index<X>>(geometry.weight_shape(), function);
+  core::checked_size<Scalar, core::tensor_index<X>>(geometry.weight_shape(),
+                                                    "the weight's gradient", function);
   auto grad_weight = frontend::make_tensor<frontend::Result<X, R + 2>>(geometry.weight_shape());
   const core::TensorView<const Scalar, R + 2> x_view = frontend::image_view<R>(x, format);
   const core::TensorView<const Scalar, R + 2> y_view = frontend::image_view<R>(grad_y, format);
@@ -102,9 +103,9 @@ auto backward(const char* function, Workspace& workspace, const X& x, const W& w
     const auto& stored_x = frontend::stored(x);
     const auto& stored_weight = frontend::stored(weight);
     const auto& stored_y = frontend::stored(grad_y);
-    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), function);
-    const auto x_view = frontend::checked_image_view<R>(stored_x, format, function);
-    const auto y_view = frontend::checked_image_view<R>(stored_y, format, function);
+    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), "weight", function);
+    const auto x_view = frontend::checked_image_view<R>(stored_x, format, "x", function);
+    const auto y_view = frontend::checked_image_view<R>(stored_y, format, "grad_y", function);
     const int axis = frontend::channel_axis<R, core::tensor_rank<X>>(format);
     const auto geometry = frontend::make_geometry<direction, R>(
         x_view.extents, core::extents_of(stored_weight), options, function, axis);
@@ -127,8 +128,10 @@ auto weight_grad(const char* function, Workspace& workspace, const X& x, const G
   if constexpr (frontend::check_kernel_pair<X, GradY, R>()) {
     const auto& stored_x = frontend::stored(x);
     const auto& stored_y = frontend::stored(grad_y);
-    const auto x_view = frontend::checked_image_view<R>(stored_x, options.data_format, function);
-    const auto y_view = frontend::checked_image_view<R>(stored_y, options.data_format, function);
+    const auto x_view =
+        frontend::checked_image_view<R>(stored_x, options.data_format, "x", function);
+    const auto y_view =
+        frontend::checked_image_view<R>(stored_y, options.data_format, "grad_y", function);
     const auto geometry = frontend::kernel_geometry<direction, R>(
         x_view.extents, y_view.extents, kernel, options, function,
         frontend::channel_axis<R, core::tensor_rank<X>>(options.data_format));
@@ -146,13 +149,15 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
   if constexpr (frontend::check_weight_pair_with_extents<W, GradY, R>()) {
     const auto& stored_weight = frontend::stored(weight);
     const auto& stored_y = frontend::stored(grad_y);
-    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), function);
-    const auto y_view = frontend::checked_image_view<R>(stored_y, options.data_format, function);
+    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), "weight", function);
+    const auto y_view =
+        frontend::checked_image_view<R>(stored_y, options.data_format, "grad_y", function);
     const auto shape = core::extents_of(stored_weight);
     const int axis = frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format);
     Geometry<R>::check_weight(shape, options, function);
     core::check_extents(in, "in", function);
-    Extents<R + 2> x{y_view.extents[0], core::CheckedIndex(shape[1], function) * options.groups};
+    Extents<R + 2> x{y_view.extents[0],
+                     core::channels_of_groups(shape[1], options.groups, function)};
     std::copy(in.begin(), in.end(), x.begin() + 2);
     const auto geometry = Geometry<R>::of_conv(x, shape, options, function, axis);
     frontend::check_grad_y(geometry, Direction::gather, y_view.extents, function, axis);
@@ -175,8 +180,8 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
 template <frontend::NoWorkspace X, class W, class GradY>
 auto conv_transpose_backward(const X& x, const W& weight, const GradY& grad_y,
                              const frontend::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::scatter>(
-      "conv_transpose_backward", frontend::thread_workspace(), x, weight, grad_y, options);
+  return detail::backward<Direction::scatter>("conv_transpose_backward", thread_workspace(), x,
+                                              weight, grad_y, options);
 }
 template <frontend::AnyWorkspace Space, class X, class W, class GradY>
 auto conv_transpose_backward(Space&& workspace, const X& x, const W& weight, const GradY& grad_y,
@@ -190,8 +195,8 @@ auto conv_transpose_backward(Space&& workspace, const X& x, const W& weight, con
 template <frontend::NoWorkspace X, class W, class GradY>
 auto conv_backward(const X& x, const W& weight, const GradY& grad_y,
                    const frontend::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::gather>("conv_backward", frontend::thread_workspace(), x,
-                                             weight, grad_y, options);
+  return detail::backward<Direction::gather>("conv_backward", thread_workspace(), x, weight, grad_y,
+                                             options);
 }
 template <frontend::AnyWorkspace Space, class X, class W, class GradY>
 auto conv_backward(Space&& workspace, const X& x, const W& weight, const GradY& grad_y,
@@ -214,8 +219,9 @@ auto conv_transpose_input_grad(Space&& workspace, const W& weight, const GradY& 
     constexpr int R = frontend::spatial_axes<W>;
     const auto& stored_weight = frontend::stored(weight);
     const auto& stored_y = frontend::stored(grad_y);
-    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), function);
-    const auto y_view = frontend::checked_image_view<R>(stored_y, options.data_format, function);
+    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), "weight", function);
+    const auto y_view =
+        frontend::checked_image_view<R>(stored_y, options.data_format, "grad_y", function);
     const auto geometry = frontend::input_geometry<R>(
         core::extents_of(stored_weight), y_view.extents, options, function,
         frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format));
@@ -226,7 +232,7 @@ auto conv_transpose_input_grad(Space&& workspace, const W& weight, const GradY& 
 template <frontend::NoWorkspace W, class GradY>
 auto conv_transpose_input_grad(const W& weight, const GradY& grad_y,
                                const frontend::OptionsOf<W>& options = {}) {
-  return conv_transpose_input_grad(frontend::thread_workspace(), weight, grad_y, options);
+  return conv_transpose_input_grad(thread_workspace(), weight, grad_y, options);
 }
 
 /// The gradient of `conv` by its input: `conv_transpose` of `grad_y` with the same weight, and
@@ -251,12 +257,12 @@ auto conv_input_grad(Space&& workspace, const W& weight, const GradY& grad_y, co
 template <frontend::NoWorkspace W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(const W& weight, const GradY& grad_y, const std::array<I, R>& in,
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_input_grad(frontend::thread_workspace(), weight, grad_y, in, options);
+  return conv_input_grad(thread_workspace(), weight, grad_y, in, options);
 }
 template <frontend::NoWorkspace W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(const W& weight, const GradY& grad_y, const I (&in)[R],
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_input_grad(frontend::thread_workspace(), weight, grad_y, std::to_array(in), options);
+  return conv_input_grad(thread_workspace(), weight, grad_y, std::to_array(in), options);
 }
 
 /// The gradient of `conv_transpose` by its weight.
@@ -282,13 +288,12 @@ auto conv_transpose_weight_grad(Space&& workspace, const X& x, const GradY& grad
 template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(const X& x, const GradY& grad_y, const std::array<I, R>& kernel,
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_transpose_weight_grad(frontend::thread_workspace(), x, grad_y, kernel, options);
+  return conv_transpose_weight_grad(thread_workspace(), x, grad_y, kernel, options);
 }
 template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(const X& x, const GradY& grad_y, const I (&kernel)[R],
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_transpose_weight_grad(frontend::thread_workspace(), x, grad_y, std::to_array(kernel),
-                                    options);
+  return conv_transpose_weight_grad(thread_workspace(), x, grad_y, std::to_array(kernel), options);
 }
 
 /// The gradient of `conv` by its weight, `(C_out, C_in / groups, kernel...)`; otherwise as
@@ -308,36 +313,40 @@ auto conv_weight_grad(Space&& workspace, const X& x, const GradY& grad_y, const 
 template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(const X& x, const GradY& grad_y, const std::array<I, R>& kernel,
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_weight_grad(frontend::thread_workspace(), x, grad_y, kernel, options);
+  return conv_weight_grad(thread_workspace(), x, grad_y, kernel, options);
 }
 template <frontend::NoWorkspace X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(const X& x, const GradY& grad_y, const I (&kernel)[R],
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return conv_weight_grad(frontend::thread_workspace(), x, grad_y, std::to_array(kernel), options);
+  return conv_weight_grad(thread_workspace(), x, grad_y, std::to_array(kernel), options);
 }
 
 /// The gradient of either operator by its bias: the sum of `grad_y` over batch and positions.
 ///
-/// \param grad_y  batched: `(N, C_out, out...)`, with channels_last `(N, out..., C_out)`
+/// \param grad_y  `(N, C_out, out...)`, with channels_last `(N, out..., C_out)`. With the number of
+///                spatial axes given, `bias_grad<2>(grad_y)`, also one sample
 /// \returns `(C_out)`, zero for `N = 0`
+template <int R, frontend::AnyWorkspace Space, class GradY>
+auto bias_grad(Space&& workspace, const GradY& grad_y,
+               DataFormat data_format = DataFormat::channels_first) {
+  if constexpr (frontend::check_grad_y<GradY>())
+    if constexpr (frontend::check_rank<GradY, R>())
+      return detail::bias_gradient_tensor<R>(workspace, frontend::stored(grad_y), data_format);
+}
+template <int R, frontend::NoWorkspace GradY>
+auto bias_grad(const GradY& grad_y, DataFormat data_format = DataFormat::channels_first) {
+  return bias_grad<R>(thread_workspace(), grad_y, data_format);
+}
 template <frontend::AnyWorkspace Space, class GradY>
 auto bias_grad(Space&& workspace, const GradY& grad_y,
                DataFormat data_format = DataFormat::channels_first) {
-  static_assert(core::TensorExpression<GradY>,
-                "tconv: grad_y must be an Eigen tensor or tensor expression");
-  if constexpr (core::TensorExpression<GradY>) {
-    constexpr int rank = core::tensor_rank<GradY>;
-    static_assert(3 <= rank && rank <= 5,
-                  "tconv: grad_y must have rank 3, 4 or 5: batch, channels and 1, 2 or 3 spatial "
-                  "axes");
-    if constexpr (3 <= rank && rank <= 5)
-      return detail::bias_gradient_tensor<rank - 2>(workspace, frontend::stored(grad_y),
-                                                    data_format);
-  }
+  if constexpr (frontend::check_grad_y<GradY>())
+    if constexpr (frontend::check_batched_rank<GradY>())
+      return bias_grad<frontend::spatial_axes<GradY>>(workspace, grad_y, data_format);
 }
 template <frontend::NoWorkspace GradY>
 auto bias_grad(const GradY& grad_y, DataFormat data_format = DataFormat::channels_first) {
-  return bias_grad(frontend::thread_workspace(), grad_y, data_format);
+  return bias_grad(thread_workspace(), grad_y, data_format);
 }
 
 }  // namespace tconv::inline TCONV_ISA

@@ -17,6 +17,7 @@
 #include "tconv/core/require.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/matrices.hpp"
 #include "tconv/frontend/views.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
@@ -39,7 +40,7 @@ core::TensorView<T, rank> channels_to_front(core::TensorView<T, rank> view, Data
 template <int R>
 Geometry<R> matrix_geometry(const Extents<R + 2>& weight, const Extents<R>& in,
                             const ConvOptions<R>& options, const char* function) {
-  Extents<R + 2> x{1, core::CheckedIndex(weight[1], function) * options.groups};
+  Extents<R + 2> x{1, core::channels_of_groups(weight[1], options.groups, function)};
   std::copy(in.begin(), in.end(), x.begin() + 2);
   const auto geometry = Geometry<R>::of_conv(x, weight, options, function);
   for (int a = 0; a < R; ++a)
@@ -61,26 +62,23 @@ Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
   const Index fine_per_group = geometry.fine_channels() / geometry.groups();
   const Index coarse_per_group = geometry.coarse_channels() / geometry.groups();
 
-  core::CheckedIndex rows(geometry.coarse_channels(), function);
-  core::CheckedIndex columns(geometry.fine_channels(), function);
-  core::CheckedIndex entries =
-      core::CheckedIndex(geometry.coarse_channels(), function) * fine_per_group;
   Extents<R> fine{};
-  for (std::size_t a = 0; a < fine.size(); ++a) {
-    const Axis& axis = geometry.axes()[a];
-    rows = rows * axis.coarse;
-    columns = columns * axis.fine;
-    fine[a] = axis.fine;
-    if (rows > limit || columns > limit) break;
+  for (std::size_t a = 0; a < fine.size(); ++a) fine[a] = geometry.axes()[a].fine;
+  const auto limited = [&](const core::CheckedIndex& count) {
+    return count.at_most(limit, function, "the matrix of a weight ",
+                         core::ShapeText(weight.extents), " for in ", core::ShapeText(fine),
+                         " exceeds the index type of Eigen::SparseMatrix");
+  };
+  Index rows = limited(geometry.coarse_channels()), columns = limited(geometry.fine_channels());
+  Index entries = limited(core::CheckedIndex(rows) * fine_per_group);
+  for (const Axis& axis : geometry.axes()) {
+    rows = limited(core::CheckedIndex(rows) * axis.coarse);
+    columns = limited(core::CheckedIndex(columns) * axis.fine);
     Index meetings = 0;
     for (Index i = 0; i < axis.coarse; ++i)
       for (Index k = 0; k < axis.kernel; ++k) meetings += axis.has_fine(axis.fine_position(i, k));
-    entries = entries * meetings;
+    entries = limited(core::CheckedIndex(entries) * meetings);
   }
-  if (rows > limit || columns > limit || entries > limit)
-    throw std::length_error(
-        core::message(function, "a matrix of ", Index{rows}, " by ", Index{columns}, " with ",
-                      Index{entries}, " entries exceeds the index type of Eigen::SparseMatrix"));
 
   const auto fine_strides = core::dense_strides(fine, Eigen::RowMajor);
   const Index fine_plane = fine_strides[0] * fine[0];
@@ -172,7 +170,7 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const std::array<Index, rank>& ex
   using Scalar = typename Vector::Scalar;
   for (const Index extent : extents)
     core::require(extent >= 0, "unvec", "extents contain ", extent, ", but must be at least 0");
-  const Index size = core::checked_size<Scalar>(extents, "unvec");
+  const Index size = core::checked_size<Scalar>(extents, "the result", "unvec");
   core::require(v.size() == size && v.cols() == 1, "unvec", "v is ", v.rows(), " by ", v.cols(),
                 ", but the extents ask for a column of ", size);
   auto result =
@@ -193,10 +191,10 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const Index (&extents)[rank],
 /// The sparse matrix `M` of one sample of a convolution: `vec(conv(X, K)) == M * vec(X)`, and
 /// `vec(conv_transpose(Y, K)) == M.transpose() * vec(Y)`.
 ///
-/// \param kernel   `(k0, k1)` for one channel, or a weight `(C_out, C_in / groups, kernel...)`
-/// \param in       spatial extents of `X`
-/// \param options  as for `conv`; the matrix is the same in both data formats
-/// \returns `C_out * prod(out)` rows and `C_in * prod(in)` columns, numbered in row-major order of
+/// \param kernel   `(k0, k1)` for one channel, a tensor or an Eigen matrix, or a weight `(C_out,
+/// C_in / groups, kernel...)` \param in       spatial extents of `X` \param options  as for `conv`;
+/// the matrix is the same in both data formats \returns `C_out * prod(out)` rows and `C_in *
+/// prod(in)` columns, numbered in row-major order of
 ///   (channel, spatial...); every tap that falls inside `X` has an entry, zeros included
 /// \throws std::invalid_argument if the options or extents are invalid, or `output_padding` is not
 ///   below the stride: such outputs lie beyond the matrix
@@ -204,14 +202,18 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const Index (&extents)[rank],
 template <class K>
 auto kernel2matrix(const K& kernel, const Extents<detail::kernel_axes<K>>& in,
                    const ConvOptions<detail::kernel_axes<K>>& options = {}) {
-  static_assert(detail::is_kernel<K>,
-                "tconv: kernel must be an Eigen tensor of rank 2 (one channel), 3, 4 or 5");
-  if constexpr (detail::is_kernel<K>) {
+  static_assert(
+      detail::is_kernel<K> || core::MatrixExpression<K>,
+      "tconv: kernel must be an Eigen matrix, or a tensor of rank 2 (one channel), 3, 4 or "
+      "5");
+  if constexpr (core::MatrixExpression<K>) {
+    return kernel2matrix(frontend::matrix_to_tensor(kernel), in, options);
+  } else if constexpr (detail::is_kernel<K>) {
     using Scalar = core::tensor_scalar<K>;
     constexpr int R = detail::kernel_axes<K>;
     constexpr auto function = "kernel2matrix";
     const auto& stored_kernel = frontend::stored(kernel);
-    core::checked_size<Scalar>(core::extents_of(stored_kernel), function);
+    core::checked_size<Scalar>(core::extents_of(stored_kernel), "kernel", function);
     const auto weight = detail::weight_view(stored_kernel);
     const auto geometry = detail::matrix_geometry<R>(weight.extents, in, options, function);
     return detail::convolution_matrix<Scalar>(geometry, weight, function);

@@ -11,9 +11,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <sstream>
-#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
@@ -42,14 +41,6 @@ Extents<core::dimension_count<Dimensions>> to_extents(const Dimensions& dimensio
   return extents;
 }
 
-template <std::size_t rank>
-std::string shape_text(const std::array<Index, rank>& shape) {
-  std::ostringstream text;
-  for (std::size_t a = 0; a < rank; ++a) text << (a == 0 ? "(" : ", ") << shape[a];
-  text << ")";
-  return text.str();
-}
-
 /// What `ConvTranspose` and `Conv` share: all but the direction.
 template <Direction direction, class Scalar, int R, int layout>
 class Layer {
@@ -61,7 +52,7 @@ class Layer {
   template <class W, class Bias>
   requires(!std::same_as<Bias, ConvOptions<R>>)
       Layer(const W& weight, const Bias& bias, const ConvOptions<R>& options = {})
-      : state_(std::make_shared<const State>(weight, bias, options)) {}
+      : state_(make_state(weight, bias, options)) {}
 
   const ConvOptions<R>& options() const { return state_->options; }
 
@@ -81,7 +72,7 @@ class Layer {
   /// Computes into a new tensor.
   template <class X>
   auto operator()(const X& x) const {
-    return (*this)(x, frontend::thread_workspace());
+    return (*this)(x, thread_workspace());
   }
   template <class X>
   auto operator()(const X& x, Workspace& workspace) const {
@@ -89,7 +80,7 @@ class Layer {
       const auto& stored_x = frontend::stored(x);
       const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           geometry(core::extents_of(stored_x)).output_shape(direction), options().data_format);
-      core::checked_size<Scalar, core::tensor_index<X>>(shape, name);
+      core::checked_size<Scalar, core::tensor_index<X>>(shape, "the result", name);
       auto y = frontend::make_tensor<frontend::Result<X>>(shape);
       run(stored_x, y, workspace);
       return y;
@@ -115,10 +106,9 @@ class Layer {
       const Geometry<R> g = geometry(core::extents_of(stored_x));
       const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           g.output_shape(direction), options().data_format);
-      // The texts are made for the message only.
-      if (core::extents_of(y) != shape)
-        core::require(false, name, "y has shape ", shape_text(core::extents_of(y)),
-                      ", but the result has ", shape_text(shape));
+      const auto y_shape = core::extents_of(y);
+      core::require(y_shape == shape, name, "y has shape ", core::ShapeText(y_shape),
+                    ", but the result has ", core::ShapeText(shape));
       const std::less<const Scalar*> before;
       const Scalar* y_begin = y.data();
       core::require(!before(stored_x.data(), y_begin + y.size()) ||
@@ -148,7 +138,7 @@ class Layer {
 
   struct State {
     Weight weight;
-    Eigen::Tensor<Scalar, 1, layout> bias;
+    std::vector<Scalar> bias;
     ConvOptions<R> options;
     Packed packed;
 
@@ -159,22 +149,33 @@ class Layer {
           packed(
               frontend::weight_source<direction, R>(view(), std::max<Index>(o.groups, 1), layout)) {
       Geometry<R>::check_weight(view().extents, o, name);
-      if constexpr (core::TensorExpression<Bias>) {
-        bias = b;
-        frontend::bias_data<Scalar>(bias,
-                                    direction == Direction::scatter
-                                        ? core::CheckedIndex(weight.dimension(1), name) * o.groups
-                                        : core::CheckedIndex(weight.dimension(0), name),
-                                    name);
+      if constexpr (!std::same_as<Bias, frontend::NoBias>) {
+        const auto& elements = frontend::stored_bias(b);
+        const Scalar* data = frontend::bias_data<Scalar>(
+            elements,
+            direction == Direction::scatter
+                ? core::channels_of_groups(weight.dimension(1), o.groups, name)
+                : weight.dimension(0),
+            name);
+        bias.assign(data, data + elements.size());
       }
     }
 
     core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
   };
 
+  template <class W, class Bias>
+  static std::shared_ptr<const State> make_state(const W& weight, const Bias& bias,
+                                                 const ConvOptions<R>& options) {
+    if constexpr (frontend::check_layer_types<W, Bias, Scalar, R, layout>())
+      return std::make_shared<const State>(weight, bias, options);
+    else
+      return nullptr;
+  }
+
   template <std::size_t rank>
   Geometry<R> geometry(const std::array<Index, rank>& x) const {
-    core::checked_size<Scalar>(x, name);
+    core::checked_size<Scalar>(x, "x", name);
     return frontend::make_geometry<direction, R>(
         frontend::canonical<R>(x, options().data_format, 1), state_->view().extents, options(),
         name, frontend::channel_axis<R, static_cast<int>(rank)>(options().data_format));
@@ -184,7 +185,7 @@ class Layer {
   void compute(const Geometry<R>& geometry, const core::TensorView<const Scalar, R + 2>& x,
                const core::TensorView<Scalar, R + 2>& y, Workspace& workspace, const F& f) const {
     if (geometry.batch() == 0) return;
-    const Scalar* bias = state_->bias.size() > 0 ? state_->bias.data() : nullptr;
+    const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
     frontend::compute<direction, layout>(
         geometry, x, state_->view(), bias, y, f, workspace,
         [&](const core::ConvShape& shape, const auto& operands, runtime::Execution& execution) {

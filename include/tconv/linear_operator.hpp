@@ -50,8 +50,8 @@ struct OperatorState {
         transpose_options(transposed(options, geometry)),
         forward(weight, channels_first(options)),
         backward(weight, transpose_options),
-        rows(core::checked_size<Scalar>(geometry.coarse_shape(), function)),
-        cols(core::checked_size<Scalar>(geometry.fine_shape(), function)) {}
+        rows(core::checked_size<Scalar>(geometry.coarse_shape(), "the output", function)),
+        cols(core::checked_size<Scalar>(geometry.fine_shape(), "the input", function)) {}
 
   /// The squared norms of the matrix's columns: its squared entries, transposed, times ones. Made
   /// when first asked for.
@@ -175,7 +175,7 @@ class ConvOperator : public frontend::OperatorBase<ConvOperator<Scalar_, R>> {
     static_assert(scalar, "tconv: weight must have the scalar type of the operator");
     if constexpr (rank && scalar) {
       const auto& stored_weight = frontend::stored(weight);
-      core::checked_size<Scalar>(core::extents_of(stored_weight), "ConvOperator");
+      core::checked_size<Scalar>(core::extents_of(stored_weight), "weight", "ConvOperator");
       return std::make_shared<const detail::OperatorState<Scalar, R>>(
           core::plain_view(stored_weight), in, options, "ConvOperator");
     } else {
@@ -190,7 +190,7 @@ class ConvOperator : public frontend::OperatorBase<ConvOperator<Scalar_, R>> {
     using Dimensions = typename Tensor::Dimensions;
     layer.run(Eigen::TensorMap<const Tensor>(v, Dimensions(v_shape)),
               Eigen::TensorMap<Tensor>(product, Dimensions(product_shape)),
-              workspace_ ? *workspace_ : frontend::thread_workspace());
+              workspace_ ? *workspace_ : thread_workspace());
   }
 
   std::shared_ptr<const detail::OperatorState<Scalar, R>> state_;

@@ -20,6 +20,7 @@ struct Padding {
 
   constexpr Padding() = default;
   constexpr Padding(Index both) : before(both), after(both) {}
+  Padding(std::floating_point auto) = delete;
   constexpr Padding(Index before_, Index after_) : before(before_), after(after_) {}
 
   friend constexpr bool operator==(const Padding&, const Padding&) = default;
@@ -37,6 +38,7 @@ class PerAxis {
   constexpr PerAxis(T every_axis) { values_.fill(every_axis); }
   template <std::integral I>
   constexpr PerAxis(I every_axis) : PerAxis(T(static_cast<Index>(every_axis))) {}
+  PerAxis(std::floating_point auto) = delete;
   constexpr PerAxis(T axis0, T axis1) requires(R == 2) : values_{axis0, axis1} {}
   constexpr PerAxis(T axis0, T axis1, T axis2) requires(R == 3) : values_{axis0, axis1, axis2} {}
   template <std::same_as<T> U>
@@ -49,6 +51,7 @@ class PerAxis {
   constexpr const T& operator[](std::integral auto axis) const {
     return values_[static_cast<std::size_t>(axis)];
   }
+  constexpr const std::array<T, static_cast<std::size_t>(R)>& values() const { return values_; }
   constexpr auto begin() const { return values_.begin(); }
   constexpr auto end() const { return values_.end(); }
 

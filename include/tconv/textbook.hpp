@@ -12,6 +12,7 @@
 #include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
 #include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/matrices.hpp"
 #include "tconv/frontend/views.hpp"
 #include "tconv/kernel2matrix.hpp"
 #include "tconv/options.hpp"
@@ -22,12 +23,18 @@ namespace detail {
 template <Direction direction, class X, class K>
 auto apply_textbook(const char* function, const X& x, const K& kernel,
                     const ConvOptions<2>& options) {
-  if constexpr (frontend::check_textbook_types<X, K>()) {
+  if constexpr (core::MatrixExpression<X>) {
+    return frontend::tensor_to_matrix(
+        apply_textbook<direction>(function, frontend::matrix_to_tensor(x), kernel, options));
+  } else if constexpr (core::MatrixExpression<K>) {
+    return apply_textbook<direction>(
+        function, x, frontend::matrix_to_tensor<K, core::storage_order<X>>(kernel), options);
+  } else if constexpr (frontend::check_textbook_types<X, K>()) {
     using Scalar = core::tensor_scalar<X>;
     const auto& stored_x = frontend::stored(x);
     const auto& stored_kernel = frontend::stored(kernel);
-    core::checked_size<Scalar>(core::extents_of(stored_x), function);
-    core::checked_size<Scalar>(core::extents_of(stored_kernel), function);
+    core::checked_size<Scalar>(core::extents_of(stored_x), "x", function);
+    core::checked_size<Scalar>(core::extents_of(stored_kernel), "kernel", function);
     const auto x_view = weight_view(stored_x);
     const auto k_view = weight_view(stored_kernel);
     core::require(options.groups == 1, function, "groups is ", options.groups,
@@ -35,7 +42,7 @@ auto apply_textbook(const char* function, const X& x, const K& kernel,
     const auto geometry =
         frontend::make_geometry<direction, 2>(x_view.extents, k_view.extents, options, function, 1);
     const auto shape = geometry.output_shape(direction);
-    core::checked_size<Scalar, core::tensor_index<X>>(shape, function);
+    core::checked_size<Scalar, core::tensor_index<X>>(shape, "the result", function);
     auto y = frontend::make_tensor<frontend::Result<X>>(Extents<2>{shape[2], shape[3]});
     const core::TensorView<Scalar, 2> plain = core::plain_view(y);
     core::direct_loops<direction, 2>(
@@ -49,6 +56,7 @@ auto apply_textbook(const char* function, const X& x, const K& kernel,
 
 /// Transposed convolution of `X` `(h, w)` with `K` `(k0, k1)`: every element of `X`, times `K`, is
 /// added to the result at its position. With the defaults the result is `(h + k0 - 1, w + k1 - 1)`.
+/// Tensors of rank 2, or Eigen matrices; the result is what `X` is.
 /// \throws std::invalid_argument if `options.groups` is not 1, or as `conv_transpose`
 template <class X, class K>
 auto trans_conv(const X& x, const K& kernel, const ConvOptions<2>& options = {}) {
@@ -56,7 +64,7 @@ auto trans_conv(const X& x, const K& kernel, const ConvOptions<2>& options = {})
 }
 
 /// Two-dimensional cross-correlation of `X` `(h, w)` with `K` `(k0, k1)`. With the defaults the
-/// result is `(h - k0 + 1, w - k1 + 1)`.
+/// result is `(h - k0 + 1, w - k1 + 1)`. Otherwise as `trans_conv`.
 /// \throws std::invalid_argument if `options.groups` is not 1, or as `conv`
 template <class X, class K>
 auto corr2d(const X& x, const K& kernel, const ConvOptions<2>& options = {}) {

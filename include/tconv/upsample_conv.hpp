@@ -150,20 +150,20 @@ auto upsample_conv_on(Workspace& workspace, const X& x, const W& weight, const B
     const auto& stored_x = frontend::stored(x);
     const auto& stored_weight = frontend::stored(weight);
     const auto& stored_b = frontend::stored_bias(bias);
-    core::checked_size<Scalar>(core::extents_of(stored_x), function);
-    core::checked_size<Scalar>(core::extents_of(stored_weight), function);
+    core::checked_size<Scalar>(core::extents_of(stored_x), "x", function);
+    core::checked_size<Scalar>(core::extents_of(stored_weight), "weight", function);
     const core::TensorView<const Scalar, R + 2> x_view =
         frontend::image_view<R>(stored_x, options.data_format);
     const core::TensorView<const Scalar, R + 2> weight_view = core::plain_view(stored_weight);
 
     const auto image = frontend::enlarged_shape<R>(x_view.extents, scale, "scale", function);
-    core::checked_size<Scalar>(image, function);
+    core::checked_size<Scalar>(image, "the enlarged image", function);
     const auto geometry =
         Geometry<R>::of_conv(image, weight_view.extents, options, function,
                              frontend::channel_axis<R, rank>(options.data_format));
     const auto y_shape = geometry.coarse_shape();
     const Scalar* bias_elements = frontend::bias_data<Scalar>(stored_b, y_shape[1], function);
-    core::checked_size<Scalar, core::tensor_index<X>>(y_shape, function);
+    core::checked_size<Scalar, core::tensor_index<X>>(y_shape, "the result", function);
     auto y = frontend::make_tensor<frontend::Result<X>>(
         frontend::own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
     if (geometry.batch() > 0)
@@ -207,13 +207,13 @@ template <frontend::NoWorkspace X, class W>
 auto upsample_conv(const X& x, const W& weight,
                    const PerAxis<frontend::spatial_axes<W>, Index>& scale,
                    const frontend::OptionsOf<W>& options = {}) {
-  return upsample_conv(frontend::thread_workspace(), x, weight, scale, options);
+  return upsample_conv(thread_workspace(), x, weight, scale, options);
 }
 template <frontend::NoWorkspace X, class W, core::TensorExpression Bias>
 auto upsample_conv(const X& x, const W& weight, const Bias& bias,
                    const PerAxis<frontend::spatial_axes<W>, Index>& scale,
                    const frontend::OptionsOf<W>& options = {}) {
-  return upsample_conv(frontend::thread_workspace(), x, weight, bias, scale, options);
+  return upsample_conv(thread_workspace(), x, weight, bias, scale, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

@@ -9,8 +9,16 @@
 
 namespace tconv {
 
+/// `Eigen::ThreadPoolDevice`.
+template <class T>
+concept ThreadDevice = requires(const T& device) {
+  { device.numThreads() } -> std::convertible_to<int>;
+  device.getPool();
+};
+
 /// Scratch memory and plans, kept between calls, and the threads to compute on. One for each
-/// calling thread; any number of calls, layers and shapes may take turns on it.
+/// calling thread; any number of calls, layers and shapes may take turns on it. A moved-from
+/// workspace is as a new one.
 class Workspace {
  public:
   /// Computes on the calling thread alone.
@@ -18,18 +26,20 @@ class Workspace {
 
   /// Computes on the calling thread and those of `device`, an `Eigen::ThreadPoolDevice` (define
   /// `EIGEN_USE_THREADS` before Eigen's headers to have it), which must outlive the workspace.
-  /// After a call these look out for the next one for 100 us before they go back to the device.
-  template <class Device>
-  requires requires(const Device& device) {
-    { device.numThreads() } -> std::convertible_to<int>;
-    device.getPool();
-  }
+  /// After a call its threads look out for the next one, but for no longer than the call took,
+  /// 100 us at most, and go back to the device every 5 ms.
+  template <ThreadDevice Device>
   explicit Workspace(const Device& device) : execution_(runtime::thread_source(device)) {}
+  template <ThreadDevice Device>
+  explicit Workspace(const Device&& device) = delete;
 
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   Workspace(Workspace&&) = default;
   Workspace& operator=(Workspace&&) = default;
+
+  /// Gives scratch memory and plans back; the next call makes its own again.
+  void release_memory() { execution_.release_memory(); }
 
   /// Threads that calls on this workspace may use.
   int threads() const { return execution_.threads(); }
@@ -40,5 +50,14 @@ class Workspace {
  private:
   runtime::Execution execution_;
 };
+
+/// The workspace of calls that are given none: one for each thread, without further threads.
+inline Workspace& thread_workspace() {
+  static thread_local Workspace workspace;
+  return workspace;
+}
+
+/// Gives back the memory that calls without a workspace keep for the calling thread.
+inline void release_thread_memory() { thread_workspace().release_memory(); }
 
 }  // namespace tconv

@@ -9,6 +9,7 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <variant>
 
 #include "support/catch.hpp"
 #include "support/engine.hpp"
@@ -27,7 +28,7 @@ template <class Scalar>
 std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const Plan& plan,
                              tconv::Workspace& workspace, const WeightSource<Scalar>& source = {},
                              const Epilogue<Scalar>& epilogue = {}) {
-  const DirectSchedule schedule(engine_correlation(p), tconv::simd::Packet<Scalar>::size, plan,
+  const DirectSchedule schedule(engine_correlation(p), plan, tconv::simd::Packet<Scalar>::size,
                                 workspace.threads());
   std::vector<Scalar> y;
   auto arguments = engine_arguments(p, data, schedule, DirectTask<Scalar>::scratch_bytes(schedule),
@@ -193,6 +194,12 @@ Schedule make_schedule(const Problem& p) {
           {tconv::simd::Packet<float>::size, tconv::runtime::scratch_budget<float>(), 1}};
 }
 
+/// Whether there is a schedule, which goes this way.
+template <class Way>
+bool takes(const PlainSchedule* schedule) {
+  return schedule && std::holds_alternative<Way>(*schedule);
+}
+
 /// A transposed convolution with stride 2 and padding 1.
 Problem stride_two(Index in_channels, Index out_channels, Index kernel, Index height, Index width) {
   Problem p;
@@ -210,7 +217,7 @@ Problem stride_two(Index in_channels, Index out_channels, Index kernel, Index he
 TEST_CASE("a layer that takes tap rows keeps NaN and infinity in their place") {
   Random random(13);
   const Problem p = stride_two(96, 1, 3, 40, 40);
-  REQUIRE(make_schedule(p).col2im());
+  REQUIRE(takes<Col2imSchedule>(&make_schedule(p).plain()));
   check_nonfinite(random, Implementation::layer, p);
 }
 
@@ -218,11 +225,11 @@ TEST_CASE("calls that pack their weights by chunks keep NaN and infinity in thei
   Random random(14);
   Problem p = stride_two(48, 40, 4, 4, 5);
   // Without SIMD the products take longer than the packing.
-  if (Packet<float>::size > 1) REQUIRE(make_schedule(p).col2im_once());
+  if (Packet<float>::size > 1) REQUIRE(takes<Col2imSchedule>(make_schedule(p).chunked()));
   check_nonfinite(random, Implementation::production, p);
   p.direction = Direction::gather;
   std::swap(p.in, p.out);
   std::swap(p.in_channels, p.out_channels);
-  if (Packet<float>::size > 1) REQUIRE(make_schedule(p).direct_once());
+  if (Packet<float>::size > 1) REQUIRE(takes<DirectSchedule>(make_schedule(p).chunked()));
   check_nonfinite(random, Implementation::production, p);
 }

@@ -16,23 +16,34 @@ void wrong_types(const T<float, 4>& x, const T<float, 4>& w, const T<float, 1>& 
   tconv::conv_transpose(x, matrix);
   // tconv: x must have the weight's rank, or one axis less if it is unbatched
   tconv::conv(matrix, w);
-  // tconv: x and weight must have the same scalar type
+  // tconv: the tensors of a call must have one scalar type
   tconv::conv_transpose(T<double, 4>(), w);
-  // tconv: x and weight must have the same storage order
+  // tconv: the tensors of a call must have one storage order
   tconv::conv(T<float, 4, Eigen::ColMajor>(), w);
-  // tconv: bias must have rank 1
+  // tconv: bias must be an Eigen tensor of rank 1 or a vector, and options must be ConvOptions<R>
+  // with R the weight's rank minus 2
   tconv::conv_transpose(x, w, matrix);
-  // tconv: bias must have the scalar type of x
+  // tconv: bias must have the scalar type of the weight
   tconv::conv(x, w, T<double, 1>());
-  // tconv: bias must have the storage order of x
-  tconv::conv_transpose(x, w, T<float, 1, Eigen::ColMajor>());
-  // tconv: bias must be an Eigen tensor of rank 1, and options must be ConvOptions<R> with R the
-  // weight's rank minus 2
-  tconv::conv(x, w, tconv::ConvOptions<1>());
+  // tconv: bias must have the scalar type of the weight
+  tconv::conv(x, w, Eigen::VectorXd());
+  // tconv: bias must be an Eigen tensor of rank 1 or a vector, and options must be ConvOptions<R>
+  // with R the weight's rank minus 2
+  tconv::ConvTranspose(w, tconv::ConvOptions<1>());
+  // tconv: bias must be an Eigen tensor of rank 1 or a vector, and options must be ConvOptions<R>
+  // with R the weight's rank minus 2
+  tconv::Conv(w, Eigen::MatrixXf());
+  // tconv: weight must have the scalar type, rank and storage order of the layer
+  tconv::ConvTranspose<double, 2, Eigen::RowMajor>{w};
+  // tconv: bias must be an Eigen tensor of rank 1 or a vector, and options must be ConvOptions<R>
+  // with R the weight's rank minus 2
+  tconv::conv(x, w, tconv::ConvOptions<3>());
   // tconv: X and K must have rank 2
   tconv::trans_conv(matrix, x);
-  // tconv: kernel must be an Eigen tensor of rank 2 (one channel), 3, 4 or 5
+  // tconv: kernel must be an Eigen matrix, or a tensor of rank 2 (one channel), 3, 4 or 5
   tconv::kernel2matrix(bias, {1});
-  // tconv: x must have rank 3, 4 or 5: batch, channels and 1, 2 or 3 spatial axes
+  // tconv: the image must have rank 3, 4 or 5: batch, channels and 1, 2 or 3 spatial axes
   tconv::upsample_linear(matrix, 2);
+  // tconv: the image must have two axes more than spatial ones, or one more if it is unbatched
+  tconv::pixel_shuffle<3>(T<float, 3>(), 2);
 }

@@ -24,4 +24,15 @@ inline auto contains(const std::string& part) {
 #endif
 }
 
+/// The message of the `Exception` that `call` throws; empty if it throws none.
+template <class Exception, class Call>
+std::string message_of(const Call& call) {
+  try {
+    call();
+  } catch (const Exception& exception) {
+    return exception.what();
+  }
+  return {};
+}
+
 }  // namespace support

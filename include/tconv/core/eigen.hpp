@@ -33,6 +33,14 @@ inline constexpr bool has_storage<Eigen::TensorMap<Plain, options, MakePointer>>
 template <class T>
 concept StoredTensor = TensorExpression<T> && has_storage<T>;
 
+/// Eigen's matrices, arrays, maps and expressions of them.
+template <class T>
+concept MatrixExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;
+
+/// Those which are vectors by their type.
+template <class T>
+concept VectorExpression = MatrixExpression<T> && static_cast<bool>(T::IsVectorAtCompileTime);
+
 template <TensorExpression T>
 inline constexpr int tensor_rank = Eigen::internal::traits<T>::NumDimensions;
 

@@ -3,8 +3,11 @@
 /// \file
 /// The one way to reject an argument, and index arithmetic that cannot wrap around.
 
-#include <concepts>
+#include <array>
+#include <cstddef>
+#include <functional>
 #include <limits>
+#include <ostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -27,44 +30,71 @@ constexpr void require(bool ok, const char* function, const Parts&... parts) {
   if (!ok) throw std::invalid_argument(message(function, parts...));
 }
 
-/// Index arithmetic that throws `std::length_error` where the result does not fit. `function` is
-/// the public function on whose behalf it computes.
+/// A shape in a message, `(2, 3, 4)`. Text is made only where there is something to report.
+template <std::size_t rank>
+struct ShapeText {
+  const std::array<Index, rank>& shape;
+
+  friend std::ostream& operator<<(std::ostream& text, const ShapeText& s) {
+    for (std::size_t a = 0; a < rank; ++a) text << (a == 0 ? "(" : ", ") << s.shape[a];
+    return text << ")";
+  }
+};
+template <std::size_t rank>
+ShapeText(const std::array<Index, rank>&) -> ShapeText<rank>;
+
+/// Index arithmetic that notices where a result does not fit. The value can only be had with the
+/// words that tell the caller so.
 class CheckedIndex {
  public:
-  constexpr CheckedIndex(Index value, const char* function) : value_(value), function_(function) {}
-  constexpr operator Index() const { return value_; }
+  constexpr CheckedIndex(Index value) : value_(value) {}
 
-  constexpr CheckedIndex operator+(std::convertible_to<Index> auto other) const {
-    const Index b = other;
-    if (b > 0 ? value_ > max - b : value_ < min - b) overflow();
-    return {value_ + b, function_};
+  /// The value. \throws std::length_error with "tconv::function: parts..." if it does not fit, or
+  /// exceeds `largest`
+  template <class... Parts>
+  constexpr Index at_most(Index largest, const char* function, const Parts&... parts) const {
+    if (!fits_ || value_ > largest) throw std::length_error(message(function, parts...));
+    return value_;
   }
-  constexpr CheckedIndex operator-(std::convertible_to<Index> auto other) const {
-    const Index b = other;
-    if (b > 0 ? value_ < min + b : value_ > max + b) overflow();
-    return {value_ - b, function_};
+  template <class... Parts>
+  constexpr Index get(const char* function, const Parts&... parts) const {
+    return at_most(max, function, parts...);
   }
-  constexpr CheckedIndex operator*(std::convertible_to<Index> auto other) const {
-    const Index b = other;
-    if (value_ != 0 && b != 0) {
-      const bool same_sign = (value_ > 0) == (b > 0);
-      const bool fits = same_sign ? (value_ > 0 ? value_ <= max / b : value_ >= max / b)
-                                  : (value_ > 0 ? b >= min / value_ : value_ >= min / b);
-      if (!fits) overflow();
-    }
-    return {value_ * b, function_};
+
+  friend constexpr CheckedIndex operator+(const CheckedIndex& a, const CheckedIndex& b) {
+    return combine(a, b, b.value_ > 0 ? a.value_ <= max - b.value_ : a.value_ >= min - b.value_,
+                   std::plus<>());
+  }
+  friend constexpr CheckedIndex operator-(const CheckedIndex& a, const CheckedIndex& b) {
+    return combine(a, b, b.value_ > 0 ? a.value_ >= min + b.value_ : a.value_ <= max + b.value_,
+                   std::minus<>());
+  }
+  friend constexpr CheckedIndex operator*(const CheckedIndex& a, const CheckedIndex& b) {
+    return combine(a, b, product_fits(a.value_, b.value_), std::multiplies<>());
   }
 
  private:
   static constexpr Index max = std::numeric_limits<Index>::max();
   static constexpr Index min = std::numeric_limits<Index>::min();
 
-  [[noreturn]] void overflow() const {
-    throw std::length_error(message(function_, "the extents of the result overflow"));
+  static constexpr bool product_fits(Index a, Index b) {
+    if (a == 0 || b == 0) return true;
+    const bool same_sign = (a > 0) == (b > 0);
+    return same_sign ? (a > 0 ? a <= max / b : a >= max / b)
+                     : (a > 0 ? b >= min / a : a >= min / b);
+  }
+
+  template <class Operation>
+  static constexpr CheckedIndex combine(const CheckedIndex& a, const CheckedIndex& b, bool fits,
+                                        const Operation& operation) {
+    CheckedIndex result(0);
+    result.fits_ = a.fits_ && b.fits_ && fits;
+    if (result.fits_) result.value_ = operation(a.value_, b.value_);
+    return result;
   }
 
   Index value_;
-  const char* function_;
+  bool fits_ = true;
 };
 
 }  // namespace tconv::core

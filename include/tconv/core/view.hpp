@@ -12,7 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <stdexcept>
+#include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -41,17 +42,21 @@ struct TensorView {
   }
 };
 
-/// The element count of `extents`, rejecting what memory cannot hold or a tensor with indices of
-/// type `TensorIndex` cannot count.
+/// The element count of an argument, or a result, of the shape `extents`, rejecting what memory
+/// cannot hold or a tensor with indices of type `TensorIndex` cannot count.
 template <class Scalar, class TensorIndex = Index, std::size_t rank>
-Index checked_size(const std::array<Index, rank>& extents, const char* function) {
-  CheckedIndex size(1, function);
-  for (const Index extent : extents) size = size * std::max<Index>(extent, 1);
-  static_cast<void>(size * static_cast<Index>(sizeof(Scalar)));
-  if (!std::in_range<TensorIndex>(Index{size}))
-    throw std::length_error(
-        message(function, "a result of ", Index{size}, " elements exceeds the index type of x"));
-  return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : Index{size};
+Index checked_size(const std::array<Index, rank>& extents, const char* argument,
+                   const char* function) {
+  CheckedIndex product(1);
+  for (const Index extent : extents) product = product * std::max<Index>(extent, 1);
+  constexpr auto largest = static_cast<Index>(std::min<std::intmax_t>(
+      std::numeric_limits<Index>::max(), std::numeric_limits<TensorIndex>::max()));
+  constexpr auto words = ", which is more than its index type can count";
+  const Index size =
+      product.at_most(largest, function, argument, " has shape ", ShapeText(extents), words);
+  static_cast<void>((product * static_cast<Index>(sizeof(Scalar)))
+                        .get(function, argument, " has shape ", ShapeText(extents), words));
+  return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : size;
 }
 
 template <class Tensor>

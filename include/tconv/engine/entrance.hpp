@@ -5,7 +5,8 @@
 /// linked with the compiled library sees of the engine; nothing here depends on the width of a
 /// register.
 
-#include <list>
+#include <cstddef>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -28,9 +29,9 @@ template <class Scalar>
 bool run_once(const ConvShape& shape, const WeightSource<Scalar>& weights,
               const Operands<Scalar>& operands, runtime::Execution& execution);
 
-/// Weights that are kept, in every packing that has been asked for. Which packing is best depends
-/// on the image's extents, so the first call with new extents may pack once more. Safe to share
-/// between threads.
+/// Weights that are kept, in the packings that were asked for most recently. Which packing is best
+/// depends on the image's extents, so the first call with new extents may pack once more. Safe to
+/// share between threads: they wait for one another only while a packing is looked up.
 template <class Scalar>
 class PackedWeights {
  public:
@@ -42,22 +43,31 @@ class PackedWeights {
            runtime::Execution& execution) const;
 
  private:
+  /// Packings that a layer keeps. Few shapes differ in theirs.
+  static constexpr std::size_t max_variants = 8;
+
   struct Variant {
     bool winograd = false;
     std::vector<Index> signature;
     runtime::Memory memory;
     Scalar* elements = nullptr;
   };
+  using VariantPointer = std::shared_ptr<const Variant>;
 
-  /// The weights as `schedule` wants them; valid as long as the object.
+  /// The weights as `schedule` wants them.
   template <class AnySchedule>
-  const Scalar* get(const AnySchedule& schedule) const;
+  VariantPointer get(const AnySchedule& schedule) const;
+  template <class AnySchedule>
+  VariantPointer pack(const AnySchedule& schedule) const;
+  /// The packing that is kept for a schedule, or null. The caller holds the lock.
+  template <class AnySchedule>
+  VariantPointer find(const AnySchedule& schedule) const;
 
   WeightSource<Scalar> source_;
   Scalar magnitude_;  // sum of those of the weights
   bool finite_;
   mutable std::mutex mutex_;
-  mutable std::list<Variant> variants_;
+  mutable std::vector<VariantPointer> variants_;  // the most recent first
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

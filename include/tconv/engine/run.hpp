@@ -13,10 +13,12 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <variant>
 
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/engine/call.hpp"
 #include "tconv/engine/col2im/task.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/direct/task.hpp"
@@ -57,8 +59,19 @@ Scalar winograd_limit(Scalar weight_magnitude) {
   return std::numeric_limits<Scalar>::max() / (1024 * std::max(weight_magnitude, Scalar(1)));
 }
 
+/// Computes a call the plain way.
+template <class Scalar>
+void run_plain(const PlainSchedule& schedule, const Weights<Scalar>& weights,
+               const Operands<Scalar>& operands, runtime::Execution& execution) {
+  if (const auto* direct = std::get_if<DirectSchedule>(&schedule))
+    run_tasks<DirectTask<Scalar>>(DirectCall<Scalar>{*direct, weights, operands}, execution);
+  else
+    run_tasks<Col2imTask<Scalar>>(
+        Col2imCall<Scalar>{std::get<Col2imSchedule>(schedule), weights, operands}, execution);
+}
+
 /// Computes a call with the weights packed by `pack(schedule)`: by Winograd's transform if
-/// `transforms`, and by one of the other ways if not, or if values are too large for it.
+/// `transforms`, and the plain way if not, or if values are too large for it.
 template <class Scalar, class Pack>
 void run_packed(const Schedule& schedule, bool transforms, Scalar weight_magnitude,
                 const Pack& pack, const Operands<Scalar>& operands, runtime::Execution& execution) {
@@ -70,15 +83,7 @@ void run_packed(const Schedule& schedule, bool transforms, Scalar weight_magnitu
     run_tasks<WinogradTask<Scalar>>(call, execution);
     if (!exceeded) return;
   }
-  if (schedule.col2im()) {
-    const Col2imSchedule& col2im = *schedule.col2im();
-    const Col2imCall<Scalar> call{col2im, {pack(col2im.products())}, operands};
-    run_tasks<Col2imTask<Scalar>>(call, execution);
-    return;
-  }
-  const DirectSchedule& direct = schedule.direct();
-  const DirectCall<Scalar> call{direct, {pack(direct)}, operands};
-  run_tasks<DirectTask<Scalar>>(call, execution);
+  run_plain<Scalar>(schedule.plain(), {pack(products(schedule.plain()))}, operands, execution);
 }
 
 enum class Outcome { done, not_finite, no_schedule };
@@ -87,20 +92,15 @@ enum class Outcome { done, not_finite, no_schedule };
 template <class Scalar>
 Outcome run_by_chunks(const Schedule& schedule, const WeightSource<Scalar>& source,
                       const Operands<Scalar>& operands, runtime::Execution& execution) {
-  if (const Col2imSchedule* once = schedule.col2im_once();
-      once && packs_by_chunks(once->products().layout(), source)) {
-    const Col2imCall<Scalar> call{*once, {nullptr, source}, operands};
-    run_tasks<Col2imTask<Scalar>>(call, execution);
-    return Outcome::done;
-  }
-  if (const DirectSchedule* once = schedule.direct_once();
-      once && packs_by_chunks(once->layout(), source)) {
-    std::atomic<bool> not_finite = false;
-    const DirectCall<Scalar> call{*once, {nullptr, source, &not_finite}, operands};
-    run_tasks<DirectTask<Scalar>>(call, execution);
-    return not_finite ? Outcome::not_finite : Outcome::done;
-  }
-  return Outcome::no_schedule;
+  const PlainSchedule* const chunked = schedule.chunked();
+  if (!chunked || !packs_by_chunks(products(*chunked).layout(), source))
+    return Outcome::no_schedule;
+  std::atomic<bool> not_finite = false;
+  // Only direct products multiply zeros around the image.
+  const bool checks = std::holds_alternative<DirectSchedule>(*chunked);
+  run_plain<Scalar>(*chunked, {nullptr, source, checks ? &not_finite : nullptr}, operands,
+                    execution);
+  return not_finite ? Outcome::not_finite : Outcome::done;
 }
 
 template <class Scalar>
@@ -138,29 +138,59 @@ bool PackedWeights<Scalar>::run(const ConvShape& shape, const Operands<Scalar>& 
                                 runtime::Execution& execution) const {
   if (!finite_) return false;
   const Schedule& schedule = find_schedule<Scalar>(shape, execution);
-  run_packed(
-      schedule, schedule.winograd() != nullptr, magnitude_,
-      [&](const auto& any_schedule) { return get(any_schedule); }, operands, execution);
+  VariantPointer used;
+  const auto pack = [&](const auto& any_schedule) {
+    used = get(any_schedule);
+    return used->elements;
+  };
+  run_packed(schedule, schedule.winograd() != nullptr, magnitude_, pack, operands, execution);
   return true;
 }
 
 template <class Scalar>
 template <class AnySchedule>
-const Scalar* PackedWeights<Scalar>::get(const AnySchedule& schedule) const {
+typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::find(
+    const AnySchedule& schedule) const {
   constexpr bool winograd = std::same_as<AnySchedule, WinogradSchedule>;
-  const std::lock_guard lock(mutex_);
-  for (Variant& variant : variants_)
-    if (variant.winograd == winograd && variant.signature == schedule.signature())
-      return variant.elements;
-  Variant& variant = variants_.emplace_back();
-  variant.elements = reinterpret_cast<Scalar*>(
-      variant.memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-  pack_all_weights(schedule, source_, variant.elements, 1, [](Index tasks, const auto& pack) {
-    for (Index task = 0; task < tasks; ++task) pack(task);
+  const auto found =
+      std::find_if(variants_.begin(), variants_.end(), [&](const VariantPointer& variant) {
+        return variant->winograd == winograd && variant->signature == schedule.signature();
+      });
+  if (found == variants_.end()) return nullptr;
+  std::rotate(variants_.begin(), found, found + 1);
+  return variants_.front();
+}
+
+template <class Scalar>
+template <class AnySchedule>
+typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::pack(
+    const AnySchedule& schedule) const {
+  auto variant = std::make_shared<Variant>();
+  variant->winograd = std::same_as<AnySchedule, WinogradSchedule>;
+  variant->signature = schedule.signature();
+  variant->elements = reinterpret_cast<Scalar*>(
+      variant->memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
+  pack_all_weights(schedule, source_, variant->elements, 1, [](Index tasks, const auto& task) {
+    for (Index i = 0; i < tasks; ++i) task(i);
   });
-  variant.winograd = winograd;
-  variant.signature = schedule.signature();
-  return variant.elements;
+  return variant;
+}
+
+template <class Scalar>
+template <class AnySchedule>
+typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::get(
+    const AnySchedule& schedule) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (VariantPointer kept = find(schedule)) return kept;
+  }
+  VariantPointer packed = pack(schedule);
+  const std::lock_guard lock(mutex_);
+  // Another thread may have packed the same meanwhile.
+  if (VariantPointer kept = find(schedule)) return kept;
+  if (variants_.size() == max_variants) variants_.pop_back();
+  variants_.insert(variants_.begin(), packed);
+  return packed;
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

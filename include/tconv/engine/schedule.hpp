@@ -4,7 +4,9 @@
 /// What is computed once for a shape: which way its products are computed, and how they are cut.
 
 #include <algorithm>
-#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
@@ -20,23 +22,45 @@ namespace tconv::inline TCONV_ISA::engine {
 /// Cycles for which it pays to wake another thread, some 20 us.
 inline constexpr double cycles_of_a_thread = 60e3;
 
-/// The ways to compute a shape.
+/// A way to compute a shape with its weights as they are, not transformed.
+using PlainSchedule = std::variant<DirectSchedule, Col2imSchedule>;
+
+inline const DirectSchedule& products(const PlainSchedule& schedule) {
+  return std::visit([](const auto& way) -> const DirectSchedule& { return way.products(); },
+                    schedule);
+}
+
+/// Estimated cycles of one core to compute a shape, weights packed.
+inline double cycles(const PlainSchedule& schedule) {
+  return std::visit([](const auto& way) { return way.plan().cycles; }, schedule);
+}
+
+/// The way that each kind of call takes, on fewer threads than there are if there is little to do.
 class Schedule {
  public:
-  /// The cheapest plans, on fewer threads than there are if there is little to do.
-  Schedule(const Correlation& c, const Resources& resources)
-      : Schedule(c, make_plan(c, resources), resources) {}
+  Schedule(const Correlation& c, Resources resources) {
+    const Plan direct = make_plan(c, resources);
+    resources.threads = threads_for(direct.cycles, resources.threads);
+    const auto winograd = find_winograd(c, resources, direct.cycles);
+    Plan limit = direct;
+    // Direct products of few channels take longer than estimated, on most shapes.
+    limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;
+    const auto col2im = find_col2im(c, resources, limit, false);
+    cut(plain_, c, resources, direct, col2im);
+    if (winograd && !(col2im && col2im->cycles < winograd->plan.cycles))
+      winograd_.emplace(winograd->problem, winograd->plan, resources.lane_count, resources.threads,
+                        winograd->parts);
+    find_chunked(c, resources, direct);
+  }
 
-  const DirectSchedule& direct() const { return direct_; }
-  /// Expected to take less time than the direct products, or null.
-  const Col2imSchedule* col2im() const { return col2im_.get(); }
-  /// Expected to take less time than the others where the weights are at hand transformed, or null.
-  const WinogradSchedule* winograd() const { return winograd_.get(); }
-  /// Expected to take less time than all others where weights serve one call and lie as a matrix,
-  /// or both null.
-  const DirectSchedule* direct_once() const { return direct_once_.get(); }
-  const Col2imSchedule* col2im_once() const { return col2im_once_.get(); }
-  /// Whether it pays to transform the weights for one call.
+  const PlainSchedule& plain() const { return *plain_; }
+  /// Expected to take less time than the plain way where the weights are at hand transformed, or
+  /// null.
+  const WinogradSchedule* winograd() const { return winograd_ ? &*winograd_ : nullptr; }
+  /// Expected to take less time than both where weights serve one call and lie as a matrix: they
+  /// are packed by chunks. Or null.
+  const PlainSchedule* chunked() const { return chunked_ ? &*chunked_ : nullptr; }
+  /// Whether it pays to transform weights that serve one call.
   bool transforms_once() const { return winograd_ && transforming() < once_share * packing(); }
 
  private:
@@ -45,50 +69,41 @@ class Schedule {
   /// have packed them together.
   static constexpr double once_share = 0.9;
 
-  Schedule(const Correlation& c, const Plan& plan, Resources resources)
-      : direct_(c, resources.lane_count, plan, threads_for(plan.cycles, resources.threads)) {
-    resources.threads = direct_.threads();
-    winograd_ = find_winograd(c, resources, plan.cycles);
-    Plan limit = plan;
-    // Direct products of few channels take longer than estimated, on most shapes.
-    limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;
-    col2im_ = find_col2im(c, resources, limit, false);
-    if (winograd_ && col2im_ && col2im_->plan().cycles < winograd_->plan().cycles)
-      winograd_.reset();
-    find_once(c, resources);
-    direct_.share();
-  }
-
   static int threads_for(double cycles, int threads) {
     return 1 + static_cast<int>(std::min(cycles / cycles_of_a_thread, threads - 1.0));
   }
 
-  void find_once(const Correlation& c, const Resources& resources) {
-    Plan limit = direct_.plan();
+  /// Cuts a shape by the plan with tap rows, if there is one.
+  static void cut(std::optional<PlainSchedule>& result, const Correlation& c,
+                  const Resources& resources, const Plan& direct,
+                  const std::optional<Plan>& col2im) {
+    if (col2im)
+      result.emplace(std::in_place_type<Col2imSchedule>, c, *col2im, resources.lane_count,
+                     resources.threads);
+    else
+      std::get<DirectSchedule>(result.emplace(std::in_place_type<DirectSchedule>, c, direct,
+                                              resources.lane_count, resources.threads))
+          .share();
+  }
+
+  void find_chunked(const Correlation& c, const Resources& resources, const Plan& direct) {
+    Plan limit = direct;
     limit.cycles = transforms_once() ? transforming() : packing();
-    const auto weights = static_cast<double>(direct_.weight_size());
-    if (weights < limit.cycles / 64) return;
-    col2im_once_ = find_col2im(c, resources, limit, true);
-    if (col2im_once_) limit = col2im_once_->plan();
-    const Plan once = make_plan(c, resources, true);
-    if (once.cycles >= limit.cycles) return;
-    direct_once_ =
-        std::make_unique<DirectSchedule>(c, resources.lane_count, once, resources.threads);
-    direct_once_->share();
-    col2im_once_.reset();
+    if (static_cast<double>(products(*plain_).weight_size()) < limit.cycles / 64) return;
+    const auto col2im = find_col2im(c, resources, limit, true);
+    const Plan chunked = make_plan(c, resources, true);
+    if (chunked.cycles < (col2im ? *col2im : limit).cycles)
+      cut(chunked_, c, resources, chunked, std::nullopt);
+    else if (col2im)
+      cut(chunked_, c, resources, chunked, col2im);
   }
 
   /// Cycles of a call that packs, or transforms, its weights.
-  double packing() const {
-    return col2im_ ? col2im_->plan().cycles + col2im_->products().packing_cycles()
-                   : direct_.plan().cycles + direct_.packing_cycles();
-  }
+  double packing() const { return cycles(*plain_) + products(*plain_).packing_cycles(); }
   double transforming() const { return winograd_->plan().cycles + winograd_->packing_cycles(); }
 
-  DirectSchedule direct_;
-  std::unique_ptr<const Col2imSchedule> col2im_, col2im_once_;
-  std::unique_ptr<DirectSchedule> direct_once_;
-  std::unique_ptr<const WinogradSchedule> winograd_;
+  std::optional<PlainSchedule> plain_, chunked_;
+  std::optional<WinogradSchedule> winograd_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

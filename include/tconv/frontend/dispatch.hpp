@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "tconv/core/accumulator.hpp"
@@ -52,7 +53,7 @@ ConvShape joined_shape_of(const Geometry<R>& geometry, int layout) {
 
 /// Whether positions are far from the end of the index type, so that the engine may add and
 /// multiply them without a check. False only where options exceed every image: a stride or padding
-/// of 2^50, say.
+/// of 2^50, say, or of 2^28 where indices have 32 bits.
 template <int R>
 bool engine_counts(const Geometry<R>& geometry) {
   const auto number = [](Index value) { return std::abs(static_cast<double>(value)); };
@@ -62,7 +63,8 @@ bool engine_counts(const Geometry<R>& geometry) {
     positions *= number(axis.fine) + number(axis.before) +
                  number(axis.coarse) * number(axis.stride) +
                  number(axis.kernel) * number(axis.dilation);
-  return positions < 0x1p52;
+  constexpr double margin = sizeof(Index) > 4 ? 0x1p11 : 4;
+  return positions < static_cast<double>(std::numeric_limits<Index>::max()) / margin;
 }
 
 /// The weight as the engine reads it: `conv` multiplies with axis 1 summed, `conv_transpose` with

@@ -12,6 +12,7 @@
 #include "tconv/core/require.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/matrices.hpp"
 #include "tconv/frontend/views.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
@@ -33,6 +34,8 @@ template <class Bias>
 decltype(auto) stored_bias(const Bias& bias) {
   if constexpr (TensorExpression<Bias>)
     return stored(bias);
+  else if constexpr (VectorExpression<Bias>)
+    return to_tensor(bias);
   else
     return (bias);
 }
@@ -61,8 +64,8 @@ auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
     const auto& stored_x = stored(x);
     const auto& stored_weight = stored(weight);
     const auto& stored_b = stored_bias(bias);
-    checked_size<Scalar>(extents_of(stored_x), function);
-    checked_size<Scalar>(extents_of(stored_weight), function);
+    checked_size<Scalar>(extents_of(stored_x), "x", function);
+    checked_size<Scalar>(extents_of(stored_weight), "weight", function);
     const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
     const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
 
@@ -71,7 +74,7 @@ auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
                                     channel_axis<R, rank>(options.data_format));
     const auto y_shape = geometry.output_shape(direction);
     const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
-    checked_size<Scalar, tensor_index<X>>(y_shape, function);
+    checked_size<Scalar, tensor_index<X>>(y_shape, "the result", function);
 
     auto y = make_tensor<Result<X>>(
         own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));

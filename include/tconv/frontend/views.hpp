@@ -83,17 +83,19 @@ constexpr int channel_axis(DataFormat format) {
   return format == DataFormat::channels_last ? rank - 1 : rank - R - 1;
 }
 
-/// A stored `x` or `grad_y` as `(n, channel, spatial...)`, its size checked.
+/// A stored `x` or `grad_y`, which `argument` says, as `(n, channel, spatial...)`, its size
+/// checked.
 template <int R, class Tensor>
-auto checked_image_view(const Tensor& t, DataFormat format, const char* function) {
-  checked_size<tensor_scalar<Tensor>>(extents_of(t), function);
+auto checked_image_view(const Tensor& t, DataFormat format, const char* argument,
+                        const char* function) {
+  checked_size<tensor_scalar<Tensor>>(extents_of(t), argument, function);
   return image_view<R>(t, format);
 }
 
 /// An uninitialised tensor like `grad_y`, of the given `(n, channel, spatial...)`.
 template <class GradY, std::size_t rank>
 auto make_image(const std::array<Index, rank>& shape, DataFormat format, const char* function) {
-  checked_size<tensor_scalar<GradY>, tensor_index<GradY>>(shape, function);
+  checked_size<tensor_scalar<GradY>, tensor_index<GradY>>(shape, "the result", function);
   return make_tensor<Result<GradY>>(
       own_order<static_cast<std::size_t>(tensor_rank<GradY>)>(shape, format));
 }

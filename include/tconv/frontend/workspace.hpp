@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// Workspaces as first arguments, and the one of calls without.
+/// Workspaces as first arguments.
 
 #include <concepts>
 #include <type_traits>
@@ -16,11 +16,5 @@ concept AnyWorkspace = std::same_as<std::remove_cvref_t<T>, Workspace>;
 
 template <class T>
 concept NoWorkspace = !AnyWorkspace<T>;
-
-/// The memory of free functions that are not given a workspace.
-inline Workspace& thread_workspace() {
-  static thread_local Workspace workspace;
-  return workspace;
-}
 
 }  // namespace tconv::inline TCONV_ISA::frontend

@@ -3,6 +3,7 @@
 /// \file
 /// The tasks of one call, shared among threads.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -17,17 +18,19 @@
 
 namespace tconv::runtime {
 
-/// How long a thread looks out before it sleeps: the caller for the end of the others, and those
-/// for the next call. To wake a thread costs the caller some 30 us, and the thread twice that until
-/// it is as fast as before.
-inline constexpr std::chrono::microseconds patience{100};
+using Clock = std::chrono::steady_clock;
 
-/// Waits until `ready()`, but for no longer than `patience`.
+/// How long a thread looks out before it sleeps, at most: the caller for the end of the others, and
+/// those for the next call. To wake a thread costs the caller some 30 us, and the thread twice that
+/// until it is as fast as before.
+inline constexpr Clock::duration patience = std::chrono::microseconds(100);
+
+/// Waits until `ready()`, but for no longer than `time`.
 template <class Ready>
-bool look_out(const Ready& ready) {
-  const auto end = std::chrono::steady_clock::now() + patience;
+bool look_out(const Ready& ready, Clock::duration time) {
+  const Clock::time_point end = Clock::now() + time;
   while (!ready()) {
-    if (std::chrono::steady_clock::now() > end) return false;
+    if (Clock::now() > end) return false;
     std::this_thread::yield();
   }
   return true;
@@ -41,11 +44,14 @@ using TaskFunction = core::FunctionRef<void(Index task, int worker)>;
 /// the others; then it takes those that they have not begun.
 class Job {
  public:
-  /// Calls `f(task, worker)` for tasks in `[0, tasks)`. `f` must live until `finish` returns.
-  Job(Index tasks, int workers, const TaskFunction& f)
-      : tasks_(tasks), f_(f), next_(static_cast<std::size_t>(workers)) {
+  /// Calls `f(task, worker)` for tasks in `[0, tasks)`, on behalf of `caller`. `f` must live until
+  /// `finish` returns.
+  Job(const void* caller, Index tasks, int workers, const TaskFunction& f)
+      : caller_(caller), tasks_(tasks), f_(f), next_(static_cast<std::size_t>(workers)) {
     for (std::size_t worker = 0; worker < next_.size(); ++worker) next_[worker] = begin(worker);
   }
+
+  const void* caller() const { return caller_; }
 
   /// Works on a thread of the pool, unless the call is over.
   void join(int worker) {
@@ -67,7 +73,7 @@ class Job {
       const std::lock_guard lock(mutex_);
       closed_ = true;
     }
-    look_out([this] { return active_ == 0; });
+    look_out([this] { return active_ == 0; }, std::min(Clock::now() - begun_, patience));
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [this] { return active_ == 0; });
     if (error_) std::rethrow_exception(error_);
@@ -93,6 +99,8 @@ class Job {
     }
   }
 
+  const Clock::time_point begun_ = Clock::now();
+  const void* const caller_;
   const Index tasks_;
   const TaskFunction f_;
   std::vector<std::atomic<Index>> next_;  // of each worker

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "tconv/runtime/huge_pages.hpp"
 
@@ -14,6 +15,16 @@ namespace tconv::runtime {
 /// Uninitialised memory that grows on demand, aligned to cache lines, large blocks in huge pages.
 class Memory {
  public:
+  Memory() = default;
+  Memory(Memory&& other) noexcept
+      : block_(std::move(other.block_)), size_(std::exchange(other.size_, 0)) {}
+  Memory& operator=(Memory&& other) noexcept {
+    block_ = std::move(other.block_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
+
+  /// At least `bytes`, whose content is lost when it grows.
   std::byte* at_least(std::size_t bytes) {
     if (bytes > size_) {
       block_.reset();
@@ -36,6 +47,7 @@ class Memory {
     void operator()(std::byte* p) const { ::operator delete(p, alignment); }
   };
 
+  // Its deleter knows the alignment.
   std::unique_ptr<std::byte, Delete> block_{nullptr, Delete{std::align_val_t{cache_line}}};
   std::size_t size_ = 0;
 };

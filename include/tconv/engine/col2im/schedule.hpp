@@ -12,7 +12,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -77,9 +77,9 @@ class Col2imSchedule {
   Col2imSchedule(const Correlation& c, const Plan& plan, Index lane_count, int threads)
       : outputs_(c),
         plan_(plan),
-        products_(tap_rows(c), lane_count,
-                  Plan{plan.packing, read_tile(c, plan.tile), plan.streams, plan.cycles}, threads) {
-  }
+        products_(tap_rows(c),
+                  Plan{plan.packing, read_tile(c, plan.tile), plan.streams, plan.cycles},
+                  lane_count, threads) {}
 
   /// Whose outputs are computed.
   const Correlation& correlation() const { return outputs_; }
@@ -126,14 +126,13 @@ inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_cou
   return rows * number(c.out_channels) * row;
 }
 
-/// The cheapest plan with tap rows, if it is expected to take less than `limit`, or null. The
+/// The cheapest plan with tap rows, if it is expected to take less than `limit`. The
 /// packing, and so the order of a sum, does not depend on the number of threads.
-inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c,
-                                                         const Resources& resources,
-                                                         const Plan& limit, bool packs_chunks) {
+inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& resources,
+                                       const Plan& limit, bool packs_chunks) {
   const Index lane_count = resources.lane_count, budget = resources.budget;
   const int threads = resources.threads;
-  if (!has_tap_rows(c)) return nullptr;
+  if (!has_tap_rows(c)) return std::nullopt;
   const Correlation rows = tap_rows(c);
   Plan best = limit;
   bool found = false;
@@ -163,9 +162,9 @@ inline std::unique_ptr<const Col2imSchedule> find_col2im(const Correlation& c,
           found = true;
         }
       }
-  if (!found) return nullptr;
+  if (!found) return std::nullopt;
   if (!packs_chunks) best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
-  return std::make_unique<const Col2imSchedule>(c, best, lane_count, threads);
+  return best;
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

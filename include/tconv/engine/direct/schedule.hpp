@@ -19,7 +19,7 @@ namespace tconv::inline TCONV_ISA::engine {
 class DirectSchedule {
  public:
   /// On at most `threads`.
-  DirectSchedule(Correlation correlation, Index lane_count, const Plan& plan, int threads)
+  DirectSchedule(Correlation correlation, const Plan& plan, Index lane_count, int threads)
       : correlation_(std::move(correlation)),
         plan_(plan),
         layout_(correlation_, plan_.packing, lane_count),
@@ -36,6 +36,8 @@ class DirectSchedule {
   }
 
   const Correlation& correlation() const { return correlation_; }
+  /// What has packed weights.
+  const DirectSchedule& products() const { return *this; }
   const Plan& plan() const { return plan_; }
   const WeightLayout& layout() const { return layout_; }
   /// Parts that the rows of a tile may be computed in: chunks of lines.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
@@ -220,13 +221,12 @@ inline void choose_cut(const Correlation& c, const Distances& distances, const R
     choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), resources, best);
 }
 
-/// The cheapest transform of a correlation, or null if the direct products, which take one thread
+/// The cheapest transform of a correlation, unless the direct products, which take one thread
 /// `cycles`, are to be preferred. Whether there is one, and of which axes, does not depend on
 /// the number of threads, and so neither do results.
-inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& c,
-                                                             const Resources& resources,
-                                                             double cycles) {
-  if (cycles < winograd_cycles) return nullptr;
+inline std::optional<WinogradChoice> find_winograd(const Correlation& c, const Resources& resources,
+                                                   double cycles) {
+  if (cycles < winograd_cycles) return std::nullopt;
   WinogradChoice best;
   best.plan.cycles = cycles * winograd_share;
   Distances best_distances{};
@@ -235,7 +235,7 @@ inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& 
     choose_cut(c, distances, {resources.lane_count, resources.budget, 1}, best);
     if (best.plan.cycles < before) best_distances = distances;
   });
-  if (!best.problem) return nullptr;
+  if (!best.problem) return std::nullopt;
   const double cycles_of_one = best.plan.cycles;
   if (resources.threads > 1) {
     best.plan.cycles = std::numeric_limits<double>::infinity();
@@ -243,8 +243,7 @@ inline std::unique_ptr<const WinogradSchedule> find_winograd(const Correlation& 
   }
   best.plan.cycles = cycles_of_one;
   best.plan.streams = output_size(c) >= streamed_budgets * resources.budget;
-  return std::make_unique<const WinogradSchedule>(best.problem, best.plan, resources.lane_count,
-                                                  resources.threads, best.parts);
+  return best;
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine
