@@ -6,10 +6,13 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <random>
 #include <sstream>
 #include <string>
+#include <tconv/tconv.hpp>
 #include <variant>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/engine.hpp"
@@ -189,9 +192,9 @@ void check_nonfinite(Random& random, Implementation implementation, const Proble
     }
 }
 
-Schedule make_schedule(const Problem& p) {
+Schedule make_schedule(const Problem& p, int threads = 1) {
   return {engine_correlation(p),
-          {tconv::simd::Packet<float>::size, tconv::runtime::scratch_budget<float>(), 1}};
+          {tconv::simd::Packet<float>::size, tconv::runtime::scratch_budget<float>(), threads}};
 }
 
 /// Whether there is a schedule, which goes this way.
@@ -232,4 +235,102 @@ TEST_CASE("calls that pack their weights by chunks keep NaN and infinity in thei
   std::swap(p.in_channels, p.out_channels);
   if (Packet<float>::size > 1) REQUIRE(takes<DirectSchedule>(make_schedule(p).chunked()));
   check_nonfinite(random, Implementation::production, p);
+}
+
+namespace {
+
+/// All that decides in which order the terms of an output are summed, in calls of any kind.
+std::vector<Index> order_of_sums(const Schedule& schedule) {
+  std::vector<Index> numbers;
+  const auto add_layout = [&](const WeightLayout& layout, bool single_taps = false) {
+    // With one tap a term is summed channel by channel, whatever the blocks.
+    numbers.push_back(single_taps ? 0 : layout.channel_blocks().parts);
+    const std::vector<Index> signature = layout.signature();
+    numbers.insert(numbers.end(), signature.begin() + 4, signature.end());
+  };
+  const auto add = [&](const PlainSchedule* plain) {
+    numbers.push_back(plain ? static_cast<Index>(plain->index()) : -1);
+    if (plain) add_layout(products(*plain).layout());
+  };
+  add(&schedule.plain());
+  add(schedule.chunked());
+  numbers.push_back(schedule.transforms_once());
+  numbers.push_back(schedule.winograd() != nullptr);
+  if (const WinogradSchedule* winograd = schedule.winograd())
+    add_layout(winograd->layout(), has_single_taps(winograd->correlation()));
+  return numbers;
+}
+
+/// A problem whose size could be that of a layer.
+Problem random_layer(Random& random) {
+  const auto draw = [&](Index first, Index last) {
+    return std::uniform_int_distribution<Index>(first, last)(random);
+  };
+  Problem p;
+  p.direction = draw(0, 3) == 0 ? Direction::gather : Direction::scatter;
+  p.batch = draw(1, 3);
+  p.in_channels = draw(0, 1) == 0 ? draw(1, 32) : 16 * draw(2, 20);
+  p.out_channels = draw(0, 1) == 0 ? draw(1, 32) : 16 * draw(2, 20);
+  for (std::size_t a = 0; a < 2; ++a) {
+    p.in[a] = draw(1, 40);
+    p.kernel[a] = draw(1, 5);
+    p.stride[a] = draw(1, 3);
+    p.before[a] = p.after[a] = p.kernel[a] / 2;
+    p.out[a] = p.scatters() ? (p.in[a] - 1) * p.stride[a] - 2 * p.before[a] + p.kernel[a]
+                            : (p.in[a] + 2 * p.before[a] - p.kernel[a]) / p.stride[a] + 1;
+    if (p.out[a] < 1) return random_layer(random);
+  }
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("no number of threads changes the order of a sum") {
+  Random random(15);
+  for (int i = 0; i < effort(300); ++i) {
+    const Problem p = random_layer(random);
+    const std::vector<Index> expected = order_of_sums(make_schedule(p));
+    for (const int threads : {2, 3, 4, 7, 16, 64}) {
+      INFO(p << " threads " << threads);
+      CHECK(order_of_sums(make_schedule(p, threads)) == expected);
+    }
+  }
+}
+
+TEST_CASE("free functions and layers give the same bits on any number of threads") {
+  using T4 = Eigen::Tensor<float, 4, Eigen::RowMajor>;
+  Random random(16);
+  Eigen::ThreadPool pool(7);
+  std::vector<tconv::Workspace> workspaces(1);
+  std::vector<std::unique_ptr<Eigen::ThreadPoolDevice>> devices;
+  for (const int threads : {2, 3, 8}) {
+    devices.push_back(std::make_unique<Eigen::ThreadPoolDevice>(&pool, threads));
+    workspaces.emplace_back(*devices.back());
+  }
+  for (int i = 0; i < effort(40); ++i) {
+    const Problem p = random_layer(random);
+    const Data<float> data = random_reals<float>(random, p);
+    const Eigen::TensorMap<const T4> x(data.x.data(), p.batch, p.in_channels, p.in[0], p.in[1]);
+    const Index coarse = p.scatters() ? p.in_channels : p.out_channels;
+    const Eigen::TensorMap<const T4> w(
+        data.w.data(), coarse, p.in_channels * p.out_channels / coarse, p.kernel[0], p.kernel[1]);
+    const auto check = [&](const auto& call) {
+      const T4 expected = call(workspaces[0]);
+      for (std::size_t k = 1; k < workspaces.size(); ++k) {
+        INFO(p << " threads " << workspaces[k].threads());
+        const T4 y = call(workspaces[k]);
+        CHECK(std::equal(y.data(), y.data() + y.size(), expected.data()));
+      }
+    };
+    const auto options = p.options<2>();
+    if (p.scatters()) {
+      const tconv::ConvTranspose layer(w, options);
+      check([&](auto& workspace) { return tconv::conv_transpose(workspace, x, w, options); });
+      check([&](auto& workspace) { return layer(x, workspace); });
+    } else {
+      const tconv::Conv layer(w, options);
+      check([&](auto& workspace) { return tconv::conv(workspace, x, w, options); });
+      check([&](auto& workspace) { return layer(x, workspace); });
+    }
+  }
 }

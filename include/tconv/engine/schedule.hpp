@@ -47,10 +47,15 @@ class Schedule {
     limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;
     const auto col2im = find_col2im(c, resources, limit, false);
     cut(plain_, c, resources, direct, col2im);
-    if (winograd && !(col2im && col2im->cycles < winograd->plan.cycles))
+    const double packing = cycles(*plain_) + products(*plain_).packing_cycles();
+    limit.cycles = packing;
+    if (winograd && !(col2im && col2im->cycles < winograd->plan.cycles)) {
       winograd_.emplace(winograd->problem, winograd->plan, resources.lane_count, resources.threads,
                         winograd->parts);
-    find_chunked(c, resources, direct);
+      transforms_once_ = winograd->cycles_once < once_share * packing;
+      if (transforms_once_) limit.cycles = winograd->cycles_once;
+    }
+    find_chunked(c, resources, limit);
   }
 
   const PlainSchedule& plain() const { return *plain_; }
@@ -61,7 +66,7 @@ class Schedule {
   /// are packed by chunks. Or null.
   const PlainSchedule* chunked() const { return chunked_ ? &*chunked_ : nullptr; }
   /// Whether it pays to transform weights that serve one call.
-  bool transforms_once() const { return winograd_ && transforming() < once_share * packing(); }
+  bool transforms_once() const { return transforms_once_; }
 
  private:
   static constexpr Index few_channels = 16;
@@ -86,9 +91,8 @@ class Schedule {
           .share();
   }
 
-  void find_chunked(const Correlation& c, const Resources& resources, const Plan& direct) {
-    Plan limit = direct;
-    limit.cycles = transforms_once() ? transforming() : packing();
+  /// `limit` is what a call takes that packs all weights before.
+  void find_chunked(const Correlation& c, const Resources& resources, const Plan& limit) {
     if (static_cast<double>(products(*plain_).weight_size()) < limit.cycles / 64) return;
     const auto col2im = find_col2im(c, resources, limit, true);
     const Plan chunked = make_plan(c, resources, true);
@@ -98,12 +102,9 @@ class Schedule {
       cut(chunked_, c, resources, chunked, col2im);
   }
 
-  /// Cycles of a call that packs, or transforms, its weights.
-  double packing() const { return cycles(*plain_) + products(*plain_).packing_cycles(); }
-  double transforming() const { return winograd_->plan().cycles + winograd_->packing_cycles(); }
-
   std::optional<PlainSchedule> plain_, chunked_;
   std::optional<WinogradSchedule> winograd_;
+  bool transforms_once_ = false;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

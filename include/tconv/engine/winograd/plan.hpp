@@ -149,7 +149,14 @@ struct WinogradChoice {
   std::shared_ptr<const WinogradProblem> problem;
   Plan plan;
   Index parts = 1;
+  /// Estimated cycles of one core to pack the weights and compute a call. As `plan.cycles`, those
+  /// of the best cut for one thread, so that what is chosen by them does not depend on the threads.
+  double cycles_once = 0;
 };
+
+/// Steps of the depth that a channel block may have. They decide the order of a sum, unless each
+/// term has one tap.
+using Steps = std::vector<Index>;
 
 /// The axes that are transformed, for outputs of these distances, zero for the others.
 using Distances = std::array<Index, 3>;
@@ -184,12 +191,12 @@ inline void for_each_distances(const Correlation& c,
 
 /// Replaces `best` by a cheaper cut of a transform for some threads, if there is one.
 inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem,
-                       const Resources& resources, WinogradChoice& best) {
+                       const Resources& resources, const Steps& depths, WinogradChoice& best) {
   const Index lane_count = resources.lane_count, budget = resources.budget;
   const int threads = resources.threads;
   const Correlation& c = problem->terms();
   for (const auto& [lanes, vectors] : micro_tiles)
-    for (const Index steps : {2048, 512, 256, 128}) {
+    for (const Index steps : depths) {
       if (vectors > simd::max_vectors) continue;
       const Packing packing{lanes, vectors, 3, Merge::none, Merge::none, steps};
       const WeightLayout layout(c, packing, lane_count);
@@ -206,7 +213,8 @@ inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem,
           const WinogradCost cost(*problem, layout, packing, tile, scratch, lane_count, budget);
           for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
             const double cycles = cost.cycles(threads, parts);
-            if (cycles < best.plan.cycles) best = {problem, {packing, tile, false, cycles}, parts};
+            if (cycles < best.plan.cycles)
+              best = {problem, {packing, tile, false, cycles}, parts, 0};
           }
         }
       }
@@ -214,35 +222,51 @@ inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem,
 }
 
 inline void choose_cut(const Correlation& c, const Distances& distances, const Resources& resources,
-                       WinogradChoice& best) {
+                       const Steps& depths, WinogradChoice& best) {
   const auto lines = std::make_shared<const WinogradProblem>(c, distances, false);
-  choose_cut(lines, resources, best);
+  choose_cut(lines, resources, depths, best);
   if (lines->lines().size() > 1)
-    choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), resources, best);
+    choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), resources, depths,
+               best);
+}
+
+/// Whether each term sums the products of one tap.
+inline bool has_single_taps(const Correlation& terms) {
+  return std::all_of(terms.axes.begin(), terms.axes.end(), [](const PhasedAxis& axis) {
+    return std::all_of(axis.phases.begin(), axis.phases.end(),
+                       [](const Phase& phase) { return phase.taps.size() <= 1; });
+  });
 }
 
 /// The cheapest transform of a correlation, unless the direct products, which take one thread
-/// `cycles`, are to be preferred. Whether there is one, and of which axes, does not depend on
-/// the number of threads, and so neither do results.
+/// `cycles`, are to be preferred. Whether there is one, of which axes and in which channel blocks,
+/// does not depend on the number of threads, and so neither do results.
 inline std::optional<WinogradChoice> find_winograd(const Correlation& c, const Resources& resources,
                                                    double cycles) {
   if (cycles < winograd_cycles) return std::nullopt;
+  const Steps all_depths{2048, 512, 256, 128};
   WinogradChoice best;
   best.plan.cycles = cycles * winograd_share;
   Distances best_distances{};
   for_each_distances(c, [&](const Distances& distances) {
     const double before = best.plan.cycles;
-    choose_cut(c, distances, {resources.lane_count, resources.budget, 1}, best);
+    choose_cut(c, distances, {resources.lane_count, resources.budget, 1}, all_depths, best);
     if (best.plan.cycles < before) best_distances = distances;
   });
   if (!best.problem) return std::nullopt;
+  const Correlation& terms = best.problem->terms();
   const double cycles_of_one = best.plan.cycles;
+  const double cycles_once =
+      cycles_of_one +
+      transform_cycles(terms, WeightLayout(terms, best.plan.packing, resources.lane_count));
   if (resources.threads > 1) {
+    const Steps depths = has_single_taps(terms) ? all_depths : Steps{best.plan.packing.steps};
     best.plan.cycles = std::numeric_limits<double>::infinity();
-    choose_cut(c, best_distances, resources, best);
+    choose_cut(c, best_distances, resources, depths, best);
   }
   best.plan.cycles = cycles_of_one;
   best.plan.streams = output_size(c) >= streamed_budgets * resources.budget;
+  best.cycles_once = cycles_once;
   return best;
 }
 

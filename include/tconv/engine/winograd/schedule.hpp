@@ -56,6 +56,12 @@ struct WinogradFootprint {
   Index size() const { return copies + inputs + sums + joined + turned; }
 };
 
+/// Estimated cycles of one core to transform and pack the weights of all groups.
+inline double transform_cycles(const Correlation& terms, const WeightLayout& layout) {
+  const Index panel = layout.panels(0, 0).largest() * layout.lane_multiple();
+  return (2 + 32 / static_cast<double>(panel)) * static_cast<double>(terms.groups * layout.size());
+}
+
 /// A correlation with transformed axes, and the cut that was chosen for it.
 class WinogradSchedule {
  public:
@@ -83,11 +89,7 @@ class WinogradSchedule {
   Index parts() const { return parts_; }
   /// Elements of the packed weights of all groups.
   Index weight_size() const { return correlation().groups * layout_.size(); }
-  /// Estimated cycles of one core to transform and pack them.
-  double packing_cycles() const {
-    const Index panel = layout_.panels(0, 0).largest() * layout_.lane_multiple();
-    return (2 + 32 / static_cast<double>(panel)) * static_cast<double>(weight_size());
-  }
+  double packing_cycles() const { return transform_cycles(correlation(), layout_); }
   /// Equal where weights are transformed and packed alike.
   const std::vector<Index>& signature() const { return signature_; }
 
