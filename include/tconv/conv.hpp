@@ -25,7 +25,8 @@ auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
           const frontend::OptionsOf<W>& options = {}) {
   return frontend::apply<Direction::gather>(
       "conv", x, weight, bias, options,
-      frontend::Production<Direction::gather, core::storage_order<X>>{workspace});
+      frontend::Production<Direction::gather, core::storage_order<X>>{workspace,
+                                                                      options.summation});
 }
 
 /// Cross-correlation of `x` with `weight`, what deep learning calls convolution (ONNX operator

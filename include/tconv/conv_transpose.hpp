@@ -25,7 +25,8 @@ auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& 
                     const frontend::OptionsOf<W>& options = {}) {
   return frontend::apply<Direction::scatter>(
       "conv_transpose", x, weight, bias, options,
-      frontend::Production<Direction::scatter, core::storage_order<X>>{workspace});
+      frontend::Production<Direction::scatter, core::storage_order<X>>{workspace,
+                                                                       options.summation});
 }
 
 /// Transposed convolution: the adjoint of `conv` with the same weight and options (ONNX operator

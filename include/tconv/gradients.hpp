@@ -58,14 +58,15 @@ namespace detail {
 
 template <Direction direction, int R, class GradY, class W>
 auto input_gradient(Workspace& workspace, const Geometry<R>& geometry, const GradY& grad_y,
-                    const W& weight, DataFormat format, const char* function) {
+                    const W& weight, const ConvOptions<R>& options, const char* function) {
   constexpr auto adjoint = direction == Direction::scatter ? Direction::gather : Direction::scatter;
-  auto grad_x = frontend::make_image<GradY>(geometry.output_shape(adjoint), format, function);
+  auto grad_x =
+      frontend::make_image<GradY>(geometry.output_shape(adjoint), options.data_format, function);
   if (geometry.batch() > 0)
-    frontend::Production<adjoint, core::tensor_layout<GradY>>{workspace}(
-        geometry, frontend::image_view<R>(grad_y, format), core::plain_view(weight),
+    frontend::Production<adjoint, core::tensor_layout<GradY>>{workspace, options.summation}(
+        geometry, frontend::image_view<R>(grad_y, options.data_format), core::plain_view(weight),
         static_cast<const core::tensor_scalar<GradY>*>(nullptr),
-        frontend::image_view<R>(grad_x, format));
+        frontend::image_view<R>(grad_x, options.data_format));
   return grad_x;
 }
 
@@ -111,7 +112,7 @@ auto backward(const char* function, Workspace& workspace, const X& x, const W& w
         x_view.extents, core::extents_of(stored_weight), options, function, axis);
     frontend::check_grad_y(geometry, direction, y_view.extents, function, axis);
     auto input =
-        input_gradient<direction>(workspace, geometry, stored_y, stored_weight, format, function);
+        input_gradient<direction>(workspace, geometry, stored_y, stored_weight, options, function);
     auto of_weight = weight_gradient_tensor<direction>(workspace, geometry, stored_x, stored_y,
                                                        format, function);
     auto bias = bias_gradient_tensor<R>(workspace, stored_y, format);
@@ -161,8 +162,8 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
     std::copy(in.begin(), in.end(), x.begin() + 2);
     const auto geometry = Geometry<R>::of_conv(x, shape, options, function, axis);
     frontend::check_grad_y(geometry, Direction::gather, y_view.extents, function, axis);
-    return input_gradient<Direction::gather>(workspace, geometry, stored_y, stored_weight,
-                                             options.data_format, function);
+    return input_gradient<Direction::gather>(workspace, geometry, stored_y, stored_weight, options,
+                                             function);
   }
 }
 
@@ -226,7 +227,7 @@ auto conv_transpose_input_grad(Space&& workspace, const W& weight, const GradY& 
         core::extents_of(stored_weight), y_view.extents, options, function,
         frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format));
     return detail::input_gradient<Direction::scatter>(workspace, geometry, stored_y, stored_weight,
-                                                      options.data_format, function);
+                                                      options, function);
   }
 }
 template <frontend::NoWorkspace W, class GradY>

@@ -187,7 +187,7 @@ class Layer {
     if (geometry.batch() == 0) return;
     const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
     frontend::compute<direction, layout>(
-        geometry, x, state_->view(), bias, y, f, workspace,
+        geometry, x, state_->view(), bias, y, options().summation, f, workspace,
         [&](const core::ConvShape& shape, const auto& operands, runtime::Execution& execution) {
           return state_->packed.run(shape, operands, execution);
         });

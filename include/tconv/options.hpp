@@ -65,6 +65,18 @@ class PerAxis {
 /// Weights have one layout in both.
 enum class DataFormat { channels_first, channels_last };
 
+/// In which order the products of an output are summed, and so how the sum is rounded.
+enum class Summation {
+  /// The fastest way for the shape and the machine.
+  fastest,
+  /// From zero, in ascending order of input channel and, within one, of kernel position (row-major
+  /// over the spatial axes), each by one fused multiply-add where the code that runs has them, else
+  /// by a rounded product and a sum; then the bias. The same bits for any batch, place in the
+  /// batch,
+  /// extent, layout, number of threads, cache size and width of registers.
+  ordered
+};
+
 /// Which side gets the odd row of "same" padding: `upper` the end (ONNX's SAME_UPPER, TensorFlow's
 /// SAME), `lower` the beginning (ONNX's SAME_LOWER).
 enum class Same { upper, lower };
@@ -82,6 +94,7 @@ struct ConvOptions {
   PerAxis<R, Index> dilation = 1;
   Index groups = 1;
   DataFormat data_format = DataFormat::channels_first;
+  Summation summation = Summation::fastest;
 
   friend constexpr bool operator==(const ConvOptions&, const ConvOptions&) = default;
 };

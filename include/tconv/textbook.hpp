@@ -7,6 +7,7 @@
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/core/ordered_loops.hpp"
 #include "tconv/core/reference_loops.hpp"
 #include "tconv/core/require.hpp"
 #include "tconv/core/view.hpp"
@@ -45,9 +46,13 @@ auto apply_textbook(const char* function, const X& x, const K& kernel,
     core::checked_size<Scalar, core::tensor_index<X>>(shape, "the result", function);
     auto y = frontend::make_tensor<frontend::Result<X>>(Extents<2>{shape[2], shape[3]});
     const core::TensorView<Scalar, 2> plain = core::plain_view(y);
-    core::direct_loops<direction, 2>(
-        geometry.axes(), geometry.groups(), x_view, k_view, static_cast<const Scalar*>(nullptr),
-        core::TensorView<Scalar, 4>{plain.data, shape, {0, 0, plain.strides[0], plain.strides[1]}});
+    const core::TensorView<Scalar, 4> y_view{
+        plain.data, shape, {0, 0, plain.strides[0], plain.strides[1]}};
+    const Scalar* const no_bias = nullptr;
+    if (options.summation == Summation::ordered)
+      core::ordered_loops<direction, 2>(geometry.axes(), 1, x_view, k_view, no_bias, y_view);
+    else
+      core::direct_loops<direction, 2>(geometry.axes(), 1, x_view, k_view, no_bias, y_view);
     return y;
   }
 }

@@ -102,7 +102,7 @@ class BandedConv {
       core::TensorView<Scalar, R + 2> part = y;
       part.data += i * y.strides[band_axis + 2];
       part.extents[band_axis + 2] = count;
-      frontend::Production<Direction::gather, layout>{workspace}(
+      frontend::Production<Direction::gather, layout>{workspace, options.summation}(
           Geometry<R>::of_conv(band_shape, weight_.extents, options, "upsample_conv"),
           band_view(band, band_shape), weight_, bias_, part);
     }

@@ -261,28 +261,6 @@ std::vector<Index> order_of_sums(const Schedule& schedule) {
   return numbers;
 }
 
-/// A problem whose size could be that of a layer.
-Problem random_layer(Random& random) {
-  const auto draw = [&](Index first, Index last) {
-    return std::uniform_int_distribution<Index>(first, last)(random);
-  };
-  Problem p;
-  p.direction = draw(0, 3) == 0 ? Direction::gather : Direction::scatter;
-  p.batch = draw(1, 3);
-  p.in_channels = draw(0, 1) == 0 ? draw(1, 32) : 16 * draw(2, 20);
-  p.out_channels = draw(0, 1) == 0 ? draw(1, 32) : 16 * draw(2, 20);
-  for (std::size_t a = 0; a < 2; ++a) {
-    p.in[a] = draw(1, 40);
-    p.kernel[a] = draw(1, 5);
-    p.stride[a] = draw(1, 3);
-    p.before[a] = p.after[a] = p.kernel[a] / 2;
-    p.out[a] = p.scatters() ? (p.in[a] - 1) * p.stride[a] - 2 * p.before[a] + p.kernel[a]
-                            : (p.in[a] + 2 * p.before[a] - p.kernel[a]) / p.stride[a] + 1;
-    if (p.out[a] < 1) return random_layer(random);
-  }
-  return p;
-}
-
 }  // namespace
 
 TEST_CASE("no number of threads changes the order of a sum") {

@@ -39,7 +39,8 @@ std::ostream& operator<<(std::ostream& out, const Problem& p) {
         << p.output_padding[i];
   }
   return out << (p.bias ? " bias" : "") << (p.channels_last ? " channels_last" : "")
-             << (p.col_major ? " ColMajor" : " RowMajor") << (p.unbatched ? " unbatched" : "");
+             << (p.col_major ? " ColMajor" : " RowMajor") << (p.unbatched ? " unbatched" : "")
+             << (p.summation == tconv::Summation::ordered ? " ordered" : "");
 }
 
 Problem random_problem(Random& random, tconv::Direction direction, Index largest) {
@@ -69,6 +70,22 @@ Problem random_problem(Random& random, tconv::Direction direction, Index largest
     }
     if (valid) return p;
   }
+}
+
+Problem random_layer(Random& random) {
+  Problem p;
+  p.direction = draw(random, 0, 3) == 0 ? tconv::Direction::gather : tconv::Direction::scatter;
+  p.batch = draw(random, 1, 3);
+  for (Index* channels : {&p.in_channels, &p.out_channels})
+    *channels = draw(random, 0, 1) == 0 ? draw(random, 1, 32) : 16 * draw(random, 2, 20);
+  for (std::size_t a = 0; a < 2; ++a) {
+    p.in[a] = draw(random, 1, 40);
+    p.kernel[a] = draw(random, 1, 5);
+    p.stride[a] = draw(random, 1, 3);
+    p.before[a] = p.after[a] = p.kernel[a] / 2;
+    p.out[a] = out_extent(p, a);
+  }
+  return p.out[0] < 1 || p.out[1] < 1 ? random_layer(random) : p;
 }
 
 template <class Scalar, class Draw>

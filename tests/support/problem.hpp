@@ -27,6 +27,7 @@ struct Problem {
   bool channels_last = false;
   bool col_major = false;
   bool unbatched = false;
+  tconv::Summation summation = tconv::Summation::fastest;
 
   bool scatters() const { return direction == tconv::Direction::scatter; }
   Index x_size() const { return batch * in_channels * in[0] * in[1] * in[2]; }
@@ -50,6 +51,7 @@ struct Problem {
     o.groups = groups;
     o.data_format =
         channels_last ? tconv::DataFormat::channels_last : tconv::DataFormat::channels_first;
+    o.summation = summation;
     return o;
   }
 };
@@ -62,6 +64,9 @@ int effort(int shapes);
 
 /// A valid problem; extents and channels are drawn up to `largest`.
 Problem random_problem(Random& random, tconv::Direction direction, Index largest = 9);
+
+/// A two-dimensional problem whose size could be that of a layer.
+Problem random_layer(Random& random);
 
 template <class Scalar>
 struct Data {

@@ -44,6 +44,15 @@ struct Axis {
 
 namespace core {
 
+/// The order in which the products of an output are summed.
+enum class TermOrder {
+  any,
+  /// By input channel, then by kernel position, the first axis of a `ConvShape` the outermost.
+  forward,
+  /// The same with the last axis the outermost.
+  backward
+};
+
 /// A convolution or transposed convolution as the floors above see it. Axes are in the order of
 /// memory, the densest one last; missing ones in front have extent 1.
 struct ConvShape {
@@ -51,17 +60,18 @@ struct ConvShape {
   Index batch = 1, groups = 1;
   Index coarse_channels = 1, fine_channels = 1;  // of all groups
   std::array<Axis, 3> axes;
+  TermOrder order = TermOrder::any;
 
   Index coarse_per_group() const { return coarse_channels / groups; }
   Index fine_per_group() const { return fine_channels / groups; }
 
   /// All of it as numbers, behind some others.
   template <std::size_t count>
-  std::array<Index, count + 23> key(const std::array<Index, count>& others) const {
-    std::array<Index, count + 23> result{};
+  std::array<Index, count + 24> key(const std::array<Index, count>& others) const {
+    std::array<Index, count + 24> result{};
     auto next = std::copy(others.begin(), others.end(), result.begin());
-    for (const Index value :
-         {static_cast<Index>(direction), batch, groups, coarse_channels, fine_channels})
+    for (const Index value : {static_cast<Index>(direction), static_cast<Index>(order), batch,
+                              groups, coarse_channels, fine_channels})
       *next++ = value;
     for (const Axis& axis : axes)
       for (const Index value :

@@ -98,6 +98,7 @@ struct Correlation {
   Index in_channels = 1;  // of one group, as out_channels
   Index out_channels = 1;
   std::array<PhasedAxis, 3> axes;
+  TermOrder order = TermOrder::any;  // of taps: `forward` where it does not matter
 };
 
 /// Elements of the argument.
@@ -113,7 +114,8 @@ inline Index output_size(const Correlation& c) {
 inline Correlation make_correlation(const ConvShape& p) {
   const bool gathers = p.direction == Direction::gather;
   const Index coarse = p.coarse_per_group(), fine = p.fine_per_group();
-  Correlation result{p.batch, p.groups, gathers ? fine : coarse, gathers ? coarse : fine, {}};
+  Correlation result{p.batch, p.groups, gathers ? fine : coarse, gathers ? coarse : fine,
+                     {},      p.order};
   for (std::size_t a = 0; a < 3; ++a)
     result.axes[a] = gathers ? gather_axis(p.axes[a]) : scatter_axis(p.axes[a]);
   return result;

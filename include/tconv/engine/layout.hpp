@@ -112,10 +112,15 @@ struct Product {
   const PhaseSet* z;
   const PhaseSet* y;
   const PhaseSet* x;
+  std::array<std::size_t, 3> tap_steps;  // from tap to tap of each axis, among all taps
 
   const PhaseSet& set(std::size_t axis) const { return axis == 0 ? *z : axis == 1 ? *y : *x; }
   Index taps() const {
     return static_cast<Index>(z->taps.size() * y->taps.size() * x->taps.size());
+  }
+  /// The place of a tap of each axis in the order of summation.
+  std::size_t tap_number(std::size_t z_tap, std::size_t y_tap, std::size_t x_tap) const {
+    return z_tap * tap_steps[0] + y_tap * tap_steps[1] + x_tap * tap_steps[2];
   }
   /// Rows of an output channel.
   Index members() const { return z->size() * y->size() * x->size(); }
@@ -135,7 +140,10 @@ class WeightLayout {
     for (const PhaseSet& z : sets_[0])
       for (const PhaseSet& y : sets_[1])
         for (const PhaseSet& x : sets_[2]) {
-          const Product& product = products_.emplace_back(Product{&z, &y, &x});
+          const std::size_t z_taps = z.taps.size(), y_taps = y.taps.size(), x_taps = x.taps.size();
+          const Product& product = products_.emplace_back(
+              c.order == TermOrder::backward ? Product{&z, &y, &x, {1, z_taps, z_taps * y_taps}}
+                                             : Product{&z, &y, &x, {y_taps * x_taps, x_taps, 1}});
           if (product.taps() > 0) members = std::max(members, product.members());
           taps = std::max(taps, product.taps());
         }
@@ -228,6 +236,8 @@ class WeightLayout {
   /// Numbers that are equal where weights are packed alike.
   std::vector<Index> signature() const {
     std::vector<Index> numbers{panel_, lane_multiple_, chunks_.parts, channel_blocks_.parts};
+    for (const Product& product : products_)
+      for (const std::size_t step : product.tap_steps) numbers.push_back(static_cast<Index>(step));
     for (const auto& sets : sets_) {
       numbers.push_back(static_cast<Index>(sets.size()));
       for (const PhaseSet& set : sets) {

@@ -41,6 +41,11 @@ class Schedule {
   Schedule(const Correlation& c, Resources resources) {
     const Plan direct = make_plan(c, resources);
     resources.threads = threads_for(direct.cycles, resources.threads);
+    if (c.order != TermOrder::any) {
+      // The direct products alone are summed channel by channel, and tap by tap.
+      cut(plain_, c, resources, direct, std::nullopt);
+      return;
+    }
     const auto winograd = find_winograd(c, resources, direct.cycles);
     Plan limit = direct;
     // Direct products of few channels take longer than estimated, on most shapes.

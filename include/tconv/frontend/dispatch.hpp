@@ -14,11 +14,13 @@
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/core/ordered_loops.hpp"
 #include "tconv/core/reference_loops.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/engine/entrance.hpp"
 #include "tconv/frontend/epilogue.hpp"
 #include "tconv/geometry.hpp"
+#include "tconv/options.hpp"
 #include "tconv/workspace.hpp"
 
 namespace tconv::inline TCONV_ISA::frontend {
@@ -83,21 +85,33 @@ engine::WeightSource<Scalar> weight_source(const TensorView<const Scalar, R + 2>
           weight.extents[0] / groups * weight.strides[0]};
 }
 
+/// The order of sums that a caller asks for, in the axes of a `ConvShape`.
+inline TermOrder term_order(Summation summation, int layout) {
+  if (summation == Summation::fastest) return TermOrder::any;
+  return layout == Eigen::RowMajor ? TermOrder::forward : TermOrder::backward;
+}
+
 /// Computes a call: by `run_engine(shape, operands, execution)`, unless that returns false or the
 /// engine does not know the scalar.
 template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
 void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
              const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
-             const TensorView<Scalar, R + 2>& y, const F& f, Workspace& workspace,
-             const RunEngine& run_engine) {
+             const TensorView<Scalar, R + 2>& y, Summation summation, const F& f,
+             Workspace& workspace, const RunEngine& run_engine) {
   if constexpr (EngineScalar<Scalar>)
-    if (engine_counts(geometry) &&
-        run_engine(joined_shape_of<direction>(geometry, layout),
-                   engine::Operands<Scalar>{bias, image_of<R>(x, layout), image_of<R>(y, layout),
-                                            make_epilogue<Scalar>(f)},
-                   execution_of(workspace)))
-      return;
-  direct_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
+    if (engine_counts(geometry)) {
+      ConvShape shape = joined_shape_of<direction>(geometry, layout);
+      shape.order = term_order(summation, layout);
+      if (run_engine(shape,
+                     engine::Operands<Scalar>{bias, image_of<R>(x, layout), image_of<R>(y, layout),
+                                              make_epilogue<Scalar>(f)},
+                     execution_of(workspace)))
+        return;
+    }
+  if (summation == Summation::ordered)
+    ordered_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
+  else
+    direct_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
   if constexpr (!std::is_same_v<F, NoEpilogue>)
     for (Index m = 0; m < y.extents[1]; ++m) {
       TensorView<Scalar, R + 2> channel = y;
@@ -112,13 +126,14 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
 template <Direction direction, int layout>
 struct Production {
   Workspace& workspace;
+  Summation summation;
 
   template <int R, class Scalar>
   void operator()(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
                   const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
                   const TensorView<Scalar, R + 2>& y) const {
     compute<direction, layout>(
-        geometry, x, weight, bias, y, NoEpilogue{}, workspace,
+        geometry, x, weight, bias, y, summation, NoEpilogue{}, workspace,
         [&](const ConvShape& shape, const auto& operands, runtime::Execution& execution) {
           return engine::run_once(shape,
                                   weight_source<direction, R>(weight, geometry.groups(), layout),

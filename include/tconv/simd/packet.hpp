@@ -7,6 +7,7 @@
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/core/multiply_add.hpp"
 
 namespace tconv::inline TCONV_ISA::simd {
 
@@ -33,7 +34,10 @@ struct Packet {
   }
   /// a * b + c, fused where the hardware can.
   static EIGEN_ALWAYS_INLINE Type multiply_add(const Type& a, const Type& b, const Type& c) {
-    return Eigen::internal::pmadd(a, b, c);
+    if constexpr (size == 1)
+      return core::multiply_add<Scalar>(a, b, c);
+    else
+      return Eigen::internal::pmadd(a, b, c);
   }
 };
 

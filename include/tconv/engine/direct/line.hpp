@@ -215,12 +215,11 @@ class TileLine {
     for (std::size_t x = 0; x < x_taps.size(); ++x) {
       window.first[2] = window_first(pixels, *product.x, 2, window_place(*product.x, 2, x));
       const Index row = find_windows(window, pixels) + window_pixel(pixels, *product.x, 2, x);
-      std::int32_t* offset = pixels.offsets + x;
       for (std::size_t z = 0; z < z_taps.size(); ++z) {
         const Index plane = row + window_pixel(pixels, *product.z, 0, z) * steps[1] +
                             window_place(*product.z, 0, z) * y_places * size;
-        for (std::size_t y = 0; y < y_taps.size(); ++y, offset += x_taps.size())
-          *offset =
+        for (std::size_t y = 0; y < y_taps.size(); ++y)
+          pixels.offsets[product.tap_number(z, y, x)] =
               static_cast<std::int32_t>(plane + window_pixel(pixels, *product.y, 1, y) * steps[2] +
                                         window_place(*product.y, 1, y) * size);
       }

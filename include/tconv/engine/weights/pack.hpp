@@ -143,15 +143,19 @@ class WeightPacker {
     for (std::size_t a = 3; a-- > 0; member /= product.set(a).size())
       digits[a] = static_cast<std::size_t>(member % product.set(a).size());
     for (Index r = 0; r < panel.used; ++r) {
-      Index* offset = panel.offsets.data() + r;
-      for (const Tap& z : product.z->members[digits[0]]->taps)
-        for (const Tap& y : product.y->members[digits[1]]->taps)
-          for (const Tap& x : product.x->members[digits[2]]->taps) {
-            const Index tap = z.kernel * source_.tap_strides[0] +
-                              y.kernel * source_.tap_strides[1] + x.kernel * source_.tap_strides[2];
+      const auto &z_taps = product.z->members[digits[0]]->taps,
+                 &y_taps = product.y->members[digits[1]]->taps,
+                 &x_taps = product.x->members[digits[2]]->taps;
+      const auto used = static_cast<std::size_t>(panel.used);
+      for (std::size_t z = 0; z < z_taps.size(); ++z)
+        for (std::size_t y = 0; y < y_taps.size(); ++y)
+          for (std::size_t x = 0; x < x_taps.size(); ++x) {
+            const Index tap = z_taps[z].kernel * source_.tap_strides[0] +
+                              y_taps[y].kernel * source_.tap_strides[1] +
+                              x_taps[x].kernel * source_.tap_strides[2];
             reach_ = std::max(reach_, tap + 1);
-            *offset = channel * source_.out_stride + tap;
-            offset += panel.used;
+            panel.offsets[product.tap_number(z, y, x) * used + static_cast<std::size_t>(r)] =
+                channel * source_.out_stride + tap;
           }
       std::size_t a = 3;
       while (a > 0 && ++digits[a - 1] == product.set(a - 1).members.size()) digits[--a] = 0;

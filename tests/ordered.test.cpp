@@ -1,0 +1,113 @@
+/// \file
+/// `Summation::ordered`: the bits of a scalar loop.
+
+#include "support/ordered.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <tconv/tconv.hpp>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/problem.hpp"
+
+using namespace support;
+using tconv::Summation;
+
+TEST_CASE("ordered sums of float have the bytes of a scalar loop") {
+  Random random(61);
+  check_small_problems<float>(random);
+}
+
+TEST_CASE("ordered sums of whole layers have the bytes of a scalar loop, whatever the caches") {
+  Random random(62);
+  std::ptrdiff_t l1 = 0, l2 = 0, l3 = 0;
+  Eigen::internal::manage_caching_sizes(Eigen::GetAction, &l1, &l2, &l3);
+  const std::ptrdiff_t sizes[][3] = {
+      {l1, l2, l3}, {8 << 10, 32 << 10, 64 << 10}, {64 << 10, 4 << 20, 64 << 20}};
+  for (int i = 0; i < effort(30); ++i) {
+    const auto& [first, second, third] = sizes[i % 3];
+    Eigen::setCpuCacheSizes(first, second, third);
+    tconv::release_thread_memory();
+    Problem p = random_layer(random);
+    p.summation = Summation::ordered;
+    const Data<float> data = random_reals<float>(random, p);
+    for (const auto implementation : {Implementation::production, Implementation::layer})
+      check_bytes(implementation, p, data, 211);
+  }
+  Eigen::setCpuCacheSizes(l1, l2, l3);
+  tconv::release_thread_memory();
+}
+
+TEST_CASE("ordered sums are the same for any number of threads, on either operator and gradient") {
+  using T4 = Eigen::Tensor<float, 4>;
+  T4 x(2, 40, 9, 11), w(40, 24, 3, 4);
+  x.setRandom(), w.setRandom();
+  const tconv::ConvOptions<2> options{.stride = 2, .padding = 1, .summation = Summation::ordered};
+  Eigen::ThreadPool pool(7);
+  const auto equal = [](const T4& a, const T4& b) {
+    return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
+  };
+  const T4 y = tconv::conv_transpose(x, w, options), folded = tconv::conv(y, w, options);
+  for (const int threads : {1, 2, 3, 5, 8}) {
+    const Eigen::ThreadPoolDevice device(&pool, threads);
+    tconv::Workspace workspace(device);
+    CHECK(equal(tconv::conv_transpose(workspace, x, w, options), y));
+    CHECK(equal(tconv::conv(workspace, y, w, options), folded));
+    // The gradient of an operator by its input is the other operator.
+    CHECK(equal(tconv::conv_transpose_input_grad(workspace, w, y, options), folded));
+  }
+}
+
+TEST_CASE("ordered sums keep their order beside weights that are not finite") {
+  Random random(63);
+  Problem p = random_layer(random);
+  p.summation = Summation::ordered;
+  Data<float> data = random_reals<float>(random, p);
+  data.w[data.w.size() / 2] = std::numeric_limits<float>::infinity();
+#ifdef __FMA__
+  const bool fuses = true;
+#else
+  const bool fuses = std::string(tconv::instruction_set()) == "NEON";
+#endif
+  const std::vector<float> y = run(Implementation::layer, p, data);
+  const Index columns = p.out[1], plane = p.out[0] * columns;
+  for (Index i = 0; i < p.y_size(); i += 37) {
+    const float expected =
+        ordered_sum(p, data, i / plane / p.out_channels, i / plane % p.out_channels,
+                    {i % plane / columns, i % columns, 0}, fuses);
+    const float value = y[static_cast<std::size_t>(i)];
+    REQUIRE((value == expected || (std::isnan(value) && std::isnan(expected))));
+  }
+}
+
+TEST_CASE("ordered sums of 16-bit floats are summed in float, and rounded once") {
+  Eigen::Tensor<Eigen::bfloat16, 3> x(1, 70, 3), w(70, 1, 2);
+  for (Index i = 0; i < x.size(); ++i)
+    x.data()[i] = Eigen::bfloat16(std::sin(static_cast<float>(i)));
+  for (Index i = 0; i < w.size(); ++i)
+    w.data()[i] = Eigen::bfloat16(std::cos(static_cast<float>(i)));
+  const auto y = tconv::conv_transpose(x, w, {.summation = Summation::ordered});
+  for (Index o = 0; o < 4; ++o) {
+    float sum = 0;
+    // Products of 16-bit floats are exact in `float`, so that fusing makes no difference.
+    for (Index c = 0; c < 70; ++c)
+      for (Index k = 0; k < 2; ++k)
+        if (o - k >= 0 && o - k < 3)
+          sum += static_cast<float>(x(0, c, o - k)) * static_cast<float>(w(c, 0, k));
+    CHECK(y(0, 0, o) == Eigen::bfloat16(sum));
+  }
+}
+
+TEST_CASE("an output that no input reaches holds the bias, and others its sum") {
+  using Map = Eigen::TensorMap<const Eigen::Tensor<float, 3>>;
+  const float pixels[] = {1e8F, 1e8F}, weight = 1;
+  const Map x(pixels, 1, 1, 2), w(&weight, 1, 1, 1);
+  const Eigen::VectorXf bias{{0.3F}};
+  const auto y = tconv::conv_transpose(x, w, bias, {.stride = 3, .summation = Summation::ordered});
+  CHECK(y(0, 0, 0) == 1e8F);
+  CHECK(y(0, 0, 1) == 0.3F);
+}
