@@ -68,17 +68,12 @@ TEST_CASE("ordered sums keep their order beside weights that are not finite") {
   p.summation = Summation::ordered;
   Data<float> data = random_reals<float>(random, p);
   data.w[data.w.size() / 2] = std::numeric_limits<float>::infinity();
-#ifdef __FMA__
-  const bool fuses = true;
-#else
-  const bool fuses = std::string(tconv::instruction_set()) == "NEON";
-#endif
   const std::vector<float> y = run(Implementation::layer, p, data);
   const Index columns = p.out[1], plane = p.out[0] * columns;
   for (Index i = 0; i < p.y_size(); i += 37) {
     const float expected =
         ordered_sum(p, data, i / plane / p.out_channels, i / plane % p.out_channels,
-                    {i % plane / columns, i % columns, 0}, fuses);
+                    {i % plane / columns, i % columns, 0}, engine_fuses());
     const float value = y[static_cast<std::size_t>(i)];
     REQUIRE((value == expected || (std::isnan(value) && std::isnan(expected))));
   }

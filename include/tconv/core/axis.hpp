@@ -61,17 +61,20 @@ struct ConvShape {
   Index coarse_channels = 1, fine_channels = 1;  // of all groups
   std::array<Axis, 3> axes;
   TermOrder order = TermOrder::any;
+  /// Whether weights may be multiplied with zeros around the input: not where one is infinite.
+  bool zeros_around = true;
 
   Index coarse_per_group() const { return coarse_channels / groups; }
   Index fine_per_group() const { return fine_channels / groups; }
 
   /// All of it as numbers, behind some others.
   template <std::size_t count>
-  std::array<Index, count + 24> key(const std::array<Index, count>& others) const {
-    std::array<Index, count + 24> result{};
+  std::array<Index, count + 25> key(const std::array<Index, count>& others) const {
+    std::array<Index, count + 25> result{};
     auto next = std::copy(others.begin(), others.end(), result.begin());
-    for (const Index value : {static_cast<Index>(direction), static_cast<Index>(order), batch,
-                              groups, coarse_channels, fine_channels})
+    for (const Index value :
+         {static_cast<Index>(direction), static_cast<Index>(order),
+          static_cast<Index>(zeros_around), batch, groups, coarse_channels, fine_channels})
       *next++ = value;
     for (const Axis& axis : axes)
       for (const Index value :

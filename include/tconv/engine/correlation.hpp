@@ -90,6 +90,35 @@ inline PhasedAxis scatter_axis(const Axis& axis) {
   return result;
 }
 
+/// Cuts the phases of an axis where the taps that read inside the input change, so that each phase
+/// has only such taps.
+inline void cut_to_inside(PhasedAxis& axis) {
+  std::vector<Phase> phases;
+  for (const Phase& phase : axis.phases) {
+    const auto first_inside = [&](const Tap& tap) {
+      return std::clamp(ceil_div(-tap.shift, axis.in_stride), phase.first, phase.end());
+    };
+    const auto end_inside = [&](const Tap& tap) {
+      const Index end = floor_div(axis.in - 1 - tap.shift, axis.in_stride) + 1;
+      return std::clamp(end, phase.first, phase.end());
+    };
+    std::vector<Index> cuts{phase.first, phase.end()};
+    for (const Tap& tap : phase.taps) {
+      cuts.push_back(first_inside(tap));
+      cuts.push_back(end_inside(tap));
+    }
+    sort_unique(cuts);
+    for (std::size_t i = 1; i < cuts.size(); ++i) {
+      Phase part{phase.offset, cuts[i - 1], cuts[i] - cuts[i - 1], {}};
+      for (const Tap& tap : phase.taps)
+        if (first_inside(tap) <= part.first && part.end() <= end_inside(tap))
+          part.taps.push_back(tap);
+      phases.push_back(std::move(part));
+    }
+  }
+  axis.phases = std::move(phases);
+}
+
 /// A convolution or transposed convolution of three spatial axes (missing ones in front have extent
 /// 1) as the engine sees it.
 struct Correlation {
@@ -99,7 +128,15 @@ struct Correlation {
   Index out_channels = 1;
   std::array<PhasedAxis, 3> axes;
   TermOrder order = TermOrder::any;  // of taps: `forward` where it does not matter
+  bool zeros_around = true;          // as in `ConvShape`
 };
+
+/// Matrices of weights, if each phase has its own.
+inline Index count_phases(const Correlation& c) {
+  Index count = 1;
+  for (const PhasedAxis& axis : c.axes) count *= std::ssize(axis.phases);
+  return count;
+}
 
 /// Elements of the argument.
 inline Index input_size(const Correlation& c) {
@@ -115,9 +152,11 @@ inline Correlation make_correlation(const ConvShape& p) {
   const bool gathers = p.direction == Direction::gather;
   const Index coarse = p.coarse_per_group(), fine = p.fine_per_group();
   Correlation result{p.batch, p.groups, gathers ? fine : coarse, gathers ? coarse : fine,
-                     {},      p.order};
-  for (std::size_t a = 0; a < 3; ++a)
+                     {},      p.order,  p.zeros_around};
+  for (std::size_t a = 0; a < 3; ++a) {
     result.axes[a] = gathers ? gather_axis(p.axes[a]) : scatter_axis(p.axes[a]);
+    if (!p.zeros_around) cut_to_inside(result.axes[a]);
+  }
   return result;
 }
 

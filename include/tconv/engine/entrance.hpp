@@ -24,7 +24,8 @@ template <class Scalar>
 const char* instruction_set();
 
 /// Computes with weights that serve this call only. Returns false, and leaves `y` of no use, if one
-/// of them is infinite or no number: it must not be multiplied with zeros around the image.
+/// of them is infinite or no number, and the image falls into too many parts that read no zeros
+/// around it.
 template <class Scalar>
 bool run_once(const ConvShape& shape, const WeightSource<Scalar>& weights,
               const Operands<Scalar>& operands, runtime::Execution& execution);

@@ -13,6 +13,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <variant>
 
 #include "tconv/core/axis.hpp"
@@ -103,15 +104,10 @@ Outcome run_by_chunks(const Schedule& schedule, const WeightSource<Scalar>& sour
   return not_finite ? Outcome::not_finite : Outcome::done;
 }
 
+/// Computes a call whose weights serve no other.
 template <class Scalar>
-bool run_once(const ConvShape& shape, const WeightSource<Scalar>& source,
-              const Operands<Scalar>& operands, runtime::Execution& execution) {
-  const Schedule& schedule = find_schedule<Scalar>(shape, execution);
-  const Outcome outcome = run_by_chunks(schedule, source, operands, execution);
-  if (outcome != Outcome::no_schedule) return outcome == Outcome::done;
-  const Index size = source.end - source.data;
-  const Scalar magnitude = simd::sum_of_magnitudes(source.data, size);
-  if (!std::isfinite(magnitude) && !simd::all_finite(source.data, size)) return false;
+void run_and_pack(const Schedule& schedule, const WeightSource<Scalar>& source, Scalar magnitude,
+                  const Operands<Scalar>& operands, runtime::Execution& execution) {
   const auto pack = [&](const auto& any_schedule) -> const Scalar* {
     auto* packed = reinterpret_cast<Scalar*>(execution.weight_scratch(
         static_cast<std::size_t>(any_schedule.weight_size()) * sizeof(Scalar)));
@@ -123,6 +119,34 @@ bool run_once(const ConvShape& shape, const WeightSource<Scalar>& source,
     return packed;
   };
   run_packed(schedule, schedule.transforms_once(), magnitude, pack, operands, execution);
+}
+
+/// The same problem for weights of which one is infinite or no number. Null if it falls into so
+/// many phases that to plan them takes longer than the reference loops.
+inline std::optional<ConvShape> without_zeros_around(ConvShape shape) {
+  constexpr Index most_phases = 2000;
+  shape.zeros_around = false;
+  if (count_phases(make_correlation(shape)) > most_phases) return std::nullopt;
+  return shape;
+}
+
+template <class Scalar>
+bool run_once(const ConvShape& shape, const WeightSource<Scalar>& source,
+              const Operands<Scalar>& operands, runtime::Execution& execution) {
+  const Schedule& schedule = find_schedule<Scalar>(shape, execution);
+  const Outcome outcome = run_by_chunks(schedule, source, operands, execution);
+  if (outcome == Outcome::done) return true;
+  if (outcome == Outcome::no_schedule) {
+    const Index size = source.end - source.data;
+    const Scalar magnitude = simd::sum_of_magnitudes(source.data, size);
+    if (std::isfinite(magnitude) || simd::all_finite(source.data, size)) {
+      run_and_pack(schedule, source, magnitude, operands, execution);
+      return true;
+    }
+  }
+  const auto exact = without_zeros_around(shape);
+  if (!exact) return false;
+  run_and_pack(find_schedule<Scalar>(*exact, execution), source, Scalar(0), operands, execution);
   return true;
 }
 
@@ -136,8 +160,9 @@ PackedWeights<Scalar>::PackedWeights(const WeightSource<Scalar>& source)
 template <class Scalar>
 bool PackedWeights<Scalar>::run(const ConvShape& shape, const Operands<Scalar>& operands,
                                 runtime::Execution& execution) const {
-  if (!finite_) return false;
-  const Schedule& schedule = find_schedule<Scalar>(shape, execution);
+  const auto used_shape = finite_ ? shape : without_zeros_around(shape);
+  if (!used_shape) return false;
+  const Schedule& schedule = find_schedule<Scalar>(*used_shape, execution);
   VariantPointer used;
   const auto pack = [&](const auto& any_schedule) {
     used = get(any_schedule);

@@ -41,8 +41,9 @@ class Schedule {
   Schedule(const Correlation& c, Resources resources) {
     const Plan direct = make_plan(c, resources);
     resources.threads = threads_for(direct.cycles, resources.threads);
-    if (c.order != TermOrder::any) {
-      // The direct products alone are summed channel by channel, and tap by tap.
+    if (c.order != TermOrder::any || !c.zeros_around) {
+      // The direct products alone are summed channel by channel, and tap by tap. The transform adds
+      // infinite weights to others.
       cut(plain_, c, resources, direct, std::nullopt);
       return;
     }

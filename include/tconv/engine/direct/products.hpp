@@ -93,11 +93,10 @@ class TileProducts {
   }
 
  private:
-  /// Copies the windows of a channel block, unless they are there: without windows of their own on
-  /// the outer axes, all lines read the same.
+  /// Copies the windows of a channel block, unless they are there.
   void pack_block(Index line, Index b) {
     const auto& windows = line_.windows();
-    const bool same_windows = packed_line_ == line || packing_.copied_axes < 2;
+    const bool same_windows = packed_line_ == line || lines_share_windows_;
     if (windows.count == 0 || (packed_block_ == b && same_windows)) return;
     packed_block_ = b;
     packed_line_ = line;
@@ -180,6 +179,9 @@ class TileProducts {
   const Correlation& c_ = schedule_.correlation();
   const WeightLayout& layout_ = schedule_.layout();
   const Packing& packing_ = schedule_.plan().packing;
+  // Without copies for each shift, or each remainder of one, on the outer axes.
+  const bool lines_share_windows_ =
+      packing_.copied_axes < 2 && c_.axes[0].in_stride == 1 && c_.axes[1].in_stride == 1;
   TileLine line_;
   Scalar* packed_pixels_;
   Scalar* sums_;
