@@ -13,7 +13,8 @@ using T1 = Eigen::Tensor<float, 1, Eigen::RowMajor>;
 
 namespace {
 
-T4 random(Index a, Index b, Index c, Index d) {
+// Inlined, g++ 12 takes its destruction for a use after free.
+EIGEN_DONT_INLINE T4 random(Index a, Index b, Index c, Index d) {
   T4 t(a, b, c, d);
   t.setRandom();
   return t;
@@ -154,4 +155,74 @@ TEST_CASE("layers reject weights, biases and options that fit no image") {
   CHECK_THROWS_AS(Conv(w, {.groups = 3}), std::invalid_argument);
   CHECK_THROWS_WITH(ConvTranspose(w).output_dimensions(Eigen::DSizes<Index, 4>(1, 3, 5, 5)),
                     support::contains("weight has 4 input channels"));
+}
+
+TEST_CASE("after an allocation that fails, whichever it is, the next call is right") {
+  // A transform, products with tap rows, and weights by chunks.
+  const struct {
+    Index n, c, m, size, k;
+    ConvOptions<2> options;
+  } cases[] = {{2, 64, 48, 30, 3, {.padding = 1}},
+               {1, 96, 1, 40, 3, {.stride = 2, .padding = 1}},
+               {1, 48, 40, 5, 4, {.stride = 2, .padding = 1}}};
+  Eigen::ThreadPool pool(1);
+  const Eigen::ThreadPoolDevice device(&pool, 2);
+  for (const auto& c : cases)
+    for (const bool threads : {false, true}) {
+      const T4 x = random(c.n, c.c, c.size, c.size), w = random(c.c, c.m, c.k, c.k);
+      const auto workspace = [&] { return threads ? Workspace(device) : Workspace(); };
+      const T4 expected = ConvTranspose(w, c.options)(x), once = conv_transpose(x, w, c.options);
+      long failures = 0;
+      // Planning allocates thousands of times: all of the first, then ever fewer.
+      for (bool failed = true; failed; failures += 1 + failures / 4) {
+        // Weights that are not packed yet, and plans that are not made.
+        const ConvTranspose up(w, c.options);
+        Workspace of_layer = workspace(), of_function = workspace();
+        T4 y = poisoned(expected.dimensions());
+        failed = false;
+        for (int call = 0; call < 2; ++call) {
+          support::fail_allocation(failures);
+          try {
+            if (call == 0)
+              up.run(x, y, of_layer);
+            else
+              static_cast<void>(conv_transpose(of_function, x, w, c.options));
+          } catch (const std::bad_alloc&) {
+            failed = true;
+          }
+          failed = failed || !support::failure_pending();
+          support::fail_allocation(-1);
+        }
+        up.run(x, y, of_layer);
+        CHECK(same_bits(y, expected));
+        CHECK(same_bits(conv_transpose(of_function, x, w, c.options), once));
+      }
+      CHECK(failures > 10);
+    }
+}
+
+TEST_CASE("a workspace gives its memory back, and makes its own again") {
+  const T4 x = random(1, 16, 9, 9), w = random(16, 8, 3, 3);
+  const ConvTranspose up(w);
+  Workspace workspace;
+  T4 y = poisoned(up.output_dimensions(x.dimensions()));
+  up.run(x, y, workspace);
+  workspace.release_memory();
+  const long before = support::allocations();
+  T4 again = poisoned(y.dimensions());
+  up.run(x, again, workspace);
+  CHECK(support::allocations() > before);
+  CHECK(same_bits(again, y));
+  release_thread_memory();
+  CHECK(same_bits(up(x), y));
+}
+
+TEST_CASE("a layer keeps few packings, whatever shapes it has seen") {
+  const T4 w = random(24, 40, 5, 5);
+  const ConvTranspose up(w, {.stride = 2});
+  Workspace workspace;
+  for (Index size = 1; size < 40; ++size) {
+    const T4 x = random(1, 24, size, 41 - size);
+    CHECK(same_bits(up(x, workspace), ConvTranspose(w, {.stride = 2})(x, workspace)));
+  }
 }

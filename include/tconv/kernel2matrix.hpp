@@ -66,7 +66,7 @@ Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
   for (std::size_t a = 0; a < fine.size(); ++a) fine[a] = geometry.axes()[a].fine;
   const auto limited = [&](const core::CheckedIndex& count) {
     return count.at_most(limit, function, "the matrix of a weight ",
-                         core::ShapeText(weight.extents), " for in ", core::ShapeText(fine),
+                         core::ShapeText{weight.extents}, " for in ", core::ShapeText{fine},
                          " exceeds the index type of Eigen::SparseMatrix");
   };
   Index rows = limited(geometry.coarse_channels()), columns = limited(geometry.fine_channels());

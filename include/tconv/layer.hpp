@@ -107,8 +107,8 @@ class Layer {
       const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           g.output_shape(direction), options().data_format);
       const auto y_shape = core::extents_of(y);
-      core::require(y_shape == shape, name, "y has shape ", core::ShapeText(y_shape),
-                    ", but the result has ", core::ShapeText(shape));
+      core::require(y_shape == shape, name, "y has shape ", core::ShapeText{y_shape},
+                    ", but the result has ", core::ShapeText{shape});
       const std::less<const Scalar*> before;
       const Scalar* y_begin = y.data();
       core::require(!before(stored_x.data(), y_begin + y.size()) ||

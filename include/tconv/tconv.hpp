@@ -13,7 +13,7 @@
 #include "tconv/conv.hpp"
 #include "tconv/conv_transpose.hpp"
 #include "tconv/workspace.hpp"
-#include "tconv/instruction_set.hpp"
+#include "tconv/build.hpp"
 #include "tconv/layer.hpp"
 #include "tconv/gradients.hpp"
 #include "tconv/linear_operator.hpp"

@@ -138,7 +138,7 @@ auto pixel_shuffle(const X& x, const frontend::Scale<R>& r,
           auto result = frontend::enlarged_shape<R>(shape, r, "r", function);
           core::CheckedIndex product(1);
           for (const Index factor : r) product = product * factor;
-          const Index phases = product.get(function, "r is ", core::ShapeText(r.values()),
+          const Index phases = product.get(function, "r is ", core::ShapeText{r.values()},
                                            ", the product of which overflows");
           core::require(shape[1] % phases == 0, function, "x has ", shape[1], " channels (axis ",
                         frontend::channel_axis<R, R + 2>(format),

@@ -6,10 +6,11 @@
 
 namespace {
 
-thread_local long count = 0;
+thread_local long count = 0, until_failure = -1;
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
   ++count;
+  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc();
   // aligned_alloc wants a multiple of the alignment, and zero bytes are a valid request.
   void* p = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
   if (!p) throw std::bad_alloc();
@@ -19,6 +20,8 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
 }  // namespace
 
 long support::allocations() { return count; }
+void support::fail_allocation(long after) { until_failure = after; }
+bool support::failure_pending() { return until_failure >= 0; }
 
 // All forms, since a sanitizer's own would not match ours.
 void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
-#include <tconv/instruction_set.hpp>
+#include <tconv/build.hpp>
 #include <vector>
 
 #include "support/catch.hpp"

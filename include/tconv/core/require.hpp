@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstddef>
-#include <functional>
 #include <limits>
 #include <ostream>
 #include <sstream>
@@ -13,6 +12,7 @@
 #include <string>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/exceptions.hpp"
 
 namespace tconv::core {
 
@@ -27,7 +27,7 @@ std::string message(const char* function, const Parts&... parts) {
 /// Throws `std::invalid_argument` with "tconv::function: parts..." unless `ok`.
 template <class... Parts>
 constexpr void require(bool ok, const char* function, const Parts&... parts) {
-  if (!ok) throw std::invalid_argument(message(function, parts...));
+  if (!ok) fail<std::invalid_argument>(message(function, parts...));
 }
 
 /// A shape in a message, `(2, 3, 4)`. Text is made only where there is something to report.
@@ -53,7 +53,7 @@ class CheckedIndex {
   /// exceeds `largest`
   template <class... Parts>
   constexpr Index at_most(Index largest, const char* function, const Parts&... parts) const {
-    if (!fits_ || value_ > largest) throw std::length_error(message(function, parts...));
+    if (!fits_ || value_ > largest) fail<std::length_error>(message(function, parts...));
     return value_;
   }
   template <class... Parts>
@@ -62,35 +62,29 @@ class CheckedIndex {
   }
 
   friend constexpr CheckedIndex operator+(const CheckedIndex& a, const CheckedIndex& b) {
-    return combine(a, b, b.value_ > 0 ? a.value_ <= max - b.value_ : a.value_ >= min - b.value_,
-                   std::plus<>());
+    const bool fits = b.value_ > 0 ? a.value_ <= max - b.value_ : a.value_ >= min - b.value_;
+    return {fits ? a.value_ + b.value_ : 0, a.fits_ && b.fits_ && fits};
   }
   friend constexpr CheckedIndex operator-(const CheckedIndex& a, const CheckedIndex& b) {
-    return combine(a, b, b.value_ > 0 ? a.value_ >= min + b.value_ : a.value_ <= max + b.value_,
-                   std::minus<>());
+    const bool fits = b.value_ > 0 ? a.value_ >= min + b.value_ : a.value_ <= max + b.value_;
+    return {fits ? a.value_ - b.value_ : 0, a.fits_ && b.fits_ && fits};
   }
   friend constexpr CheckedIndex operator*(const CheckedIndex& a, const CheckedIndex& b) {
-    return combine(a, b, product_fits(a.value_, b.value_), std::multiplies<>());
+    const bool fits = product_fits(a.value_, b.value_);
+    return {fits ? a.value_ * b.value_ : 0, a.fits_ && b.fits_ && fits};
   }
 
  private:
   static constexpr Index max = std::numeric_limits<Index>::max();
   static constexpr Index min = std::numeric_limits<Index>::min();
 
+  constexpr CheckedIndex(Index value, bool fits) : value_(value), fits_(fits) {}
+
   static constexpr bool product_fits(Index a, Index b) {
     if (a == 0 || b == 0) return true;
     const bool same_sign = (a > 0) == (b > 0);
     return same_sign ? (a > 0 ? a <= max / b : a >= max / b)
                      : (a > 0 ? b >= min / a : a >= min / b);
-  }
-
-  template <class Operation>
-  static constexpr CheckedIndex combine(const CheckedIndex& a, const CheckedIndex& b, bool fits,
-                                        const Operation& operation) {
-    CheckedIndex result(0);
-    result.fits_ = a.fits_ && b.fits_ && fits;
-    if (result.fits_) result.value_ = operation(a.value_, b.value_);
-    return result;
   }
 
   Index value_;

@@ -53,9 +53,9 @@ Index checked_size(const std::array<Index, rank>& extents, const char* argument,
       std::numeric_limits<Index>::max(), std::numeric_limits<TensorIndex>::max()));
   constexpr auto words = ", which is more than its index type can count";
   const Index size =
-      product.at_most(largest, function, argument, " has shape ", ShapeText(extents), words);
+      product.at_most(largest, function, argument, " has shape ", ShapeText{extents}, words);
   static_cast<void>((product * static_cast<Index>(sizeof(Scalar)))
-                        .get(function, argument, " has shape ", ShapeText(extents), words));
+                        .get(function, argument, " has shape ", ShapeText{extents}, words));
   return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : size;
 }
 

@@ -131,13 +131,6 @@ struct Correlation {
   bool zeros_around = true;          // as in `ConvShape`
 };
 
-/// Matrices of weights, if each phase has its own.
-inline Index count_phases(const Correlation& c) {
-  Index count = 1;
-  for (const PhasedAxis& axis : c.axes) count *= std::ssize(axis.phases);
-  return count;
-}
-
 /// Elements of the argument.
 inline Index input_size(const Correlation& c) {
   return c.batch * c.groups * c.in_channels * c.axes[0].in * c.axes[1].in * c.axes[2].in;

@@ -20,6 +20,8 @@ struct WeightSource {
   Index out_stride = 0;
   std::array<Index, 3> tap_strides{};
   Index group_stride = 0;
+
+  Index size() const { return static_cast<Index>(end - data); }
 };
 
 /// What becomes of outputs before they leave the first-level cache: `apply` replaces `count` of

@@ -13,7 +13,6 @@
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <variant>
 
 #include "tconv/core/axis.hpp"
@@ -121,12 +120,9 @@ void run_and_pack(const Schedule& schedule, const WeightSource<Scalar>& source, 
   run_packed(schedule, schedule.transforms_once(), magnitude, pack, operands, execution);
 }
 
-/// The same problem for weights of which one is infinite or no number. Null if it falls into so
-/// many phases that to plan them takes longer than the reference loops.
-inline std::optional<ConvShape> without_zeros_around(ConvShape shape) {
-  constexpr Index most_phases = 2000;
+/// The same problem for weights of which one is infinite or no number.
+inline ConvShape without_zeros_around(ConvShape shape) {
   shape.zeros_around = false;
-  if (count_phases(make_correlation(shape)) > most_phases) return std::nullopt;
   return shape;
 }
 
@@ -137,32 +133,31 @@ bool run_once(const ConvShape& shape, const WeightSource<Scalar>& source,
   const Outcome outcome = run_by_chunks(schedule, source, operands, execution);
   if (outcome == Outcome::done) return true;
   if (outcome == Outcome::no_schedule) {
-    const Index size = source.end - source.data;
+    const Index size = source.size();
     const Scalar magnitude = simd::sum_of_magnitudes(source.data, size);
     if (std::isfinite(magnitude) || simd::all_finite(source.data, size)) {
       run_and_pack(schedule, source, magnitude, operands, execution);
       return true;
     }
   }
-  const auto exact = without_zeros_around(shape);
-  if (!exact) return false;
-  run_and_pack(find_schedule<Scalar>(*exact, execution), source, Scalar(0), operands, execution);
+  const Schedule& exact = find_schedule<Scalar>(without_zeros_around(shape), execution);
+  if (exact.empty()) return false;
+  run_and_pack(exact, source, Scalar(0), operands, execution);
   return true;
 }
 
 template <class Scalar>
 PackedWeights<Scalar>::PackedWeights(const WeightSource<Scalar>& source)
     : source_(source),
-      magnitude_(simd::sum_of_magnitudes(source.data, source.end - source.data)),
-      finite_(std::isfinite(magnitude_) ||
-              simd::all_finite(source.data, source.end - source.data)) {}
+      magnitude_(simd::sum_of_magnitudes(source.data, source.size())),
+      finite_(std::isfinite(magnitude_) || simd::all_finite(source.data, source.size())) {}
 
 template <class Scalar>
 bool PackedWeights<Scalar>::run(const ConvShape& shape, const Operands<Scalar>& operands,
                                 runtime::Execution& execution) const {
-  const auto used_shape = finite_ ? shape : without_zeros_around(shape);
-  if (!used_shape) return false;
-  const Schedule& schedule = find_schedule<Scalar>(*used_shape, execution);
+  const Schedule& schedule =
+      find_schedule<Scalar>(finite_ ? shape : without_zeros_around(shape), execution);
+  if (schedule.empty()) return false;
   VariantPointer used;
   const auto pack = [&](const auto& any_schedule) {
     used = get(any_schedule);

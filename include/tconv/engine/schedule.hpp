@@ -4,6 +4,7 @@
 /// What is computed once for a shape: which way its products are computed, and how they are cut.
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "tconv/engine/col2im/schedule.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
 #include "tconv/engine/winograd/plan.hpp"
 #include "tconv/engine/winograd/schedule.hpp"
@@ -39,6 +41,7 @@ inline double cycles(const PlainSchedule& schedule) {
 class Schedule {
  public:
   Schedule(const Correlation& c, Resources resources) {
+    if (!c.zeros_around && count_products(c) > most_products) return;
     const Plan direct = make_plan(c, resources);
     resources.threads = threads_for(direct.cycles, resources.threads);
     if (c.order != TermOrder::any || !c.zeros_around) {
@@ -64,6 +67,10 @@ class Schedule {
     find_chunked(c, resources, limit);
   }
 
+  /// Whether there is no way: a problem without zeros around falls into so many products that to
+  /// plan them takes longer than the reference loops.
+  bool empty() const { return !plain_; }
+
   const PlainSchedule& plain() const { return *plain_; }
   /// Expected to take less time than the plain way where the weights are at hand transformed, or
   /// null.
@@ -76,9 +83,16 @@ class Schedule {
 
  private:
   static constexpr Index few_channels = 16;
+  static constexpr std::size_t most_products = 2000;
   /// Transformed weights are many times as large, and come from another core's cache if threads
   /// have packed them together.
   static constexpr double once_share = 0.9;
+
+  static std::size_t count_products(const Correlation& c) {
+    std::size_t count = 1;
+    for (const PhasedAxis& axis : c.axes) count *= make_phase_sets(axis, Merge::equal).size();
+    return count;
+  }
 
   static int threads_for(double cycles, int threads) {
     return 1 + static_cast<int>(std::min(cycles / cycles_of_a_thread, threads - 1.0));

@@ -37,6 +37,12 @@ inline constexpr bool has_one_axis = VectorExpression<T>;
 template <TensorExpression T>
 inline constexpr bool has_one_axis<T> = tensor_rank<T> == 1;
 
+/// Whether all checks pass, each of which has been made.
+template <std::same_as<bool>... Check>
+consteval bool all(Check... checks) {
+  return (checks && ...);
+}
+
 // Each of these rejects types with one sentence, and returns whether the caller may go on to use
 // them, so that one wrong type makes one error.
 
@@ -131,9 +137,9 @@ consteval bool check_alike() {
 
 template <class X, class W, class Bias>
 consteval bool check_argument_types() {
-  if constexpr (check_x<X>() & check_weight<W>())
-    return check_image_rank<X, spatial_axes<W>>() & check_alike<X, W>() &
-           check_bias<Bias, tensor_scalar<W>>();
+  if constexpr (all(check_x<X>(), check_weight<W>()))
+    return all(check_image_rank<X, spatial_axes<W>>(), check_alike<X, W>(),
+               check_bias<Bias, tensor_scalar<W>>());
   else
     return false;
 }
@@ -146,7 +152,7 @@ consteval bool check_layer_types() {
                           tensor_layout<W> == layout;
     static_assert(fits,
                   "tconv: weight must have the scalar type, rank and storage order of the layer");
-    return fits & check_bias<Bias, Scalar>();
+    return all(fits, check_bias<Bias, Scalar>());
   } else {
     return false;
   }
@@ -156,9 +162,9 @@ consteval bool check_layer_types() {
 template <class X, class Y, class Scalar, int R, int layout>
 consteval bool check_run_types() {
   static_assert(StoredTensor<Y>, "tconv: y must be an Eigen tensor, TensorMap or TensorFixedSize");
-  if constexpr (check_x<X>() & StoredTensor<Y>)
-    return check_image_rank<X, R>() & check_same_rank<X, Y>() &
-           check_alike<Eigen::Tensor<Scalar, R + 2, layout>, X, Y>();
+  if constexpr (all(check_x<X>(), StoredTensor<Y>))
+    return all(check_image_rank<X, R>(), check_same_rank<X, Y>(),
+               check_alike<Eigen::Tensor<Scalar, R + 2, layout>, X, Y>());
   else
     return false;
 }
@@ -183,9 +189,9 @@ consteval bool check_batched_image() {
 
 template <class X, class W, class GradY>
 consteval bool check_backward_types() {
-  if constexpr (check_x<X>() & check_weight<W>() & check_grad_y<GradY>())
-    return check_image_rank<X, spatial_axes<W>>() & check_same_rank<X, GradY>() &
-           check_alike<X, W, GradY>();
+  if constexpr (all(check_x<X>(), check_weight<W>(), check_grad_y<GradY>()))
+    return all(check_image_rank<X, spatial_axes<W>>(), check_same_rank<X, GradY>(),
+               check_alike<X, W, GradY>());
   else
     return false;
 }
@@ -193,8 +199,8 @@ consteval bool check_backward_types() {
 /// Of a weight's gradient, whose kernel has `R` extents.
 template <class X, class GradY, int R>
 consteval bool check_kernel_pair() {
-  if constexpr (check_x<X>() & check_grad_y<GradY>())
-    return check_image_rank<X, R>() & check_same_rank<X, GradY>() & check_alike<X, GradY>();
+  if constexpr (all(check_x<X>(), check_grad_y<GradY>()))
+    return all(check_image_rank<X, R>(), check_same_rank<X, GradY>(), check_alike<X, GradY>());
   else
     return false;
 }
@@ -202,12 +208,12 @@ consteval bool check_kernel_pair() {
 /// Of an input's gradient.
 template <class W, class GradY>
 consteval bool check_weight_pair() {
-  if constexpr (check_weight<W>() & check_grad_y<GradY>()) {
+  if constexpr (all(check_weight<W>(), check_grad_y<GradY>())) {
     constexpr bool rank =
         tensor_rank<GradY> == tensor_rank<W> || tensor_rank<GradY> == tensor_rank<W> - 1;
     static_assert(rank,
                   "tconv: grad_y must have the weight's rank, or one axis less if it is unbatched");
-    return rank & check_alike<W, GradY>();
+    return all(rank, check_alike<W, GradY>());
   } else {
     return false;
   }
@@ -232,7 +238,7 @@ consteval bool check_textbook_types() {
   if constexpr (TensorExpression<X> && TensorExpression<K>) {
     constexpr bool ranks = tensor_rank<X> == 2 && tensor_rank<K> == 2;
     static_assert(ranks, "tconv: X and K must have rank 2");
-    return ranks & check_alike<X, K>();
+    return all(ranks, check_alike<X, K>());
   } else {
     return false;
   }

@@ -13,7 +13,7 @@ namespace tconv::runtime {
 /// room for the weights that stream past.
 template <class Scalar>
 Index scratch_budget() {
-  return std::max<Index>(Eigen::l2CacheSize(), 256 * 1024) * 5 / 8 /
+  return std::max(static_cast<Index>(Eigen::l2CacheSize()), Index{256} * 1024) * 5 / 8 /
          static_cast<Index>(sizeof(Scalar));
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/exceptions.hpp"
 #include "tconv/runtime/job.hpp"
 #include "tconv/runtime/memory.hpp"
 #include "tconv/runtime/plan_cache.hpp"
@@ -78,14 +79,14 @@ class Execution {
       return;
     }
     const auto job = std::make_shared<Job>(this, tasks, workers, f);
-    try {
+    const auto start_workers = [&] {
       for (int worker = 1; worker < workers; ++worker)
         if (!threads_->team->call(worker, job))
           threads_->start(threads_->device,
                           [team = threads_->team, job, worker] { team->stay(worker, job); });
-    } catch (...) {
-      // A thread that could not be started leaves its tasks to the others.
-    }
+    };
+    // Threads that cannot be started leave their tasks to the others.
+    core::attempt(start_workers, [] {});
     job->finish();
   }
 

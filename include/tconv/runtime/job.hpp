@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/exceptions.hpp"
 #include "tconv/core/function_ref.hpp"
 
 namespace tconv::runtime {
@@ -86,17 +87,18 @@ class Job {
   }
 
   void work(int worker) {
-    try {
+    const auto run_tasks = [&] {
       for (std::size_t i = 0; i < next_.size(); ++i) {
         const std::size_t owner = (static_cast<std::size_t>(worker) + i) % next_.size();
         const Index end = begin(owner + 1);
         for (Index task = next_[owner]++; task < end; task = next_[owner]++) f_(task, worker);
       }
-    } catch (...) {
+    };
+    core::attempt(run_tasks, [&] {
       for (std::atomic<Index>& next : next_) next = tasks_;
       const std::lock_guard lock(mutex_);
       error_ = std::current_exception();
-    }
+    });
   }
 
   const Clock::time_point begun_ = Clock::now();

@@ -68,7 +68,7 @@ class PlanCache {
   static std::size_t hash_of(const std::array<Index, size>& key, const char* type) {
     std::size_t hash = std::hash<const char*>{}(type);
     for (const Index number : key)
-      hash = (hash ^ static_cast<std::size_t>(number)) * std::size_t{1099511628211};
+      hash = (hash ^ static_cast<std::size_t>(number)) * static_cast<std::size_t>(1099511628211U);
     return hash;
   }
 

@@ -188,7 +188,8 @@ class TileLine {
     if (packing_.copies(a)) return static_cast<Index>(tap);
     const auto& remainders = set.remainders;
     const Index remainder = floor_mod(set.taps[tap].shift, c_.axes[a].in_stride);
-    return std::lower_bound(remainders.begin(), remainders.end(), remainder) - remainders.begin();
+    return static_cast<Index>(std::lower_bound(remainders.begin(), remainders.end(), remainder) -
+                              remainders.begin());
   }
 
   /// Where a tap begins in its window.

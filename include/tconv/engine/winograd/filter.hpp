@@ -199,7 +199,7 @@ class WinogradBuilder {
   /// Equal combinations are one: phases side by side read the same differences.
   static Index number_of(std::vector<Combination>& all, const Combination& combination) {
     const auto found = std::find(all.begin(), all.end(), combination);
-    const Index number = found - all.begin();
+    const auto number = static_cast<Index>(found - all.begin());
     if (found == all.end()) all.push_back(combination);
     return number;
   }

@@ -129,7 +129,8 @@ class WinogradProblem {
   }
 
   static Index place(const std::vector<Index>& sorted, Index value) {
-    return std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
+    return static_cast<Index>(std::lower_bound(sorted.begin(), sorted.end(), value) -
+                              sorted.begin());
   }
 
   template <class T>

@@ -175,7 +175,7 @@ class WinogradTask {
                             z * call_.operands.x.strides[0] + y * call_.operands.x.strides[1],
                         0 <= z && z < z_axis.in && 0 <= y && y < y_axis.in};
             }
-    return row - scratch_.copied_rows;
+    return static_cast<Index>(row - scratch_.copied_rows);
   }
 
   /// Copies what inputs consist of: the pixels of some channels at each shift.
@@ -244,7 +244,8 @@ class WinogradTask {
     const PhasedAxis& axis = problem_.axis(2).outputs;
     const bool turns = packing_.weights_in_lanes();
     const Index rows = layout_.padded_rows(0, chunk);
-    const Index product = sums_of(1, 0) - sums_of(0, 0), size = round_up(rows * place_.span, lanes);
+    const auto product = static_cast<Index>(sums_of(1, 0) - sums_of(0, 0));
+    const Index size = round_up(rows * place_.span, lanes);
     Scalar* const stored = turns ? scratch_.turned : scratch_.joined;
     const Index stored_size = turns ? rows * place_.pixels : size;
     PhaseRow<Scalar>* const row = scratch_.rows;
