@@ -217,7 +217,7 @@ TEST_CASE("a workspace gives its memory back, and makes its own again") {
   CHECK(same_bits(up(x), y));
 }
 
-TEST_CASE("a layer keeps few packings, whatever shapes it has seen") {
+TEST_CASE("a layer that has seen more shapes than it keeps packings for is still right") {
   const T4 w = random(24, 40, 5, 5);
   const ConvTranspose up(w, {.stride = 2});
   Workspace workspace;

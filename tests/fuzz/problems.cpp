@@ -9,6 +9,7 @@
 #include <tconv/tconv.hpp>
 #include <vector>
 
+#include "support/gradients.hpp"
 #include "support/problem.hpp"
 
 using namespace support;
@@ -88,5 +89,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   expect_same(run(Implementation::layer, p, values), expected, p, "the layer");
   expect_same(run(Implementation::scatter, p, values), expected, p, "scatter");
   expect_same(run(Implementation::sparse, p, values), expected, p, "sparse");
+  if (bad_pixels || bad_weights) return 0;
+  const std::vector<float> grad_y = read_values(bytes, p.y_size(), false);
+  static tconv::Workspace workspace;
+  const auto all = gradients(Calls::together, p, values, grad_y, workspace);
+  const auto by_definition = gradient_reference(p, values, grad_y);
+  expect_same(all.input, by_definition.input, p, "the input's gradient");
+  expect_same(all.weight, by_definition.weight, p, "the weight's gradient");
+  expect_same(all.bias, by_definition.bias, p, "the bias's gradient");
   return 0;
 }
