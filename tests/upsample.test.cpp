@@ -370,7 +370,8 @@ TEST_CASE("with the number of spatial axes given, one sample will do") {
     const Eigen::TensorMap<const Eigen::Tensor<float, 3>> sample(x.data(), x.dimension(1),
                                                                  x.dimension(2), x.dimension(3));
     const auto same = [](const Eigen::Tensor<float, 3>& a, const Eigen::Tensor<float, 4>& b) {
-      for (int axis = 0; axis < 3; ++axis) CHECK(a.dimension(axis) == b.dimension(axis + 1));
+      for (std::size_t axis = 0; axis < 3; ++axis)
+        CHECK(a.dimension(axis) == b.dimension(axis + 1));
       CHECK(std::equal(a.data(), a.data() + a.size(), b.data(), b.data() + b.size()));
     };
     same(upsample_nearest<2>(sample, {2, 3}, format), upsample_nearest(x, {2, 3}, format));

@@ -71,9 +71,9 @@ enum class Summation {
   fastest,
   /// From zero, in ascending order of input channel and, within one, of kernel position (row-major
   /// over the spatial axes), each by one fused multiply-add where the code that runs has them, else
-  /// by a rounded product and a sum; then the bias. The same bits for any batch, place in the
-  /// batch,
-  /// extent, layout, number of threads, cache size and width of registers.
+  /// by a rounded product and a sum; then the bias. The same bits for any batch, place in it,
+  /// extent, layout, number of threads, cache size and width of registers. `scatter::` and
+  /// `sparse::`, which are there to compare with, keep their own order.
   ordered
 };
 

@@ -27,9 +27,8 @@ namespace tconv::inline TCONV_ISA::engine {
 ///   - `run(box, units)` writes the outputs of some units of one tile.
 /// And of its schedule:
 ///   - `correlation()` and `plan().tile` cut the outputs into tiles.
-///   - `units()` are the parts in which the rows of a tile can be computed, `parts()` the tasks
-///   that
-///     share them.
+///   - `units()` are the parts in which the rows of a tile can be computed.
+///   - `parts()` are the tasks that share them.
 ///   - `threads()` are worth their while.
 template <class Task, class Call>
 concept TaskOf = std::is_trivially_destructible_v<Task> &&
