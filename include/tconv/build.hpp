@@ -24,8 +24,9 @@ inline ErrorHandler set_error_handler(ErrorHandler handler) {
 inline namespace TCONV_ISA {
 
 /// The SIMD instruction set that the engine uses: "AVX-512", "AVX2", "AVX", "SSE4.2", "SSE2",
-/// "NEON" or "none". It is that which this translation unit is compiled for, or, linked with
-/// `tconv::compiled`, that of the library that the loader has chosen.
+/// "NEON" or "none", or one of the rarer names of `core/isa.hpp`. It is that which this translation
+/// unit is compiled for, or, linked with `tconv::compiled`, that of the library that the loader has
+/// chosen.
 inline const char* instruction_set() { return engine::instruction_set<float>(); }
 
 }  // namespace TCONV_ISA

@@ -103,9 +103,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   w.setConstant(1.0F);
   // Results of which memory has no room are rejected, those of a few megabytes computed.
   const auto fits = [&] {
+    constexpr Wide most = 1 << 20;
     Wide elements = Wide{others} * options.groups;
-    for (const AxisNumbers& axis : axes) elements *= axis.conv_transpose();
-    return elements < (1 << 20);
+    for (const AxisNumbers& axis : axes) {
+      if (elements > most || axis.conv_transpose() > most) return false;
+      elements *= axis.conv_transpose();
+    }
+    return elements <= most;
   };
   documented([&] {
     if (options.groups > 64 || !fits()) return;

@@ -22,7 +22,7 @@ inline bool engine_fuses() {
 #ifdef __FMA__
   return true;
 #else
-  return set.starts_with("AVX-512") || set == "AVX2" || set == "NEON";
+  return set.starts_with("AVX-512") || set == "AVX2" || set == "NEON" || set.ends_with(", FMA");
 #endif
 }
 

@@ -3,10 +3,11 @@
 /// \file
 /// The name of the instruction set that a translation unit is compiled for.
 ///
-/// What knows a register, and everything that is made of it, lies in an inline namespace of that
-/// name. So two translation units of one program that are compiled for different sets share no
-/// function, and the linker cannot give one of them the code of the other. What knows none
-/// (options, geometry, workspaces, core and runtime) is the same in both.
+/// What knows a register or rounds a product (`multiply_add`), and everything that is made of it,
+/// lies in an inline namespace of that name. So two translation units of one program that are
+/// compiled for different sets share no function, and the linker cannot give one of them the code
+/// of the other. What knows none (options, geometry, workspaces, core and runtime) is the same in
+/// both.
 ///
 /// A program that is linked with the compiled library has one name for all sets, because it does
 /// not know which one the loader takes.
@@ -22,6 +23,9 @@
 #elif defined(EIGEN_VECTORIZE_AVX2) && defined(EIGEN_VECTORIZE_FMA)
 #define TCONV_ISA avx2
 #define TCONV_ISA_NAME "AVX2"
+#elif defined(EIGEN_VECTORIZE_AVX) && defined(EIGEN_VECTORIZE_FMA)
+#define TCONV_ISA avx_fma
+#define TCONV_ISA_NAME "AVX, FMA"
 #elif defined(EIGEN_VECTORIZE_AVX)
 #define TCONV_ISA avx
 #define TCONV_ISA_NAME "AVX"
@@ -31,9 +35,15 @@
 #elif defined(EIGEN_VECTORIZE_SSE)
 #define TCONV_ISA sse2
 #define TCONV_ISA_NAME "SSE2"
-#elif defined(EIGEN_VECTORIZE_NEON)
+#elif defined(EIGEN_VECTORIZE_NEON) && defined(__ARM_FEATURE_FMA)
 #define TCONV_ISA neon
 #define TCONV_ISA_NAME "NEON"
+#elif defined(EIGEN_VECTORIZE_NEON)
+#define TCONV_ISA neon_without_fma
+#define TCONV_ISA_NAME "NEON without FMA"
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define TCONV_ISA scalar_fma
+#define TCONV_ISA_NAME "none, FMA"
 #else
 #define TCONV_ISA scalar
 #define TCONV_ISA_NAME "none"

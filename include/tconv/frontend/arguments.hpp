@@ -91,8 +91,12 @@ consteval bool check_bias() {
 
 /// An image with `R` spatial axes, batched or not.
 template <class X, int R>
+inline constexpr bool has_image_rank = tensor_rank<X> == R + 2 || tensor_rank<X> == R + 1;
+
+/// The image of a function with weights.
+template <class X, int R>
 consteval bool check_image_rank() {
-  constexpr bool rank = tensor_rank<X> == R + 2 || tensor_rank<X> == R + 1;
+  constexpr bool rank = has_image_rank<X, R>;
   static_assert(rank, "tconv: x must have the weight's rank, or one axis less if it is unbatched");
   return rank;
 }
@@ -107,10 +111,10 @@ consteval bool check_batched_rank() {
   return rank;
 }
 
-/// The same with the number of spatial axes given.
+/// The image of a function without weights, whose number of spatial axes is given.
 template <TensorExpression X, int R>
 consteval bool check_rank() {
-  constexpr bool rank = tensor_rank<X> == R + 2 || tensor_rank<X> == R + 1;
+  constexpr bool rank = has_image_rank<X, R>;
   static_assert(rank,
                 "tconv: the image must have two axes more than spatial ones, or one more if it is "
                 "unbatched");
