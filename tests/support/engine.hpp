@@ -129,9 +129,8 @@ EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& d
 /// An epilogue that tells channels apart, exact on small integers.
 template <class Scalar>
 tconv::engine::Epilogue<Scalar> channel_epilogue() {
-  return {[](const void*, Scalar* row, Index count, Index step, Index channel) {
-            for (Index i = 0; i < count; ++i)
-              row[i * step] = 2 * row[i * step] + static_cast<Scalar>(channel);
+  return {[](const void*, Scalar* row, Index count, Index channel) {
+            for (Index i = 0; i < count; ++i) row[i] = 2 * row[i] + static_cast<Scalar>(channel);
           },
           nullptr};
 }

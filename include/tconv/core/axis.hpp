@@ -63,18 +63,25 @@ struct ConvShape {
   TermOrder order = TermOrder::any;
   /// Whether weights may be multiplied with zeros around the input: not where one is infinite.
   bool zeros_around = true;
+  /// Whether input, and output, are no rows of the engine's elements along the last axis: channels
+  /// lie side by side, say, or elements are of another type.
+  bool reads_strips = false, writes_strips = false;
+  /// Whether the last axis is the batch, which is densest in memory. Two spatial axes at most are
+  /// in front of it.
+  bool batch_is_axis = false;
 
   Index coarse_per_group() const { return coarse_channels / groups; }
   Index fine_per_group() const { return fine_channels / groups; }
 
   /// All of it as numbers, behind some others.
   template <std::size_t count>
-  std::array<Index, count + 25> key(const std::array<Index, count>& others) const {
-    std::array<Index, count + 25> result{};
+  std::array<Index, count + 28> key(const std::array<Index, count>& others) const {
+    std::array<Index, count + 28> result{};
     auto next = std::copy(others.begin(), others.end(), result.begin());
-    for (const Index value :
-         {static_cast<Index>(direction), static_cast<Index>(order),
-          static_cast<Index>(zeros_around), batch, groups, coarse_channels, fine_channels})
+    for (const Index value : {static_cast<Index>(direction), static_cast<Index>(order),
+                              static_cast<Index>(zeros_around), static_cast<Index>(reads_strips),
+                              static_cast<Index>(writes_strips), static_cast<Index>(batch_is_axis),
+                              batch, groups, coarse_channels, fine_channels})
       *next++ = value;
     for (const Axis& axis : axes)
       for (const Index value :

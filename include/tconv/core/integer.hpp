@@ -24,16 +24,24 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-/// `size` things in `parts` nearly equal consecutive parts.
+/// `size` things in `parts` nearly equal consecutive parts, all but the last one of whole units.
 struct Split {
   Index size = 0;
   Index parts = 1;
+  Index unit = 1;
 
-  constexpr Index begin(Index part) const { return part * size / parts; }
+  constexpr Index begin(Index part) const {
+    if (unit == 1) return part * size / parts;
+    return std::min(part * ceil_div(size, unit) / parts * unit, size);
+  }
   constexpr Index end(Index part) const { return begin(part + 1); }
-  constexpr Index largest() const { return ceil_div(size, parts); }
-  static constexpr Split into_at_most(Index size, Index part) {
-    return {size, std::max<Index>(1, ceil_div(size, part))};
+  constexpr Index largest() const {
+    return std::min(ceil_div(ceil_div(size, unit), parts) * unit, size);
+  }
+  /// Parts of at most `part` things, or of a unit if that is more.
+  static constexpr Split into_at_most(Index size, Index part, Index unit = 1) {
+    const Index units = std::max<Index>(1, part / unit);
+    return {size, std::max<Index>(1, ceil_div(ceil_div(size, unit), units)), unit};
   }
 };
 

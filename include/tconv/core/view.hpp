@@ -114,6 +114,12 @@ struct Image {
   Index batch_stride = 0;
   Index channel_stride = 0;
   std::array<Index, 3> strides{};
+
+  /// Of elements that are no longer told.
+  operator Image<std::conditional_t<std::is_const_v<T>, const void, void>>() const
+      requires(!std::is_void_v<T>) {
+    return {data, batch_stride, channel_stride, strides};
+  }
 };
 
 /// The end of a dense tensor.

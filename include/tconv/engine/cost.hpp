@@ -12,9 +12,9 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/window.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 

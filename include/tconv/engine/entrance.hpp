@@ -57,9 +57,9 @@ class PackedWeights {
 
   /// The weights as `schedule` wants them.
   template <class AnySchedule>
-  VariantPointer get(const AnySchedule& schedule) const;
+  VariantPointer get(const AnySchedule& schedule, const WeightSource<Scalar>& source) const;
   template <class AnySchedule>
-  VariantPointer pack(const AnySchedule& schedule) const;
+  VariantPointer pack(const AnySchedule& schedule, const WeightSource<Scalar>& source) const;
   /// The packing that is kept for a schedule, or null. The caller holds the lock.
   template <class AnySchedule>
   VariantPointer find(const AnySchedule& schedule) const;

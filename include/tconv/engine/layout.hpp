@@ -153,9 +153,11 @@ class WeightLayout {
     turns_sums_ = packing.weights_in_lanes() &&
                   std::all_of(sets_[2].begin(), sets_[2].end(),
                               [](const PhaseSet& set) { return set.size() < joined_phases; });
-    // A chunk fills its panels, so that the micro-tile is as large as the registers allow.
+    // A chunk fills its panels, so that the micro-tile is as large as the registers allow. Channels
+    // that lie side by side leave in whole packets.
     chunks_ = Split::into_at_most(c.out_channels,
-                                  std::max<Index>(1, packing.chunk_panels * panel_ / members));
+                                  std::max<Index>(1, packing.chunk_panels * panel_ / members),
+                                  c.writes_strips ? lane_count : 1);
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
 

@@ -5,9 +5,11 @@
 
 #include <array>
 
+#include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
+#include "tconv/simd/strip.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
@@ -22,30 +24,56 @@ struct WeightSource {
   Index group_stride = 0;
 
   Index size() const { return static_cast<Index>(end - data); }
-};
 
-/// What becomes of outputs before they leave the first-level cache: `apply` replaces `count` of
-/// them in a row of a channel, `step` apart, by the caller's function of each. The engine does not
-/// know that function, and exists once for all.
-template <class Scalar>
-struct Epilogue {
-  void (*apply)(const void* function, Scalar* row, Index count, Index step,
-                Index channel) = nullptr;
-  const void* function = nullptr;
-
-  explicit operator bool() const { return apply != nullptr; }
-  void operator()(Scalar* row, Index count, Index step, Index channel) const {
-    if (apply) apply(function, row, count, step, channel);
+  /// With the axes of a shape.
+  WeightSource of(const ConvShape& shape) const {
+    WeightSource result = *this;
+    if (shape.batch_is_axis) result.tap_strides = {tap_strides[1], tap_strides[2], 0};
+    return result;
   }
 };
 
-/// The operands of a call but for its weights.
+/// What becomes of outputs before they leave the first-level cache: `apply` replaces `count` of
+/// them in a row of a channel by the caller's function of each. The engine does not know that
+/// function, and exists once for all.
+template <class Scalar>
+struct Epilogue {
+  void (*apply)(const void* function, Scalar* row, Index count, Index channel) = nullptr;
+  /// The same for outputs of as many channels, from the first one on.
+  void (*apply_across)(const void* function, Scalar* outputs, Index channels) = nullptr;
+  const void* function = nullptr;
+
+  explicit operator bool() const { return apply != nullptr; }
+  void operator()(Scalar* row, Index count, Index channel) const {
+    if (apply) apply(function, row, count, channel);
+  }
+  void across(Scalar* outputs, Index channels) const {
+    if (apply_across) apply_across(function, outputs, channels);
+  }
+};
+
+/// How the engine reads an image of other elements than its own.
+template <class Scalar>
+using StripReader = void (*)(const void* image, const simd::Strip& strip, Scalar* to,
+                             Index to_step);
+
+/// How it writes one. `context` is the caller's.
+template <class Scalar>
+struct StripWriter {
+  void (*write)(const void* context, void* image, const simd::Strip& strip, const Scalar* from,
+                Index from_step) = nullptr;
+  const void* context = nullptr;
+};
+
+/// The operands of a call but for its weights. Strides count elements of the images.
 template <class Scalar>
 struct Operands {
   const Scalar* bias = nullptr;  // one a channel of all groups, or null
-  Image<const Scalar> x;
-  Image<Scalar> y;
+  Image<const void> x;
+  Image<void> y;
   Epilogue<Scalar> epilogue;
+  StripReader<Scalar> read = nullptr;  // null where `x` has elements of the engine
+  StripWriter<Scalar> writer{};        // null where `y` has
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

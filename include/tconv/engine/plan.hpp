@@ -16,9 +16,9 @@
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/cost.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/window.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -42,6 +42,8 @@ struct Plan {
 
 /// Whether output rows are worth streaming: cache lines that two rows share are fetched back.
 inline bool streams_well(const Correlation& c, Index lane_count) {
+  // Strips of whole cache lines.
+  if (c.writes_strips) return c.groups * c.out_channels % 16 == 0;
   const Index row = c.axes[2].out;
   return row >= (row % lane_count == 0 ? 4 : 16) * lane_count;
 }

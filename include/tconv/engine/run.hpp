@@ -21,6 +21,8 @@
 #include "tconv/engine/call.hpp"
 #include "tconv/engine/col2im/task.hpp"
 #include "tconv/engine/correlation.hpp"
+#include "tconv/engine/depthwise/plan.hpp"
+#include "tconv/engine/depthwise/task.hpp"
 #include "tconv/engine/direct/task.hpp"
 #include "tconv/engine/entrance.hpp"
 #include "tconv/engine/schedule.hpp"
@@ -127,8 +129,13 @@ inline ConvShape without_zeros_around(ConvShape shape) {
 }
 
 template <class Scalar>
-bool run_once(const ConvShape& shape, const WeightSource<Scalar>& source,
+bool run_once(const ConvShape& shape, const WeightSource<Scalar>& weights,
               const Operands<Scalar>& operands, runtime::Execution& execution) {
+  const WeightSource<Scalar> source = weights.of(shape);
+  if (is_depthwise(shape, operands)) {
+    run_depthwise(shape, source, operands, execution);
+    return true;
+  }
   const Schedule& schedule = find_schedule<Scalar>(shape, execution);
   const Outcome outcome = run_by_chunks(schedule, source, operands, execution);
   if (outcome == Outcome::done) return true;
@@ -155,12 +162,17 @@ PackedWeights<Scalar>::PackedWeights(const WeightSource<Scalar>& source)
 template <class Scalar>
 bool PackedWeights<Scalar>::run(const ConvShape& shape, const Operands<Scalar>& operands,
                                 runtime::Execution& execution) const {
+  const WeightSource<Scalar> source = source_.of(shape);
+  if (is_depthwise(shape, operands)) {
+    run_depthwise(shape, source, operands, execution);
+    return true;
+  }
   const Schedule& schedule =
       find_schedule<Scalar>(finite_ ? shape : without_zeros_around(shape), execution);
   if (schedule.empty()) return false;
   VariantPointer used;
   const auto pack = [&](const auto& any_schedule) {
-    used = get(any_schedule);
+    used = get(any_schedule, source);
     return used->elements;
   };
   run_packed(schedule, schedule.winograd() != nullptr, magnitude_, pack, operands, execution);
@@ -184,13 +196,13 @@ typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::find(
 template <class Scalar>
 template <class AnySchedule>
 typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::pack(
-    const AnySchedule& schedule) const {
+    const AnySchedule& schedule, const WeightSource<Scalar>& source) const {
   auto variant = std::make_shared<Variant>();
   variant->winograd = std::same_as<AnySchedule, WinogradSchedule>;
   variant->signature = schedule.signature();
   variant->elements = reinterpret_cast<Scalar*>(
       variant->memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-  pack_all_weights(schedule, source_, variant->elements, 1, [](Index tasks, const auto& task) {
+  pack_all_weights(schedule, source, variant->elements, 1, [](Index tasks, const auto& task) {
     for (Index i = 0; i < tasks; ++i) task(i);
   });
   return variant;
@@ -199,12 +211,12 @@ typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::pack(
 template <class Scalar>
 template <class AnySchedule>
 typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::get(
-    const AnySchedule& schedule) const {
+    const AnySchedule& schedule, const WeightSource<Scalar>& source) const {
   {
     const std::lock_guard lock(mutex_);
     if (VariantPointer kept = find(schedule)) return kept;
   }
-  VariantPointer packed = pack(schedule);
+  VariantPointer packed = pack(schedule, source);
   const std::lock_guard lock(mutex_);
   // Another thread may have packed the same meanwhile.
   if (VariantPointer kept = find(schedule)) return kept;

@@ -12,11 +12,16 @@
 #include <utility>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
+#include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/operands.hpp"
+#include "tconv/runtime/arena.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/simd/register.hpp"
+#include "tconv/simd/strip.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
@@ -36,24 +41,21 @@ struct PhaseRow {
 /// How the phases of a row lie in the output, the same for all rows of a tile.
 struct RowPattern {
   Index stride;
-  Index y_step;
   Index row_size;    // outputs from the first to the last
   bool blank;        // no tap reaches the row
   bool interleaves;  // output i is element i / stride of phase i % stride
   bool fills;        // some outputs are blank, and may be written more than once
 
   template <class Scalar>
-  RowPattern(const PhaseRow<Scalar>* rows, Index row_count, Index stride_, Index y_step_,
-             Index row_size_)
-      : stride(stride_), y_step(y_step_), row_size(row_size_) {
-    const bool dense = y_step == 1;
+  RowPattern(const PhaseRow<Scalar>* rows, Index row_count, Index stride_, Index row_size_)
+      : stride(stride_), row_size(row_size_) {
     const auto is_blank = [](const auto& row) { return row.blank; };
     blank = std::all_of(rows, rows + row_count, is_blank);
-    interleaves = dense && row_count == stride && stride <= max_interleaved && !blank;
+    interleaves = row_count == stride && stride <= max_interleaved && !blank;
     for (Index r = 0; r < row_count; ++r)
       interleaves = interleaves && rows[r].step == 1 && rows[r].width == 1 && rows[r].first == r &&
                     rows[r].count == (row_size - 1 - r) / stride + 1;
-    fills = dense && !interleaves && std::any_of(rows, rows + row_count, is_blank);
+    fills = !interleaves && std::any_of(rows, rows + row_count, is_blank);
   }
 };
 
@@ -147,26 +149,14 @@ void store_joined(const PhaseRow<Scalar>& row, Index stride, Scalar bias, Scalar
   }
 }
 
-/// Writes phases whose outputs are not side by side in memory.
-template <class Scalar>
-void store_apart(const PhaseRow<Scalar>& row, const RowPattern& pattern, Scalar bias, Scalar* y) {
-  for (Index j = 0; j < row.count; ++j)
-    for (Index i = 0; i < row.width; ++i)
-      y[(row.first + j * pattern.stride + i) * pattern.y_step] = row.sums[j * row.step + i] + bias;
-}
-
 /// Writes an output row that no tap reaches.
 template <class Scalar>
 void fill_row(const RowPattern& pattern, Scalar bias, Scalar* y) {
   using P = simd::Packet<Scalar>;
+  const auto packet = P::broadcast(bias);
   Index j = 0;
-  if (pattern.y_step == 1) {
-    const auto packet = P::broadcast(bias);
-    for (; j + P::size <= pattern.row_size; j += P::size) P::store(y + j, packet);
-    simd::PacketPart<Scalar>(0, pattern.row_size - j).store(y + j, packet);
-  } else {
-    for (; j < pattern.row_size; ++j) y[j * pattern.y_step] = bias;
-  }
+  for (; j + P::size <= pattern.row_size; j += P::size) P::store(y + j, packet);
+  simd::PacketPart<Scalar>(0, pattern.row_size - j).store(y + j, packet);
 }
 
 /// Copies a row past the caches.
@@ -180,55 +170,130 @@ void stream_row(const Scalar* row, Index count, Scalar* y) {
   for (; i < count; ++i) y[i] = row[i];
 }
 
+/// Rows of some channels on their way to an image with strips.
+template <class Scalar>
+struct StripBuffer {
+  Scalar* rows = nullptr;
+  Index size = 0;
+
+  static constexpr Index pitch(Index row_size) {
+    return round_up(row_size, simd::Packet<Scalar>::size);
+  }
+  /// Room for a row of each channel of a chunk, and for several where they are short: strips then
+  /// leave the first-level cache together.
+  static constexpr Index size_for(Index channels, Index row_size) {
+    constexpr Index cached = 16 * 1024 / static_cast<Index>(sizeof(Scalar));
+    return std::max(channels * pitch(row_size), cached);
+  }
+};
+
+/// Room for the strips of a correlation, if it has any.
+template <class Scalar>
+StripBuffer<Scalar> take_strips(const Correlation& c, const WeightLayout& layout, Index row_size,
+                                runtime::Arena& arena) {
+  if (!c.writes_strips) return {};
+  const Index size = StripBuffer<Scalar>::size_for(layout.chunks().largest(), row_size);
+  return {arena.take<Scalar>(size), size};
+}
+
+/// Where rows of outputs begin in the image: row `i` of channel `c` at `at + c * channel_stride + i
+/// * step`.
+struct RowPlace {
+  Index at, step, count;
+};
+
 /// Writes the output rows of a chunk.
 template <class Scalar>
 class RowStore {
  public:
-  /// `rows` are the phases of a row in the order of their first outputs. Rows pass the caches by
-  /// way of `streamed`, if given, which has room for one.
+  /// `rows` are the phases of a row in the order of their first outputs. Outputs pass the caches if
+  /// `streams`, by way of `row`, which has room for one. `strips` has room where `y` is no image of
+  /// rows.
   RowStore(PhaseRow<Scalar>* rows, Index phase_count, const RowPattern& pattern,
-           const Operands<Scalar>& operands, Scalar* streamed)
+           const Operands<Scalar>& operands, bool streams, Scalar* row,
+           const StripBuffer<Scalar>& strips)
       : rows_(rows),
         phase_count_(phase_count),
         pattern_(pattern),
         operands_(operands),
-        streamed_(streamed) {}
+        streams_(streams),
+        streamed_(streams && !strips.rows ? row : nullptr),
+        strips_(strips) {}
 
-  /// Writes `count` rows of a channel of all groups, `y_step` apart. The sums of the first one are
-  /// those of the phases.
-  void write(Index channel, Index count, Scalar* y, Index y_step) const {
+  /// Channels of a chunk that are written together.
+  Index channels_at_once(Index chunk) const { return strips_.rows ? chunk : 1; }
+
+  /// Writes rows of some channels of all groups, at most `most_rows` of a channel at a time.
+  /// `place_sums(channel, first, count)` says where the phases of rows from number `first` on have
+  /// their sums.
+  template <class PlaceSums>
+  void write(const Range& channels, const RowPlace& to, Index most_rows,
+             const PlaceSums& place_sums) const {
+    const Image<void>& y = operands_.y;
+    if (!strips_.rows) {
+      auto* const first = static_cast<Scalar*>(y.data) + to.at;
+      for (Index m = channels.first; m < channels.end; ++m)
+        for (Index i = 0, rows = 0; i < to.count; i += rows) {
+          rows = std::min(most_rows, to.count - i);
+          place_sums(m, i, rows);
+          write_rows(m, rows, first + m * y.channel_stride + i * to.step, to.step);
+        }
+      return;
+    }
+    const Index row = strips_.pitch(pattern_.row_size), pitch = channels.size() * row;
+    most_rows = std::clamp<Index>(strips_.size / pitch, 1, most_rows);
+    for (Index i = 0, rows = 0; i < to.count; i += rows) {
+      rows = std::min(most_rows, to.count - i);
+      for (Index m = channels.first; m < channels.end; ++m) {
+        place_sums(m, i, rows);
+        write_rows(m, rows, strips_.rows + (m - channels.first) * rows * row, row);
+      }
+      for (Index j = 0; j < rows; ++j)
+        write_strip({to.at + (i + j) * to.step, channels.first, channels.size(), y.channel_stride,
+                     pattern_.row_size, y.strides[2]},
+                    strips_.rows + j * row, rows * row);
+    }
+  }
+
+ private:
+  /// Writes `count` rows of a channel, `step` apart.
+  void write_rows(Index channel, Index count, Scalar* y, Index step) const {
     const Scalar bias = operands_.bias ? operands_.bias[channel] : Scalar(0);
     const Epilogue<Scalar>& epilogue = operands_.epilogue;
     if (pattern_.interleaves && !streamed_ && !epilogue)
-      return store_interleaved_rows(rows_, pattern_, bias, count, y, y_step);
-    for (Index i = 0; i < count; ++i, y += y_step) {
+      return store_interleaved_rows(rows_, pattern_, bias, count, y, step);
+    for (Index i = 0; i < count; ++i, y += step) {
       Scalar* const to = streamed_ ? streamed_ : y;
       write_row(bias, to);
-      epilogue(to, pattern_.row_size, pattern_.y_step, channel);
+      epilogue(to, pattern_.row_size, channel);
       if (streamed_) stream_row(streamed_, pattern_.row_size, y);
       for (Index r = 0; r < phase_count_; ++r) rows_[r].sums += rows_[r].next;
     }
   }
 
- private:
   void write_row(Scalar bias, Scalar* y) const {
     if (pattern_.interleaves) return store_interleaved_rows(rows_, pattern_, bias, 1, y, 0);
     if (pattern_.blank || pattern_.fills) fill_row(pattern_, bias, y);
     if (pattern_.blank) return;
-    for (Index r = 0; r < phase_count_; ++r) {
-      if (rows_[r].blank && pattern_.fills) continue;
-      if (pattern_.y_step == 1)
-        store_joined(rows_[r], pattern_.stride, bias, y);
-      else
-        store_apart(rows_[r], pattern_, bias, y);
-    }
+    for (Index r = 0; r < phase_count_; ++r)
+      if (!(rows_[r].blank && pattern_.fills)) store_joined(rows_[r], pattern_.stride, bias, y);
+  }
+
+  void write_strip(const simd::Strip& strip, const Scalar* from, Index from_step) const {
+    const StripWriter<Scalar>& writer = operands_.writer;
+    if (writer.write)
+      writer.write(writer.context, operands_.y.data, strip, from, from_step);
+    else
+      simd::write_strip(operands_.y.data, strip, from, from_step, streams_);
   }
 
   PhaseRow<Scalar>* rows_;
   Index phase_count_;
   RowPattern pattern_;
   const Operands<Scalar>& operands_;
+  bool streams_;
   Scalar* streamed_;
+  StripBuffer<Scalar> strips_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -53,6 +53,16 @@ ConvShape joined_shape_of(const Geometry<R>& geometry, int layout) {
   return shape;
 }
 
+/// Makes the batch, densest in memory, the last axis, so that images have rows.
+template <class Scalar>
+void make_batch_an_axis(ConvShape& shape, Image<const Scalar>& x, Image<Scalar>& y) {
+  shape.axes = {shape.axes[1], shape.axes[2], Axis{shape.batch, shape.batch}};
+  shape.batch = 1;
+  shape.batch_is_axis = true;
+  x = {x.data, 0, x.channel_stride, {x.strides[1], x.strides[2], 1}};
+  y = {y.data, 0, y.channel_stride, {y.strides[1], y.strides[2], 1}};
+}
+
 /// Whether positions are far from the end of the index type, so that the engine may add and
 /// multiply them without a check. False only where options exceed every image: a stride or padding
 /// of 2^50, say, or of 2^28 where indices have 32 bits.
@@ -102,9 +112,16 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
     if (engine_counts(geometry)) {
       ConvShape shape = joined_shape_of<direction>(geometry, layout);
       shape.order = term_order(summation, layout);
+      auto x_image = image_of<R>(x, layout);
+      auto y_image = image_of<R>(y, layout);
+      if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
+        make_batch_an_axis(shape, x_image, y_image);
+      constexpr bool gathers = direction == Direction::gather;
+      const Axis& last = shape.axes[2];
+      shape.reads_strips = (gathers ? last.fine : last.coarse) > 1 && x_image.strides[2] != 1;
+      shape.writes_strips = (gathers ? last.coarse : last.fine) > 1 && y_image.strides[2] != 1;
       if (run_engine(shape,
-                     engine::Operands<Scalar>{bias, image_of<R>(x, layout), image_of<R>(y, layout),
-                                              make_epilogue<Scalar>(f)},
+                     engine::Operands<Scalar>{bias, x_image, y_image, make_epilogue<Scalar>(f)},
                      execution_of(workspace)))
         return;
     }

@@ -29,14 +29,15 @@ engine::Epilogue<Scalar> make_epilogue(const F& f) {
   if constexpr (std::is_same_v<F, NoEpilogue>) {
     return {};
   } else {
-    return {[](const void* function, Scalar* row, Index count, Index step, Index channel) {
+    return {[](const void* function, Scalar* row, Index count, Index channel) {
               const F& g = *static_cast<const F*>(function);
-              if (step == 1)
-                for (Index i = 0; i < count; ++i)
-                  row[i] = frontend::finish<Scalar>(g, row[i], channel);
-              else
-                for (Index i = 0; i < count; ++i)
-                  row[i * step] = frontend::finish<Scalar>(g, row[i * step], channel);
+              for (Index i = 0; i < count; ++i)
+                row[i] = frontend::finish<Scalar>(g, row[i], channel);
+            },
+            [](const void* function, Scalar* outputs, Index channels) {
+              const F& g = *static_cast<const F*>(function);
+              for (Index m = 0; m < channels; ++m)
+                outputs[m] = frontend::finish<Scalar>(g, outputs[m], m);
             },
             &f};
   }

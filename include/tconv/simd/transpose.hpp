@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -119,18 +120,31 @@ class Square {
       std::memcpy(&rows_[i], from + offsets[i], sizeof(Row));
     Transposition<Scalar, size>::run(rows_);
   }
+  /// The same of which only the first `height` elements, fewer than a packet, are read.
+  EIGEN_ALWAYS_INLINE void load_part_transposed(const Scalar* from, const Offsets& offsets,
+                                                Index height) {
+    const PacketPart<Scalar> part(0, height);
+    for (std::size_t i = 0; i < offsets.size(); ++i)
+      rows_[i] = std::bit_cast<Row>(part.load(from + offsets[i]));
+    Transposition<Scalar, size>::run(rows_);
+  }
   /// The first `width` elements, fewer than a row, of `count` rows.
   EIGEN_ALWAYS_INLINE void store_part(Scalar* to, Index step, Index count, Index width) const {
-    std::array<Scalar, static_cast<std::size_t>(size)> row;
-    for (int i = 0; i < count; ++i, to += step) {
-      std::memcpy(row.data(), &rows_[i], sizeof(Row));
-      copy_part<static_cast<std::size_t>(std::max(size / 2, 1))>(row.data(), width, to);
-    }
+    using P = Packet<Scalar>;
+    const PacketPart<Scalar> part(0, width);
+    for (int i = 0; i < count; ++i, to += step)
+      part.store(to, std::bit_cast<typename P::Type>(rows_[i]));
   }
   /// Row `i` to `to + i * step`, one after the other, of `count` rows.
   EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, Index count) const {
     for (int i = 0; i < size; ++i)
       if (i < count) std::memcpy(to + i * step, &rows_[i], sizeof(Row));
+  }
+  /// The same past the caches. Rows begin at multiples of a packet.
+  EIGEN_ALWAYS_INLINE void stream(Scalar* to, Index step, Index count) const {
+    using P = Packet<Scalar>;
+    for (int i = 0; i < size; ++i)
+      if (i < count) simd::stream(to + i * step, std::bit_cast<typename P::Type>(rows_[i]));
   }
 
  private:

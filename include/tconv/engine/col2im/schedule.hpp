@@ -26,7 +26,7 @@
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/window.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {

@@ -40,10 +40,11 @@ class Col2imTask {
 
   Col2imTask(const Col2imCall<Scalar>& call, std::byte* scratch)
       : call_(call),
-        scratch_(call.schedule, call.weights, call.operands.x, runtime::Arena(scratch)) {}
+        scratch_(call.schedule, call.weights, call.operands, runtime::Arena(scratch)) {}
 
   static std::size_t scratch_bytes(const Col2imSchedule& schedule) {
-    return Scratch(schedule, {}, {}, runtime::Arena(nullptr)).bytes;
+    const Operands<Scalar> none;
+    return Scratch(schedule, {}, none, runtime::Arena(nullptr)).bytes;
   }
 
   /// Computes some chunks of a tile.
@@ -82,11 +83,12 @@ class Col2imTask {
     Index* taps;     // of each phase
     Scalar* row;     // of outputs
     Scalar* joined;  // the phases of some rows
+    StripBuffer<Scalar> strips;
     std::size_t bytes;
 
     Scratch(const Col2imSchedule& schedule, const Weights<Scalar>& weights,
-            const Image<const Scalar>& x, runtime::Arena arena)
-        : products(schedule.products(), weights, x, arena) {
+            const Operands<Scalar>& operands, runtime::Arena arena)
+        : products(schedule.products(), weights, operands, arena) {
       const auto& axes = schedule.correlation().axes;
       const auto& q = schedule.plan().tile.q;
       const auto phases = static_cast<Index>(axes[2].phases.size());
@@ -100,7 +102,10 @@ class Col2imTask {
       outer_places = arena.take<Index>(outer_rows * most_outer);
       rows = arena.take<PhaseRow<Scalar>>(phases);
       taps = arena.take<Index>(phases);
-      row = arena.take<Scalar>(std::min(axes[2].out, (q[2] + 1) * axes[2].out_stride));
+      const Index row_size = std::min(axes[2].out, (q[2] + 1) * axes[2].out_stride);
+      row = arena.take<Scalar>(row_size);
+      strips = take_strips<Scalar>(schedule.correlation(), schedule.products().layout(), row_size,
+                                   arena);
       // Whole packets are read behind the last one.
       joined = arena.take<Scalar>(joined_rows(schedule) * joined_pitch(schedule) + lanes);
       bytes = arena.used();
@@ -199,10 +204,10 @@ class Col2imTask {
   /// Writes the outputs of a chunk, whose products are complete.
   void store_chunk(Index chunk) {
     const RowPattern pattern{scratch_.rows, row_phases_, c_.axes[2].out_stride,
-                             call_.operands.y.strides[2], row_outputs_.size()};
+                             row_outputs_.size()};
     if (pattern.row_size == 0) return;
-    const RowStore<Scalar> rows(scratch_.rows, row_phases_, pattern, call_.operands,
-                                streams_ ? scratch_.row : nullptr);
+    const RowStore<Scalar> rows(scratch_.rows, row_phases_, pattern, call_.operands, streams_,
+                                scratch_.row, scratch_.strips);
     const Split& chunks = call_.schedule.products().layout().chunks();
     const Scalar* products = nullptr;
     Index channel_step = 0;
@@ -210,38 +215,43 @@ class Col2imTask {
       products = scratch_.products.stored_sums(line().pixels()[0], chunk).first;
       channel_step = kernel_[0].size() * kernel_[1].size() * kernel_[2].size() * products_pitch();
     }
-    for (Index m = chunks.begin(chunk); m < chunks.end(chunk); ++m, products += channel_step)
-      store_channel(products, box_.group * c_.out_channels + m, rows);
+    const Index begin = box_.group * c_.out_channels + chunks.begin(chunk);
+    const Index count = chunks.end(chunk) - chunks.begin(chunk);
+    for (Index m = 0, next = 0; m < count; m = next) {
+      next = m + rows.channels_at_once(count);
+      store_channels(products + m * channel_step, channel_step, {begin + m, begin + next}, rows);
+    }
   }
 
-  /// Writes the outputs of a channel of all groups.
-  void store_channel(const Scalar* products, Index channel, const RowStore<Scalar>& store) {
-    const Image<Scalar>& y = call_.operands.y;
+  /// Writes the outputs of some channels of all groups, whose products are `channel_step` apart.
+  void store_channels(const Scalar* products, Index channel_step, const Range& channels,
+                      const RowStore<Scalar>& store) {
+    const Image<void>& y = call_.operands.y;
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
     const Index batch_step = products_pitch() > 0 ? line().pixels()[0].batch_step() : 0;
     const Index most_rows = joined_rows(call_.schedule);
-    Scalar* const first = y.data + box_.n * y.batch_stride + channel * y.channel_stride +
-                          row_outputs_.first * y.strides[2];
+    const Index first = box_.n * y.batch_stride + row_outputs_.first * y.strides[2];
     const OuterTaps* outer = scratch_.outer;
-    for_each_outer_phase(
-        [&](const Phase&, const Phase&, const PhasePixels& z_rows, const PhasePixels& y_rows) {
-          for (Index n = 0; n < box_.batch; ++n)
-            for (Index i = 0; i < z_rows.count; ++i)
-              for (Index j = 0, rows = 0; j < y_rows.count; j += rows) {
-                rows = std::min(most_rows, y_rows.count - j);
-                for (Index r = 0; r < rows; ++r)
-                  join_row(products + n * batch_step, outer[i * y_rows.count + j + r],
+    for_each_outer_phase([&](const Phase&, const Phase&, const PhasePixels& z_rows,
+                             const PhasePixels& y_rows) {
+      for (Index n = 0; n < box_.batch; ++n)
+        for (Index i = 0; i < z_rows.count; ++i)
+          store.write(
+              channels,
+              {first + n * y.batch_stride + (z_rows.first + i * z_axis.out_stride) * y.strides[0] +
+                   y_rows.first * y.strides[1],
+               y_axis.out_stride * y.strides[1], y_rows.count},
+              most_rows, [&](Index channel, Index row, Index count) {
+                const Scalar* const own =
+                    products + (channel - channels.first) * channel_step + n * batch_step;
+                for (Index r = 0; r < count; ++r)
+                  join_row(own, outer[i * y_rows.count + row + r],
                            scratch_.joined + r * row_phases_ * pitch_);
                 for (Index p = 0; p < row_phases_; ++p)
                   scratch_.rows[p].sums = scratch_.joined + p * pitch_;
-                store.write(channel, rows,
-                            first + n * y.batch_stride +
-                                (z_rows.first + i * z_axis.out_stride) * y.strides[0] +
-                                (y_rows.first + j * y_axis.out_stride) * y.strides[1],
-                            y_axis.out_stride * y.strides[1]);
-              }
-          outer += z_rows.count * y_rows.count;
-        });
+              });
+      outer += z_rows.count * y_rows.count;
+    });
   }
 
   /// Sums the taps of all phases of a row. On its own the loop keeps all it needs in registers.
@@ -269,7 +279,7 @@ class Col2imTask {
 
   const Col2imCall<Scalar>& call_;
   const Correlation& c_ = call_.schedule.correlation();
-  const bool streams_ = call_.schedule.plan().streams && call_.operands.y.strides[2] == 1;
+  const bool streams_ = call_.schedule.plan().streams;
   const std::array<Range, 3> kernel_{kernel_range(c_.axes[0]), kernel_range(c_.axes[1]),
                                      kernel_range(c_.axes[2])};
   Scratch scratch_;

@@ -17,7 +17,7 @@
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/phases.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/window.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/runtime/arena.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {

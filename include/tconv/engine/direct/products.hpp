@@ -24,11 +24,13 @@
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/multiply.hpp"
-#include "tconv/engine/pack.hpp"
+#include "tconv/engine/operands.hpp"
+#include "tconv/engine/input/pack.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/engine/weights/chunks.hpp"
 #include "tconv/engine/weights/pack.hpp"
-#include "tconv/engine/window.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/finite.hpp"
 #include "tconv/simd/packet.hpp"
@@ -44,20 +46,21 @@ class TileProducts {
   static constexpr Index lanes = simd::Packet<Scalar>::size;
 
   TileProducts(const DirectSchedule& schedule, const Weights<Scalar>& weights,
-               const Image<const Scalar>& x, runtime::Arena& arena)
+               const Operands<Scalar>& operands, runtime::Arena& arena)
       : schedule_(schedule),
         weights_(weights),
-        x_(x),
+        operands_(operands),
         line_(schedule, arena),
         packed_pixels_(arena.take<Scalar>(schedule.footprint().most_pixels)),
         sums_(arena.take<Scalar>(schedule.footprint().sums)),
         // Whole packets are read behind the sums, turned or not.
         turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)),
-        chunk_weights_(arena.take<Scalar>(schedule.footprint().weights + lanes)) {}
+        chunk_weights_(arena.take<Scalar>(schedule.footprint().weights + lanes)),
+        staged_(arena.take<Scalar>(schedule.footprint().staged)) {}
 
   /// Turns to a tile.
   void begin(const TileBox& box) {
-    if (box != box_) packed_block_ = -1;
+    if (box != box_) packed_block_ = staged_block_ = -1;
     box_ = box;
   }
 
@@ -101,16 +104,24 @@ class TileProducts {
     packed_block_ = b;
     packed_line_ = line;
     const Split& blocks = layout_.channel_blocks();
-    Image<const Scalar> x = x_;
-    x.data += box_.n * x.batch_stride +
-              (box_.group * c_.in_channels + blocks.begin(b)) * x.channel_stride;
+    const Index group = box_.group * c_.in_channels;
+    if (staged_block_ != b)
+      rows_ = input_rows(c_, operands_, schedule_.reach(), box_,
+                         {group + blocks.begin(b), group + blocks.end(b)}, staged_);
+    staged_block_ = b;
+    Image<const Scalar> x = rows_.image;
+    x.data += box_.n * x.batch_stride + (group + blocks.begin(b)) * x.channel_stride;
     Scalar* to = packed_pixels_;
     const Window& first = windows[0];
     const Index dense = windows.count == 1 ? dense_size(first, x.strides) : 0;
+    if (c_.reads_strips && dense > 0 && dense == rows_.image.batch_stride) {
+      // What is staged is the window.
+      pixels_ = staged_;
+      return;
+    }
+    pixels_ = packed_pixels_;
     const Index distance = pixel_distance(windows.first, windows.count, x.strides);
-    const simd::RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch,
-                                         end_of(x_, c_.batch, c_.groups * c_.in_channels,
-                                                {c_.axes[0].in, c_.axes[1].in, c_.axes[2].in})};
+    const simd::RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch, rows_.end};
     const Index at = first.first[0] * x.strides[0] + first.first[1] * x.strides[1] +
                      first.first[2] * x.strides[2];
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
@@ -166,7 +177,7 @@ class TileProducts {
     else if (steps > 0)
       bring_chunk(chunk, b);
     multiply_chunk<Scalar>(layout_, pixels.product, chunk,
-                           {steps, pixels.offsets, packed_pixels_, weights, b > 0},
+                           {steps, pixels.offsets, pixels_, weights, b > 0},
                            {pixels.runs.counts,
                             {pixels.runs.steps[0], pixels.runs.steps[1]},
                             {pixels.batch_step(), pixels.plane_step()}},
@@ -175,7 +186,7 @@ class TileProducts {
 
   const DirectSchedule& schedule_;
   Weights<Scalar> weights_;
-  Image<const Scalar> x_;
+  const Operands<Scalar>& operands_;
   const Correlation& c_ = schedule_.correlation();
   const WeightLayout& layout_ = schedule_.layout();
   const Packing& packing_ = schedule_.plan().packing;
@@ -184,10 +195,14 @@ class TileProducts {
       packing_.copied_axes < 2 && c_.axes[0].in_stride == 1 && c_.axes[1].in_stride == 1;
   TileLine line_;
   Scalar* packed_pixels_;
+  const Scalar* pixels_ = nullptr;  // these, or what is staged
   Scalar* sums_;
   Scalar* turned_;
   Scalar* chunk_weights_;
+  Scalar* staged_;
+  InputRows<Scalar> rows_;  // of the staged block
   TileBox box_;
+  Index staged_block_ = -1;
   Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
 };
 

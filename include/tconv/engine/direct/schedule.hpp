@@ -11,8 +11,9 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/window.hpp"
+#include "tconv/engine/input/window.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
@@ -49,6 +50,8 @@ class DirectSchedule {
     return share_units(correlation_, plan_.tile, units(), each * threads_);
   }
   Index lane_count() const { return lane_count_; }
+  /// What the tiles read.
+  const Reach& reach() const { return reach_; }
   /// Threads that share the work.
   int threads() const { return threads_; }
   const Footprint& footprint() const { return footprint_; }
@@ -73,6 +76,7 @@ class DirectSchedule {
   Index lane_count_;
   int threads_;
   Footprint footprint_;
+  Reach reach_ = reach_of(correlation_);
   std::vector<Index> signature_ = layout_.signature();
 };
 

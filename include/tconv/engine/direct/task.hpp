@@ -36,13 +36,13 @@ template <class Scalar>
 class DirectTask {
  public:
   DirectTask(const DirectCall<Scalar>& call, std::byte* scratch)
-      : call_(call),
-        scratch_(call.schedule, call.weights, call.operands.x, runtime::Arena(scratch)) {
+      : call_(call), scratch_(call.schedule, call.weights, call.operands, runtime::Arena(scratch)) {
     std::fill_n(scratch_.zeros, tile_.q[2] + line().max_phases(), Scalar(0));
   }
 
   static std::size_t scratch_bytes(const DirectSchedule& schedule) {
-    return Scratch(schedule, {}, {}, runtime::Arena(nullptr)).bytes;
+    const Operands<Scalar> none;
+    return Scratch(schedule, {}, none, runtime::Arena(nullptr)).bytes;
   }
 
   /// Computes some rows of a tile. A unit is a chunk of a line.
@@ -68,16 +68,20 @@ class DirectTask {
     PhaseSums* phase_sums;
     Scalar* row;    // of outputs
     Scalar* zeros;  // of phases without taps
+    StripBuffer<Scalar> strips;
     std::size_t bytes;
 
     Scratch(const DirectSchedule& schedule, const Weights<Scalar>& weights,
-            const Image<const Scalar>& x, runtime::Arena arena)
-        : products(schedule, weights, x, arena),
+            const Operands<Scalar>& operands, runtime::Arena arena)
+        : products(schedule, weights, operands, arena),
           rows(arena.take<PhaseRow<Scalar>>(products.line().max_phases())),
           phase_sums(arena.take<PhaseSums>(products.line().max_phases())),
           row(arena.take<Scalar>(
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
           zeros(arena.take<Scalar>(schedule.plan().tile.q[2] + products.line().max_phases())),
+          strips(take_strips<Scalar>(
+              schedule.correlation(), schedule.layout(),
+              row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]), arena)),
           bytes(arena.used()) {}
   };
 
@@ -94,30 +98,36 @@ class DirectTask {
     if (phases.count == 0) return;
     const RowPattern pattern = list_rows(chunk);
     const Index summed = pattern.blank ? 0 : phases.count;
-    const RowStore<Scalar> rows(scratch_.rows, summed, pattern, call_.operands,
-                                streams_ ? scratch_.row : nullptr);
-    const Image<Scalar>& y = call_.operands.y;
+    const RowStore<Scalar> rows(scratch_.rows, summed, pattern, call_.operands, streams_,
+                                scratch_.row, scratch_.strips);
+    const Image<void>& y = call_.operands.y;
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
-    Scalar* const first = y.data + box_.n * y.batch_stride + phases[0].outputs.first * y.strides[2];
-    Index member = 0;
-    for (Index m = layout_.chunks().begin(chunk); m < layout_.chunks().end(chunk); ++m) {
-      const Index channel = box_.group * c_.out_channels + m;
-      for (const auto& [z_rows, y_rows] : line().outer_phases()) {
-        Scalar* const to = first + channel * y.channel_stride + z_rows.first * y.strides[0] +
-                           y_rows.first * y.strides[1];
+    const Index first = box_.n * y.batch_stride + phases[0].outputs.first * y.strides[2];
+    const Index begin = box_.group * c_.out_channels + layout_.chunks().begin(chunk);
+    const Index end = box_.group * c_.out_channels + layout_.chunks().end(chunk);
+    const Index outer_count = line().outer_phases().count;
+    for (Index m = begin, next = m; m < end; m = next) {
+      next = m + rows.channels_at_once(end - begin);
+      for (Index o = 0; o < outer_count; ++o) {
+        const auto& [z_rows, y_rows] = line().outer_phases()[o];
         for (Index n = 0; n < box_.batch; ++n)
-          for (Index z = 0; z < z_rows.count; ++z) {
-            for (Index i = 0; i < summed; ++i) {
-              const PhaseSums& sums = scratch_.phase_sums[i];
-              PhaseRow<Scalar>& row = scratch_.rows[i];
-              row.sums = sums.first + member * sums.member_step + n * sums.batch_step +
-                         (z_rows.pixel + z) * sums.plane_step + y_rows.pixel * row.next;
-            }
-            rows.write(channel, y_rows.count,
-                       to + n * y.batch_stride + z * z_axis.out_stride * y.strides[0],
-                       y_axis.out_stride * y.strides[1]);
-          }
-        ++member;
+          for (Index z = 0; z < z_rows.count; ++z)
+            rows.write({m, next},
+                       {first + n * y.batch_stride +
+                            (z_rows.first + z * z_axis.out_stride) * y.strides[0] +
+                            y_rows.first * y.strides[1],
+                        y_axis.out_stride * y.strides[1], y_rows.count},
+                       y_rows.count,
+                       [&, &z_rows = z_rows, &y_rows = y_rows](Index channel, Index row, Index) {
+                         const Index member = (channel - begin) * outer_count + o;
+                         for (Index i = 0; i < summed; ++i) {
+                           const PhaseSums& sums = scratch_.phase_sums[i];
+                           PhaseRow<Scalar>& to = scratch_.rows[i];
+                           to.sums = sums.first + member * sums.member_step + n * sums.batch_step +
+                                     (z_rows.pixel + z) * sums.plane_step +
+                                     (y_rows.pixel + row) * to.next;
+                         }
+                       });
       }
     }
   }
@@ -145,14 +155,14 @@ class DirectTask {
                           blank};
       end = std::max(end, outputs.first + (outputs.count - 1) * stride + width);
     }
-    return {scratch_.rows, phases.count, stride, call_.operands.y.strides[2], end - begin};
+    return {scratch_.rows, phases.count, stride, end - begin};
   }
 
   const DirectCall<Scalar>& call_;
   const Correlation& c_ = call_.schedule.correlation();
   const WeightLayout& layout_ = call_.schedule.layout();
   const Tile& tile_ = call_.schedule.plan().tile;
-  const bool streams_ = call_.schedule.plan().streams && call_.operands.y.strides[2] == 1;
+  const bool streams_ = call_.schedule.plan().streams;
   Scratch scratch_;
   TileBox box_;
 };

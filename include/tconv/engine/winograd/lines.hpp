@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -64,6 +66,11 @@ struct WinogradLine {
   Index copies() const {
     return static_cast<Index>(shifts[0].size() * shifts[1].size()) * periods * period;
   }
+  /// The shifts of an axis from the first to the last.
+  Range reach(std::size_t a) const {
+    if (a == 2) return {first_shift, first_shift + periods * period};
+    return shifts[a].empty() ? Range{} : Range{shifts[a].front(), shifts[a].back() + 1};
+  }
 };
 
 /// The most that any line of a problem has.
@@ -81,7 +88,8 @@ class WinogradProblem {
   /// Transforms the axes for which `distances` is not zero. The families of the outer axes may
   /// share one line, and with it the inputs that several of them read.
   WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
-      : terms_{c.batch, c.groups, c.in_channels, c.out_channels, {}, TermOrder::any, true} {
+      : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels, {},
+               TermOrder::any, true,     c.reads_strips, c.writes_strips} {
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
       terms_.axes[a] = axes_[a].terms;
@@ -100,6 +108,7 @@ class WinogradProblem {
       most_.inputs = std::max(most_.inputs, static_cast<Index>(line.inputs.size()));
       most_.products = std::max(most_.products, static_cast<Index>(line.products.size()));
     }
+    find_reach();
   }
   WinogradProblem(const WinogradProblem&) = delete;
   WinogradProblem& operator=(const WinogradProblem&) = delete;
@@ -109,6 +118,8 @@ class WinogradProblem {
   const WinogradAxis& axis(std::size_t a) const { return axes_[a]; }
   const std::vector<WinogradLine>& lines() const { return lines_; }
   const WinogradExtremes& most() const { return most_; }
+  /// What the copies of all lines read.
+  const Reach& reach() const { return reach_; }
   /// Elements of a transformed kernel.
   std::array<Index, 3> kernel_counts() const {
     std::array<Index, 3> counts{};
@@ -123,6 +134,19 @@ class WinogradProblem {
     std::array<std::vector<std::size_t>, 3> terms;
     std::array<std::vector<Index>, 3> inputs;
   };
+
+  void find_reach() {
+    for (std::size_t a = 0; a < 3; ++a) {
+      const PhasedAxis& outputs = axes_[a].outputs;
+      Range shifts{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
+      for (const WinogradLine& line : lines_) {
+        const Range own = line.reach(a);
+        if (own.size() == 0) continue;
+        shifts = {std::min(shifts.first, own.first), std::max(shifts.end, own.end)};
+      }
+      reach_[a] = {outputs.in, outputs.in_stride, shifts.first < shifts.end ? shifts : Range{0, 1}};
+    }
+  }
 
   const WinogradAxis::Family& family(std::size_t a, Index g) const {
     return axes_[a].families[static_cast<std::size_t>(g)];
@@ -247,6 +271,7 @@ class WinogradProblem {
   Correlation terms_;
   std::vector<WinogradLine> lines_;
   WinogradExtremes most_;
+  Reach reach_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

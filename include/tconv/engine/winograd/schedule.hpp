@@ -16,6 +16,7 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 #include "tconv/engine/winograd/lines.hpp"
 
@@ -32,6 +33,7 @@ struct WinogradFootprint {
   Index sums = 0;    // of a chunk, or of a line if there are several blocks of channels
   Index joined = 0;  // outputs of one phase of the outer axes, of a chunk
   Index turned = 0;  // the same, if they are turned
+  Index staged = 0;  // inputs of a block of channels as they lie in the image
 
   WinogradFootprint() = default;
   WinogradFootprint(const WinogradProblem& problem, const WeightLayout& layout,
@@ -51,9 +53,11 @@ struct WinogradFootprint {
     sums = most.products * rows * span;
     joined = phases * round_up(chunk * span, lane_count);
     if (packing.weights_in_lanes()) turned = phases * chunk * pixels;
+    if (problem.terms().reads_strips)
+      staged = staged_size(problem.reach(), tile, layout.channel_blocks().largest(), lane_count);
   }
 
-  Index size() const { return copies + inputs + sums + joined + turned; }
+  Index size() const { return copies + inputs + sums + joined + turned + staged; }
 };
 
 /// Estimated cycles of one core to transform and pack the weights of all groups.

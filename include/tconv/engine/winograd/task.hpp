@@ -28,6 +28,7 @@
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/multiply.hpp"
 #include "tconv/engine/phases.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/engine/winograd/filter.hpp"
@@ -63,7 +64,7 @@ class WinogradTask {
         layout_(call.schedule.layout()),
         packing_(call.schedule.plan().packing),
         scratch_(call.schedule, runtime::Arena(scratch)),
-        streams_(call.schedule.plan().streams && call.operands.y.strides[2] == 1) {}
+        streams_(call.schedule.plan().streams) {}
 
   static std::size_t scratch_bytes(const WinogradSchedule& schedule) {
     return Scratch(schedule, runtime::Arena(nullptr)).bytes;
@@ -72,7 +73,7 @@ class WinogradTask {
   /// Computes some rows of a tile. A unit is a chunk of a line.
   void run(const TileBox& box, const Range& units) {
     if (call_.exceeded.load(std::memory_order_relaxed)) return;
-    if (box != box_) packed_block_ = -1;
+    if (box != box_) packed_block_ = staged_block_ = -1;
     box_ = box;
     extents_.batch = box.batch;
     for (std::size_t a = 0; a < 3; ++a) extents_.q[a] = box.q[a].size();
@@ -98,6 +99,8 @@ class WinogradTask {
     Scalar* sums;
     Scalar* joined;
     Scalar* turned;
+    Scalar* staged;
+    StripBuffer<Scalar> strips;
     std::size_t bytes;
 
     Scratch(const WinogradSchedule& schedule, runtime::Arena arena) {
@@ -107,7 +110,8 @@ class WinogradTask {
       for (const WinogradLine& line : schedule.problem().lines()) taps = std::max(taps, line.taps);
       offsets = arena.take<std::int32_t>(taps * schedule.layout().channel_blocks().largest());
       rows = arena.take<PhaseRow<Scalar>>(static_cast<Index>(x.phases.size()));
-      row = arena.take<Scalar>(std::min(x.out, schedule.plan().tile.q[2] * x.out_stride));
+      const Index row_size = std::min(x.out, schedule.plan().tile.q[2] * x.out_stride);
+      row = arena.take<Scalar>(row_size);
       copied_rows = arena.take<SourceRow>(place.copied_rows);
       copies = arena.take<Scalar>(place.copies);
       inputs = arena.take<Scalar>(place.inputs);
@@ -115,6 +119,8 @@ class WinogradTask {
       joined = arena.take<Scalar>(place.joined);
       // Whole packets are read behind what is joined, turned or not.
       turned = arena.take<Scalar>(place.turned + lanes);
+      staged = arena.take<Scalar>(place.staged);
+      strips = take_strips<Scalar>(schedule.correlation(), schedule.layout(), row_size, arena);
       bytes = arena.used();
     }
   };
@@ -145,6 +151,12 @@ class WinogradTask {
       for (Index c = 0; c < blocks.largest(); ++c)
         for (const Index input : product.inputs)
           *offset++ = static_cast<std::int32_t>(input * pitch + c * place_.pixels);
+    if (staged_block_ != b) {
+      const Index group = box_.group * problem_.terms().in_channels;
+      rows_ = input_rows(problem_.terms(), call_.operands, problem_.reach(), box_,
+                         {group + first, group + end}, scratch_.staged);
+      staged_block_ = b;
+    }
     const Index rows = list_rows(line);
     simd::LimitCheck<Scalar> check(call_.limit);
     for (Index c = first, next = c; c < end; c = next) {
@@ -171,8 +183,8 @@ class WinogradTask {
             for (Index qy = box_.q[1].first; qy < box_.q[1].end; ++qy) {
               const Index z = qz * z_axis.in_stride + z_shift;
               const Index y = qy * y_axis.in_stride + y_shift;
-              *row++ = {(box_.n + n) * call_.operands.x.batch_stride +
-                            z * call_.operands.x.strides[0] + y * call_.operands.x.strides[1],
+              *row++ = {(box_.n + n) * rows_.image.batch_stride + z * rows_.image.strides[0] +
+                            y * rows_.image.strides[1],
                         0 <= z && z < z_axis.in && 0 <= y && y < y_axis.in};
             }
     return static_cast<Index>(row - scratch_.copied_rows);
@@ -181,13 +193,12 @@ class WinogradTask {
   /// Copies what inputs consist of: the pixels of some channels at each shift.
   void copy_channels(const WinogradLine& line, Index begin, Index end, Index rows) {
     const PhasedAxis& axis = problem_.axis(2).outputs;
-    const Index period = line.period, count = box_.q[2].size(),
-                x_step = call_.operands.x.strides[2];
+    const Index period = line.period, count = box_.q[2].size();
     const Index plane_rows = extents_.pixels() / count, pitch = copies_pitch();
     const Scalar* const from =
-        call_.operands.x.data +
-        (box_.group * problem_.terms().in_channels + begin) * call_.operands.x.channel_stride;
-    RowSplit split{nullptr, plane_rows,    end - begin, call_.operands.x.channel_stride, 0, 0,
+        rows_.image.data +
+        (box_.group * problem_.terms().in_channels + begin) * rows_.image.channel_stride;
+    RowSplit split{nullptr, plane_rows,    end - begin, rows_.image.channel_stride, 0, 0,
                    count,   place_.pixels, pitch};
     Scalar* to = scratch_.copies;
     for (Index first = 0; first < rows; first += plane_rows)
@@ -197,7 +208,7 @@ class WinogradTask {
         split.begin = -x;
         split.end = std::min(axis.in - x, count * period);
         clear_padding(period * pitch, to);
-        split_rows(from + x * x_step, x_step, period, split, to);
+        split_rows(from + x, period, split, to);
       }
   }
 
@@ -260,28 +271,31 @@ class WinogradTask {
           row[count++] = {nullptr, 1, pixels.first, pixels.count, 1, box_.q[2].size()};
         });
     if (count == 0) return;
-    const Image<Scalar>& to = call_.operands.y;
-    const RowPattern pattern(row, count, axis.out_stride, to.strides[2], range.size());
-    const RowStore<Scalar> output_rows(row, count, pattern, call_.operands,
-                                       streams_ ? scratch_.row : nullptr);
+    const Image<void>& to = call_.operands.y;
+    const RowPattern pattern(row, count, axis.out_stride, range.size());
+    const RowStore<Scalar> output_rows(row, count, pattern, call_.operands, streams_, scratch_.row,
+                                       scratch_.strips);
     const PhasedAxis &z_axis = problem_.axis(0).outputs, &y_axis = problem_.axis(1).outputs;
     const PhasePixels z = phase_pixels(*outputs.z, box_.q[0], z_axis.out_stride);
     const PhasePixels y = phase_pixels(*outputs.y, box_.q[1], y_axis.out_stride);
     const Index plane = box_.q[1].size() * box_.q[2].size();
-    const Split& chunks = layout_.chunks();
-    for (Index m = chunks.begin(chunk); m < chunks.end(chunk); ++m) {
-      const Index channel = box_.group * problem_.terms().out_channels + m;
+    const Index group = box_.group * problem_.terms().out_channels;
+    const Index begin = group + layout_.chunks().begin(chunk);
+    const Index end = group + layout_.chunks().end(chunk);
+    for (Index m = begin, next = m; m < end; m = next) {
+      next = m + output_rows.channels_at_once(end - begin);
       for (Index n = 0; n < extents_.batch; ++n)
-        for (Index k = 0; k < z.count; ++k) {
-          Scalar* const sums = stored + (m - chunks.begin(chunk)) * place_.pixels +
-                               (n * box_.q[0].size() + k) * plane;
-          for (Index i = 0; i < count; ++i) row[i].sums = sums + i * stored_size;
-          Scalar* const first = to.data + (box_.n + n) * to.batch_stride +
-                                channel * to.channel_stride +
-                                (z.first + k * z_axis.out_stride) * to.strides[0] +
-                                y.first * to.strides[1] + range.first * to.strides[2];
-          output_rows.write(channel, y.count, first, y_axis.out_stride * to.strides[1]);
-        }
+        for (Index k = 0; k < z.count; ++k)
+          output_rows.write(
+              {m, next},
+              {(box_.n + n) * to.batch_stride + (z.first + k * z_axis.out_stride) * to.strides[0] +
+                   y.first * to.strides[1] + range.first * to.strides[2],
+               y_axis.out_stride * to.strides[1], y.count},
+              y.count, [&](Index channel, Index first, Index) {
+                Scalar* const sums = stored + (channel - begin) * place_.pixels +
+                                     (n * box_.q[0].size() + k) * plane + first * box_.q[2].size();
+                for (Index i = 0; i < count; ++i) row[i].sums = sums + i * stored_size;
+              });
     }
   }
 
@@ -294,7 +308,8 @@ class WinogradTask {
   TileBox box_;
   Tile extents_;  // of the present tile
   WinogradFootprint place_;
-  Index packed_block_ = -1, packed_line_ = 0;
+  InputRows<Scalar> rows_;  // of the staged block
+  Index staged_block_ = -1, packed_block_ = -1, packed_line_ = 0;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

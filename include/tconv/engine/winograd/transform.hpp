@@ -77,12 +77,12 @@ void split_rows(const Scalar* from, const RowSplit& split, Scalar* to) {
   }
 }
 
-/// The same for elements that lie `step` apart, and any period.
+/// The same for any period.
 template <class Scalar>
-void split_rows(const Scalar* from, Index step, Index period, const RowSplit& split, Scalar* to) {
-  if (step == 1 && period == 1) return split_rows<1>(from, split, to);
-  if (step == 1 && period == 2) return split_rows<2>(from, split, to);
-  if (step == 1 && period == 4) return split_rows<4>(from, split, to);
+void split_rows(const Scalar* from, Index period, const RowSplit& split, Scalar* to) {
+  if (period == 1) return split_rows<1>(from, split, to);
+  if (period == 2) return split_rows<2>(from, split, to);
+  if (period == 4) return split_rows<4>(from, split, to);
   for (Index c = 0; c < split.channels; ++c)
     for (Index row = 0; row < split.row_count; ++row)
       for (Index r = 0; r < period; ++r)
@@ -90,8 +90,7 @@ void split_rows(const Scalar* from, Index step, Index period, const RowSplit& sp
           const Index at = j * period + r;
           const bool inside = split.rows[row].inside && split.begin <= at && at < split.end;
           to[c * split.channel_pitch + r * split.pitch + row * split.count + j] =
-              inside ? from[c * split.channel_stride + split.rows[row].from + at * step]
-                     : Scalar(0);
+              inside ? from[c * split.channel_stride + split.rows[row].from + at] : Scalar(0);
         }
 }
 

@@ -11,7 +11,7 @@
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
-#include "tconv/engine/window.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/engine/winograd/transform.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/simd/stride.hpp"
@@ -73,10 +73,8 @@ Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& win
       }
       zero_rows(inside[1].first);
       const Scalar* from = x.data + n * x.batch_stride + (first[0] + iz * steps[0]) * x.strides[0] +
-                           (first[1] + inside[1].first * steps[1]) * x.strides[1] +
-                           first[2] * x.strides[2];
-      copy_rows(from, steps[2] * x.strides[2], steps[1] * x.strides[1], inside[1].size(), inside[2],
-                pitch, to);
+                           (first[1] + inside[1].first * steps[1]) * x.strides[1] + first[2];
+      copy_rows(from, steps[2], steps[1] * x.strides[1], inside[1].size(), inside[2], pitch, to);
       to += inside[1].size() * pitch;
       zero_rows(extents[1] - inside[1].end);
     }

@@ -15,6 +15,7 @@
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -117,15 +118,9 @@ struct WindowCount {
   }
 };
 
-/// From channel to channel of the packed pixels: an odd number of cache lines, so that the channels
-/// of a pixel do not meet in one set of the cache.
-constexpr Index channel_plane(Index elements, Index lane_count) {
-  return (ceil_div(elements, lane_count) | 1) * lane_count;
-}
-
 /// Scratch of a tile, in elements: the packed pixels of one block of channels, sums of a chunk, or
-/// of a line if there are several blocks, those of a chunk once more if they are turned, and the
-/// weights of a chunk and block if they are packed with it.
+/// of a line if there are several blocks, those of a chunk once more if they are turned, the
+/// weights of a chunk and block if they are packed with it, and inputs that are staged.
 struct Footprint {
   Index pixels = 0;
   Index most_pixels = 0;
@@ -133,12 +128,14 @@ struct Footprint {
   Index sums = 0;
   Index turned = 0;
   Index weights = 0;
+  Index staged = 0;  // inputs, of one block of channels
 
   Footprint() = default;
   Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
             const Tile& tile, Index lane_count) {
     const bool one_block = layout.channel_blocks().parts == 1;
     const Index channels = layout.channel_blocks().largest();
+    if (c.reads_strips) staged = staged_size(reach_of(c), tile, channels, lane_count);
     for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size()) {
       Index line_sums = 0, line_turned = 0, window = 0;
       for (std::size_t p = line; p < line + layout.line_size(); ++p) {
@@ -169,7 +166,7 @@ struct Footprint {
     }
   }
 
-  Index size() const { return pixels + sums + turned + weights; }
+  Index size() const { return pixels + sums + turned + weights + staged; }
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -1,0 +1,110 @@
+// What other layouts cost, as a table in Markdown: the time of each layer beside that of
+// channels-first RowMajor `float`. Contestants take turns on one thread; the least of some 30 times
+// of each counts.
+//
+//   worlds [part of a layer's name]
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <tconv/tconv.hpp>
+#include <vector>
+
+#include "problem.hpp"
+
+namespace {
+
+using Run = std::function<void()>;
+
+template <class Scalar, int R, int layout>
+Run prepare(const Problem& p, tconv::DataFormat format, tconv::Workspace& workspace) {
+  using Tensor = Eigen::Tensor<Scalar, R + 2, layout>;
+  using Up = tconv::ConvTranspose<Scalar, R, layout>;
+  struct Layer {
+    Tensor x, y;
+    Up up;
+  };
+  const auto image = [&](Eigen::Index channels, const std::array<Eigen::Index, 3>& extents) {
+    auto shape = shape_of<R>(p.batch, channels, extents);
+    if (format == tconv::DataFormat::channels_last)
+      std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+    Tensor tensor(shape);
+    tensor.setRandom();
+    return tensor;
+  };
+  Tensor weight(shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel));
+  weight.setRandom();
+  auto options = options_of<R>(p);
+  options.data_format = format;
+  const auto layer = std::make_shared<Layer>(
+      Layer{image(p.in_channels, p.in), image(p.out_channels, p.out()), Up(weight, options)});
+  return [layer, &workspace] { layer->up.run(layer->x, layer->y, workspace); };
+}
+
+template <class Scalar, int layout>
+Run prepare(const Problem& p, tconv::DataFormat format, tconv::Workspace& workspace) {
+  if (p.axes == 1) return prepare<Scalar, 1, layout>(p, format, workspace);
+  if (p.axes == 2) return prepare<Scalar, 2, layout>(p, format, workspace);
+  return prepare<Scalar, 3, layout>(p, format, workspace);
+}
+
+struct World {
+  const char* name;
+  Run (*prepare)(const Problem&, tconv::DataFormat, tconv::Workspace&);
+  tconv::DataFormat format;
+};
+
+constexpr auto first = tconv::DataFormat::channels_first;
+constexpr World worlds[] = {
+    {"channels first", prepare<float, Eigen::RowMajor>, first},
+    {"channels last", prepare<float, Eigen::RowMajor>, tconv::DataFormat::channels_last},
+    {"ColMajor", prepare<float, Eigen::ColMajor>, first},
+};
+constexpr std::size_t world_count = std::size(worlds);
+
+double measure(const Run& run) {
+  const std::clock_t start = std::clock();
+  run();
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::printf("| layer | us |");
+  for (std::size_t i = 1; i < world_count; ++i) std::printf(" %s |", worlds[i].name);
+  std::printf("\n|---|--:|");
+  for (std::size_t i = 1; i < world_count; ++i) std::printf("--:|");
+  std::vector<double> logarithms(world_count);
+  double count = 0;
+  for (const Problem& p : read_problems(LAYERS)) {
+    if (argc > 1 && p.name.find(argv[1]) == std::string::npos) continue;
+    tconv::Workspace workspace;
+    std::vector<Run> runs;
+    for (const World& world : worlds) runs.push_back(world.prepare(p, world.format, workspace));
+    std::vector<double> least(world_count);
+    for (int turn = 0; turn < 30; ++turn)
+      for (std::size_t i = 0; i < world_count; ++i) {
+        const double time = measure(runs[i]);
+        // The first call plans and packs.
+        least[i] = turn < 2 ? time : std::min(least[i], time);
+      }
+    std::printf("\n| %s | %.0f |", p.name.c_str(), 1e6 * least[0]);
+    for (std::size_t i = 1; i < world_count; ++i) {
+      std::printf(" %.2f |", least[i] / least[0]);
+      logarithms[i] += std::log(least[i] / least[0]);
+    }
+    std::fflush(stdout);
+    ++count;
+  }
+  std::printf("\n| geometric mean | |");
+  for (std::size_t i = 1; i < world_count; ++i)
+    std::printf(" %.2f |", std::exp(logarithms[i] / count));
+  std::printf("\n");
+  return 0;
+}

@@ -1,0 +1,119 @@
+#pragma once
+
+/// \file
+/// Strips: some positions of some channels, as an image has them. Read to rows of one channel each,
+/// and written from such rows. Images with channels side by side have whole packets of channels,
+/// which are turned in registers.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "tconv/core/eigen.hpp"
+#include "tconv/core/isa.hpp"
+#include "tconv/simd/packet.hpp"
+#include "tconv/simd/register.hpp"
+#include "tconv/simd/stride.hpp"
+#include "tconv/simd/transpose.hpp"
+
+namespace tconv::inline TCONV_ISA::simd {
+
+/// Where a strip lies: position `i` of channel `c` is element `at + c * channel_step + i * step`.
+struct Strip {
+  Index at = 0;
+  Index channel = 0;  // the first one
+  Index channels = 1;
+  Index channel_step = 0;
+  Index count = 1;  // of positions
+  Index step = 1;
+
+  Index begin() const { return at + channel * channel_step; }
+};
+
+/// Rows of `count` positions begin `to_step` apart.
+template <class Scalar>
+void read_strip(const void* image, const Strip& strip, Scalar* to, Index to_step) {
+  constexpr Index size = Packet<Scalar>::size;
+  const Scalar* const from = static_cast<const Scalar*>(image) + strip.begin();
+  const Index channels = strip.channels, count = strip.count;
+  if (strip.channel_step != 1 || channels <= 4 || size == 1) {
+    for (Index c = 0; c < channels; ++c)
+      copy_row(from + c * strip.channel_step, strip.step, count, to + c * to_step);
+    return;
+  }
+  for (Index i = 0; i < count; i += size) {
+    const auto offsets = Square<Scalar>::offsets(strip.step, std::min(size, count - i));
+    const Scalar* const positions = from + i * strip.step;
+    for (Index c = 0; c < channels; c += size) {
+      const Index height = std::min(size, channels - c);
+      Square<Scalar> square;
+      if (height == size)
+        square.load_transposed(positions + c, offsets);
+      else
+        square.load_part_transposed(positions + c, offsets, height);
+      if (count - i >= size)
+        square.store(to + c * to_step + i, to_step, height);
+      else
+        square.store_part(to + c * to_step + i, to_step, height, count - i);
+    }
+  }
+}
+
+/// Writes `count` positions of 2, 3 or 4 channels that lie side by side.
+template <std::size_t channels, class Scalar>
+void interleave_strip(const Scalar* from, Index from_step, Index count, Scalar* to) {
+  constexpr Index size = Packet<Scalar>::size;
+  using Row = Register<Scalar, static_cast<std::size_t>(size)>;
+  Index i = 0;
+  for (; i + size <= count; i += size, to += size * static_cast<Index>(channels)) {
+    typename Row::Type rows[channels];
+    for (std::size_t c = 0; c < channels; ++c)
+      rows[c] = Row::load(from + static_cast<Index>(c) * from_step + i);
+    Row::interleave(rows, to);
+  }
+  for (; i < count; ++i)
+    for (std::size_t c = 0; c < channels; ++c) *to++ = from[static_cast<Index>(c) * from_step + i];
+}
+
+/// Rows of `count` positions begin `from_step` apart. Whole packets of them are read. Where
+/// `streams`, whole packets pass the caches by.
+template <class Scalar>
+void write_strip(void* image, const Strip& strip, const Scalar* from, Index from_step,
+                 bool streams) {
+  constexpr Index size = Packet<Scalar>::size;
+  Scalar* const to = static_cast<Scalar*>(image) + strip.begin();
+  const Index channels = strip.channels, count = strip.count;
+  if (strip.channel_step == 1 && strip.step == channels && channels <= 4) {
+    if (channels == 1) return copy_dense(from, count, to);
+    if (channels == 2) return interleave_strip<2>(from, from_step, count, to);
+    if (channels == 3) return interleave_strip<3>(from, from_step, count, to);
+    return interleave_strip<4>(from, from_step, count, to);
+  }
+  if (strip.channel_step != 1 || channels <= 2 || size == 1) {
+    for (Index c = 0; c < channels; ++c)
+      for (Index i = 0; i < count; ++i)
+        to[c * strip.channel_step + i * strip.step] = from[c * from_step + i];
+    return;
+  }
+  constexpr std::uintptr_t alignment = size * sizeof(Scalar);
+  streams = streams && strip.step % size == 0 && channels % size == 0 &&
+            reinterpret_cast<std::uintptr_t>(to) % alignment == 0;
+  const auto all = Square<Scalar>::offsets(from_step, size);
+  for (Index i = 0; i < count; i += size)
+    for (Index c = 0; c < channels; c += size) {
+      const Index width = std::min(size, channels - c), positions = std::min(size, count - i);
+      Square<Scalar> square;
+      square.load_transposed(from + c * from_step + i,
+                             width == size ? all : Square<Scalar>::offsets(from_step, width));
+      Scalar* const first = to + i * strip.step + c;
+      if (streams)
+        square.stream(first, strip.step, positions);
+      else if (width == size)
+        square.store(first, strip.step, positions);
+      else
+        square.store_part(first, strip.step, positions, width);
+    }
+}
+
+}  // namespace tconv::inline TCONV_ISA::simd
