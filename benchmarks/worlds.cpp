@@ -1,6 +1,6 @@
-// What other layouts cost, as a table in Markdown: the time of each layer beside that of
-// channels-first RowMajor `float`. Contestants take turns on one thread; the least of some 30 times
-// of each counts.
+// What other layouts and scalars cost, as a table in Markdown: the time of each layer beside that
+// of channels-first RowMajor `float`. Contestants take turns on one thread; the least of some 30
+// times of each counts.
 //
 //   worlds [part of a layer's name]
 
@@ -64,6 +64,8 @@ constexpr World worlds[] = {
     {"channels first", prepare<float, Eigen::RowMajor>, first},
     {"channels last", prepare<float, Eigen::RowMajor>, tconv::DataFormat::channels_last},
     {"ColMajor", prepare<float, Eigen::ColMajor>, first},
+    {"half", prepare<Eigen::half, Eigen::RowMajor>, first},
+    {"bfloat16", prepare<Eigen::bfloat16, Eigen::RowMajor>, first},
 };
 constexpr std::size_t world_count = std::size(worlds);
 

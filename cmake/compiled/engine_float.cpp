@@ -9,4 +9,13 @@ template TCONV_EXPORT bool run_once(const ConvShape&, const WeightSource<float>&
                                     const Operands<float>&, runtime::Execution&);
 template class TCONV_EXPORT PackedWeights<float>;
 
+template TCONV_EXPORT StripReader<float> element_reader<Eigen::half, float>();
+template TCONV_EXPORT StripWriter<float> element_writer<Eigen::half, float>();
+template TCONV_EXPORT void widen(const Eigen::half*, Index, float*);
+template TCONV_EXPORT void narrow(const float*, Index, Eigen::half*);
+template TCONV_EXPORT StripReader<float> element_reader<Eigen::bfloat16, float>();
+template TCONV_EXPORT StripWriter<float> element_writer<Eigen::bfloat16, float>();
+template TCONV_EXPORT void widen(const Eigen::bfloat16*, Index, float*);
+template TCONV_EXPORT void narrow(const float*, Index, Eigen::bfloat16*);
+
 }  // namespace tconv::inline TCONV_ISA::engine

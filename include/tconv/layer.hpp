@@ -133,21 +133,23 @@ class Layer {
       return false;
     }
   };
-  using Packed =
-      std::conditional_t<core::EngineScalar<Scalar>, engine::PackedWeights<Scalar>, Unpacked>;
+  using Sum = core::Accumulator<Scalar>;
+  using Packed = std::conditional_t<core::EngineScalar<Sum>, engine::PackedWeights<Sum>, Unpacked>;
 
   struct State {
     Weight weight;
     std::vector<Scalar> bias;
     ConvOptions<R> options;
+    std::vector<Sum> engine_weight, engine_bias;  // of narrow elements
     Packed packed;
 
     template <class W, class Bias>
     State(const W& w, const Bias& b, const ConvOptions<R>& o)
         : weight(w),
           options(o),
-          packed(
-              frontend::weight_source<direction, R>(view(), std::max<Index>(o.groups, 1), layout)) {
+          engine_weight(widened(weight.data(), weight.size())),
+          packed(frontend::weight_source<direction, R>(engine_view(), std::max<Index>(o.groups, 1),
+                                                       layout)) {
       Geometry<R>::check_weight(view().extents, o, name);
       if constexpr (!std::same_as<Bias, frontend::NoBias>) {
         const auto& elements = frontend::stored_bias(b);
@@ -158,10 +160,36 @@ class Layer {
                 : weight.dimension(0),
             name);
         bias.assign(data, data + elements.size());
+        engine_bias = widened(data, static_cast<Index>(bias.size()));
       }
     }
 
     core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
+
+    /// The weight, and the bias, as the engine takes them.
+    core::TensorView<const Sum, R + 2> engine_view() const {
+      const auto own = view();
+      if constexpr (std::same_as<Sum, Scalar>)
+        return own;
+      else
+        return {engine_weight.data(), own.extents, own.strides};
+    }
+    const Sum* bias_of_engine() const {
+      if constexpr (std::same_as<Sum, Scalar>)
+        return bias.empty() ? nullptr : bias.data();
+      else
+        return engine_bias.empty() ? nullptr : engine_bias.data();
+    }
+
+    static std::vector<Sum> widened([[maybe_unused]] const Scalar* from,
+                                    [[maybe_unused]] Index count) {
+      std::vector<Sum> result;
+      if constexpr (core::StoredNarrow<Scalar>) {
+        result.resize(static_cast<std::size_t>(count));
+        engine::widen(from, count, result.data());
+      }
+      return result;
+    }
   };
 
   template <class W, class Bias>
@@ -187,7 +215,8 @@ class Layer {
     if (geometry.batch() == 0) return;
     const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
     frontend::compute<direction, layout>(
-        geometry, x, state_->view(), bias, y, options().summation, f, workspace,
+        geometry, x, state_->view(), bias, state_->bias_of_engine(), y, options().summation, f,
+        workspace,
         [&](const core::ConvShape& shape, const auto& operands, runtime::Execution& execution) {
           return state_->packed.run(shape, operands, execution);
         });

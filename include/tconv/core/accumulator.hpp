@@ -36,4 +36,8 @@ using Accumulator = typename AccumulatorOf<Scalar>::type;
 template <class Scalar>
 concept EngineScalar = std::same_as<Scalar, float> || std::same_as<Scalar, double>;
 
+/// Scalars that are stored in other elements than they are computed in.
+template <class Scalar>
+concept StoredNarrow = EngineScalar<Accumulator<Scalar>> && !EngineScalar<Scalar>;
+
 }  // namespace tconv::core

@@ -66,6 +66,8 @@ struct ConvShape {
   /// Whether input, and output, are no rows of the engine's elements along the last axis: channels
   /// lie side by side, say, or elements are of another type.
   bool reads_strips = false, writes_strips = false;
+  /// Whether channels of the output lie side by side.
+  bool writes_channels = false;
   /// Whether the last axis is the batch, which is densest in memory. Two spatial axes at most are
   /// in front of it.
   bool batch_is_axis = false;
@@ -75,13 +77,14 @@ struct ConvShape {
 
   /// All of it as numbers, behind some others.
   template <std::size_t count>
-  std::array<Index, count + 28> key(const std::array<Index, count>& others) const {
-    std::array<Index, count + 28> result{};
+  std::array<Index, count + 29> key(const std::array<Index, count>& others) const {
+    std::array<Index, count + 29> result{};
     auto next = std::copy(others.begin(), others.end(), result.begin());
-    for (const Index value : {static_cast<Index>(direction), static_cast<Index>(order),
-                              static_cast<Index>(zeros_around), static_cast<Index>(reads_strips),
-                              static_cast<Index>(writes_strips), static_cast<Index>(batch_is_axis),
-                              batch, groups, coarse_channels, fine_channels})
+    for (const Index value :
+         {static_cast<Index>(direction), static_cast<Index>(order),
+          static_cast<Index>(zeros_around), static_cast<Index>(reads_strips),
+          static_cast<Index>(writes_strips), static_cast<Index>(writes_channels),
+          static_cast<Index>(batch_is_axis), batch, groups, coarse_channels, fine_channels})
       *next++ = value;
     for (const Axis& axis : axes)
       for (const Index value :

@@ -30,6 +30,18 @@ template <class Scalar>
 bool run_once(const ConvShape& shape, const WeightSource<Scalar>& weights,
               const Operands<Scalar>& operands, runtime::Execution& execution);
 
+/// How the engine for `Scalar` reads and writes images of other elements.
+template <class Element, class Scalar>
+StripReader<Scalar> element_reader();
+template <class Element, class Scalar>
+StripWriter<Scalar> element_writer();
+
+/// `count` elements as numbers of the engine, and the way back, rounded once.
+template <class Element, class Scalar>
+void widen(const Element* from, Index count, Scalar* to);
+template <class Element, class Scalar>
+void narrow(const Scalar* from, Index count, Element* to);
+
 /// Weights that are kept, in the packings that were asked for most recently. Which packing is best
 /// depends on the image's extents, so the first call with new extents may pack once more. Safe to
 /// share between threads: they wait for one another only while a packing is looked up.

@@ -157,7 +157,7 @@ class WeightLayout {
     // that lie side by side leave in whole packets.
     chunks_ = Split::into_at_most(c.out_channels,
                                   std::max<Index>(1, packing.chunk_panels * panel_ / members),
-                                  c.writes_strips ? lane_count : 1);
+                                  c.writes_channels ? lane_count : 1);
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
 

@@ -42,8 +42,8 @@ struct Plan {
 
 /// Whether output rows are worth streaming: cache lines that two rows share are fetched back.
 inline bool streams_well(const Correlation& c, Index lane_count) {
-  // Strips of whole cache lines.
-  if (c.writes_strips) return c.groups * c.out_channels % 16 == 0;
+  if (c.writes_channels) return c.groups * c.out_channels % 16 == 0;
+  if (c.writes_strips) return false;
   const Index row = c.axes[2].out;
   return row >= (row % lane_count == 0 ? 4 : 16) * lane_count;
 }

@@ -24,6 +24,7 @@
 #include "tconv/engine/depthwise/plan.hpp"
 #include "tconv/engine/depthwise/task.hpp"
 #include "tconv/engine/direct/task.hpp"
+#include "tconv/engine/elements.hpp"
 #include "tconv/engine/entrance.hpp"
 #include "tconv/engine/schedule.hpp"
 #include "tconv/engine/tasks.hpp"

@@ -79,16 +79,21 @@ bool engine_counts(const Geometry<R>& geometry) {
   return positions < static_cast<double>(std::numeric_limits<Index>::max()) / margin;
 }
 
+template <std::size_t rank>
+Index size_of(const std::array<Index, rank>& extents) {
+  Index size = 1;
+  for (const Index extent : extents) size *= extent;
+  return size;
+}
+
 /// The weight as the engine reads it: `conv` multiplies with axis 1 summed, `conv_transpose` with
 /// axis 0.
 template <Direction direction, int R, class Scalar>
 engine::WeightSource<Scalar> weight_source(const TensorView<const Scalar, R + 2>& weight,
                                            Index groups, int layout) {
   constexpr bool gather = direction == Direction::gather;
-  Index size = 1;
-  for (const Index extent : weight.extents) size *= extent;
   return {weight.data,
-          weight.data + size,
+          weight.data + size_of(weight.extents),
           weight.strides[gather ? 1 : 0],
           weight.strides[gather ? 0 : 1],
           memory_strides<R>(weight, layout),
@@ -101,30 +106,63 @@ inline TermOrder term_order(Summation summation, int layout) {
   return layout == Eigen::RowMajor ? TermOrder::forward : TermOrder::backward;
 }
 
-/// Computes a call: by `run_engine(shape, operands, execution)`, unless that returns false or the
-/// engine does not know the scalar.
+/// `count` elements as the engine computes with them: themselves, or in `memory`.
+template <class Scalar>
+const Accumulator<Scalar>* widened(const Scalar* from, Index count,
+                                   [[maybe_unused]] Accumulator<Scalar>* memory) {
+  if constexpr (StoredNarrow<Scalar>) {
+    if (!from) return nullptr;
+    engine::widen(from, count, memory);
+    return memory;
+  } else {
+    return from;
+  }
+}
+
+/// How the rows of an image lie, for a shape of which it is the input or the output.
+template <class Scalar, class T>
+bool is_strips(const Image<T>& image, Index last_extent) {
+  return StoredNarrow<Scalar> || (last_extent > 1 && image.strides[2] != 1);
+}
+
+/// Computes a call by `run_engine(shape, operands, execution)`, unless that returns false.
+template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
+bool compute_on_engine(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                       const Accumulator<Scalar>* bias, const TensorView<Scalar, R + 2>& y,
+                       Summation summation, const F& f, runtime::Execution& execution,
+                       const RunEngine& run_engine) {
+  using Sum = Accumulator<Scalar>;
+  if (!engine_counts(geometry)) return false;
+  ConvShape shape = joined_shape_of<direction>(geometry, layout);
+  shape.order = term_order(summation, layout);
+  auto x_image = image_of<R>(x, layout);
+  auto y_image = image_of<R>(y, layout);
+  if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
+    make_batch_an_axis(shape, x_image, y_image);
+  constexpr bool gathers = direction == Direction::gather;
+  const Axis& last = shape.axes[2];
+  shape.reads_strips = is_strips<Scalar>(x_image, gathers ? last.fine : last.coarse);
+  shape.writes_strips = is_strips<Scalar>(y_image, gathers ? last.coarse : last.fine);
+  shape.writes_channels = shape.writes_strips && y_image.channel_stride == 1;
+  engine::Operands<Sum> operands{bias, x_image, y_image, make_epilogue<Scalar>(f)};
+  if constexpr (StoredNarrow<Scalar>) {
+    operands.read = engine::element_reader<Scalar, Sum>();
+    operands.writer = engine::element_writer<Scalar, Sum>();
+  }
+  return run_engine(shape, operands, execution);
+}
+
+/// Computes a call: on the engine, where it knows the scalar, and otherwise by the definition.
+/// `engine_bias` is the bias as the engine takes it.
 template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
 void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
              const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
-             const TensorView<Scalar, R + 2>& y, Summation summation, const F& f,
-             Workspace& workspace, const RunEngine& run_engine) {
-  if constexpr (EngineScalar<Scalar>)
-    if (engine_counts(geometry)) {
-      ConvShape shape = joined_shape_of<direction>(geometry, layout);
-      shape.order = term_order(summation, layout);
-      auto x_image = image_of<R>(x, layout);
-      auto y_image = image_of<R>(y, layout);
-      if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
-        make_batch_an_axis(shape, x_image, y_image);
-      constexpr bool gathers = direction == Direction::gather;
-      const Axis& last = shape.axes[2];
-      shape.reads_strips = (gathers ? last.fine : last.coarse) > 1 && x_image.strides[2] != 1;
-      shape.writes_strips = (gathers ? last.coarse : last.fine) > 1 && y_image.strides[2] != 1;
-      if (run_engine(shape,
-                     engine::Operands<Scalar>{bias, x_image, y_image, make_epilogue<Scalar>(f)},
-                     execution_of(workspace)))
-        return;
-    }
+             const Accumulator<Scalar>* engine_bias, const TensorView<Scalar, R + 2>& y,
+             Summation summation, const F& f, Workspace& workspace, const RunEngine& run_engine) {
+  if constexpr (EngineScalar<Accumulator<Scalar>>)
+    if (compute_on_engine<direction, layout>(geometry, x, engine_bias, y, summation, f,
+                                             execution_of(workspace), run_engine))
+      return;
   if (summation == Summation::ordered)
     ordered_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
   else
@@ -149,12 +187,25 @@ struct Production {
   void operator()(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
                   const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
                   const TensorView<Scalar, R + 2>& y) const {
+    using Sum = Accumulator<Scalar>;
+    runtime::Execution& execution = execution_of(workspace);
+    TensorView<const Sum, R + 2> engine_weight{nullptr, weight.extents, weight.strides};
+    const Sum* engine_bias = nullptr;
+    if constexpr (EngineScalar<Sum>) {
+      const Index weights = size_of(weight.extents), channels = bias ? y.extents[1] : 0;
+      Sum* const memory = StoredNarrow<Scalar>
+                              ? reinterpret_cast<Sum*>(execution.operand_scratch(
+                                    static_cast<std::size_t>(weights + channels) * sizeof(Sum)))
+                              : nullptr;
+      engine_weight.data = widened(weight.data, weights, memory);
+      engine_bias = widened(bias, channels, memory + (memory ? weights : 0));
+    }
     compute<direction, layout>(
-        geometry, x, weight, bias, y, summation, NoEpilogue{}, workspace,
-        [&](const ConvShape& shape, const auto& operands, runtime::Execution& execution) {
-          return engine::run_once(shape,
-                                  weight_source<direction, R>(weight, geometry.groups(), layout),
-                                  operands, execution);
+        geometry, x, weight, bias, engine_bias, y, summation, NoEpilogue{}, workspace,
+        [&](const ConvShape& shape, const auto& operands, runtime::Execution& on) {
+          return engine::run_once(
+              shape, weight_source<direction, R>(engine_weight, geometry.groups(), layout),
+              operands, on);
         });
   }
 };

@@ -5,6 +5,7 @@
 
 #include <type_traits>
 
+#include "tconv/core/accumulator.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/operands.hpp"
@@ -23,21 +24,27 @@ Scalar finish(const F& f, const Scalar& value, Index channel) {
     return f(value);
 }
 
-/// Refers to `f`: one loop over a row, the only code of a call that is compiled for each function.
+/// Replaces an output by `f` of it. Of narrow elements `f` sees what is stored, rounded before.
 template <class Scalar, class F>
-engine::Epilogue<Scalar> make_epilogue(const F& f) {
+void finish_output(const void* function, Accumulator<Scalar>& output, Index channel) {
+  output = static_cast<Accumulator<Scalar>>(frontend::finish<Scalar>(
+      *static_cast<const F*>(function), static_cast<Scalar>(output), channel));
+}
+
+/// Refers to `f`: loops over a row and over channels, the only code of a call that is compiled for
+/// each function.
+template <class Scalar, class F>
+engine::Epilogue<Accumulator<Scalar>> make_epilogue(const F& f) {
+  using Sum = Accumulator<Scalar>;
   if constexpr (std::is_same_v<F, NoEpilogue>) {
     return {};
   } else {
-    return {[](const void* function, Scalar* row, Index count, Index channel) {
-              const F& g = *static_cast<const F*>(function);
-              for (Index i = 0; i < count; ++i)
-                row[i] = frontend::finish<Scalar>(g, row[i], channel);
+    return {[](const void* function, Sum* row, Index count, Index channel) {
+              for (Index i = 0; i < count; ++i) finish_output<Scalar, F>(function, row[i], channel);
             },
-            [](const void* function, Scalar* outputs, Index channels) {
-              const F& g = *static_cast<const F*>(function);
+            [](const void* function, Sum* outputs, Index channels) {
               for (Index m = 0; m < channels; ++m)
-                outputs[m] = frontend::finish<Scalar>(g, outputs[m], m);
+                finish_output<Scalar, F>(function, outputs[m], m);
             },
             &f};
   }

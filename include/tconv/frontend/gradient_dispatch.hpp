@@ -21,7 +21,37 @@ template <Direction direction, int layout, int R, class Scalar>
 void compute_weight_gradient(const Geometry<R>& geometry,
                              const TensorView<const Scalar, R + 2>& coarse,
                              const TensorView<const Scalar, R + 2>& fine,
+                             const TensorView<Scalar, R + 2>& grad_weight, Workspace& workspace);
+
+/// The same of narrow elements: images are widened as a whole, and the gradient rounded once.
+template <Direction direction, int layout, int R, class Scalar>
+void compute_narrow_weight_gradient(const Geometry<R>& geometry,
+                                    const TensorView<const Scalar, R + 2>& coarse,
+                                    const TensorView<const Scalar, R + 2>& fine,
+                                    const TensorView<Scalar, R + 2>& grad_weight,
+                                    Workspace& workspace) {
+  using Sum = Accumulator<Scalar>;
+  const Index sizes[] = {size_of(coarse.extents), size_of(fine.extents),
+                         size_of(grad_weight.extents)};
+  auto* const memory = reinterpret_cast<Sum*>(execution_of(workspace).operand_scratch(
+      static_cast<std::size_t>(sizes[0] + sizes[1] + sizes[2]) * sizeof(Sum)));
+  Sum *const wide_fine = memory + sizes[0], *const wide_weight = wide_fine + sizes[1];
+  engine::widen(coarse.data, sizes[0], memory);
+  engine::widen(fine.data, sizes[1], wide_fine);
+  compute_weight_gradient<direction, layout, R, Sum>(
+      geometry, {memory, coarse.extents, coarse.strides}, {wide_fine, fine.extents, fine.strides},
+      {wide_weight, grad_weight.extents, grad_weight.strides}, workspace);
+  engine::narrow(wide_weight, sizes[2], grad_weight.data);
+}
+
+template <Direction direction, int layout, int R, class Scalar>
+void compute_weight_gradient(const Geometry<R>& geometry,
+                             const TensorView<const Scalar, R + 2>& coarse,
+                             const TensorView<const Scalar, R + 2>& fine,
                              const TensorView<Scalar, R + 2>& grad_weight, Workspace& workspace) {
+  if constexpr (StoredNarrow<Scalar>)
+    return compute_narrow_weight_gradient<direction, layout>(geometry, coarse, fine, grad_weight,
+                                                             workspace);
   if constexpr (EngineScalar<Scalar>)
     if (geometry.batch() > 0 && engine_counts(geometry)) {
       const gradient::GradientTarget<Scalar> target{

@@ -55,6 +55,8 @@ class Execution {
   std::byte* weight_scratch(std::size_t bytes) { return weights_.at_least(bytes); }
   /// A third, for images made on behalf of one call.
   std::byte* image_scratch(std::size_t bytes) { return image_.at_least(bytes); }
+  /// A fourth, for weights and bias of other elements than the engine's.
+  std::byte* operand_scratch(std::size_t bytes) { return operands_.at_least(bytes); }
 
   /// As `PlanCache::find`.
   template <class Plan, std::size_t size, class Make>
@@ -66,6 +68,7 @@ class Execution {
     scratch_ = Memory();
     weights_ = Memory();
     image_ = Memory();
+    operands_ = Memory();
     plans_.clear();
   }
 
@@ -92,7 +95,7 @@ class Execution {
 
  private:
   std::unique_ptr<const ThreadSource> threads_;
-  Memory scratch_, weights_, image_;
+  Memory scratch_, weights_, image_, operands_;
   PlanCache plans_;
 };
 

@@ -15,8 +15,8 @@
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
-#include "tconv/engine/layout.hpp"
 #include "tconv/engine/input/stage.hpp"
+#include "tconv/engine/layout.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -88,8 +88,8 @@ class WinogradProblem {
   /// Transforms the axes for which `distances` is not zero. The families of the outer axes may
   /// share one line, and with it the inputs that several of them read.
   WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
-      : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels, {},
-               TermOrder::any, true,     c.reads_strips, c.writes_strips} {
+      : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels,  {},
+               TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels} {
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
       terms_.axes[a] = axes_[a].terms;
