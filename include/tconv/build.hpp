@@ -1,13 +1,20 @@
 #pragma once
 
 /// \file
-/// What depends on how a program is compiled: the instruction set, and errors without exceptions.
+/// The version, and what depends on how a program is compiled: the instruction set, and errors
+/// without exceptions.
+
+#include <string_view>
 
 #include "tconv/core/exceptions.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/entrance.hpp"
 
 namespace tconv {
+
+/// The version of these headers, "major.minor.patch". Before 1.0 a minor version may break what
+/// worked with the one before.
+inline constexpr std::string_view version = "0.2.0";
 
 /// Called with the message of an error, and must not return.
 using ErrorHandler = core::ErrorHandler;

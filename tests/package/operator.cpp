@@ -8,6 +8,7 @@ int main() {
   kernel.setConstant(2.0f);
   const auto y = tconv::conv_transpose(x, kernel);
   const bool right = y.dimension(1) == 3 && y.dimension(2) == 3 && y(0, 1, 1) == 8.0f;
-  std::puts(right ? "right" : "wrong");
+  std::printf("tconv %s, %s: %s\n", tconv::version.data(), tconv::instruction_set(),
+              right ? "right" : "wrong");
   return right ? 0 : 1;
 }
