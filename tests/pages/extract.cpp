@@ -1,4 +1,4 @@
-// Turns the C++ code of a page into a program's translation unit.
+// Turns the C++ code of a page into a translation unit.
 //
 //   extract page.md name page.cpp
 //
@@ -15,9 +15,12 @@
 
 namespace {
 
+/// The numbers of the lines of the headings that a block stands below, the highest one first.
+using Headings = std::vector<std::size_t>;
+
 struct Block {
   std::size_t line;  // of its first line of code
-  std::string_view section;
+  Headings headings;
   std::vector<std::string_view> code;
   std::string expected;
   bool is_program = false;
@@ -27,19 +30,21 @@ bool starts_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
 }
 
+std::size_t level_of(std::string_view heading) { return heading.find_first_not_of('#'); }
+
 /// The blocks marked `cpp`, each with the block marked `text` behind it, if nothing but blank lines
 /// stands between.
 std::vector<Block> blocks_of(const std::vector<std::string>& lines) {
   enum class Inside { prose, code, output, other } inside = Inside::prose;
   std::vector<Block> blocks;
-  std::string_view section;
+  Headings headings;
   bool output_may_follow = false;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string& line = lines[i];
     if (inside == Inside::prose && starts_with(line, "```")) {
       if (line == "```cpp") {
         inside = Inside::code;
-        blocks.push_back({i + 2, section, {}, {}});
+        blocks.push_back({i + 2, headings, {}, {}});
       } else if (line == "```text" && output_may_follow) {
         inside = Inside::output;
       } else {
@@ -47,7 +52,11 @@ std::vector<Block> blocks_of(const std::vector<std::string>& lines) {
       }
       output_may_follow = false;
     } else if (inside == Inside::prose) {
-      if (starts_with(line, "#")) section = line;
+      if (starts_with(line, "#")) {
+        while (!headings.empty() && level_of(lines[headings.back()]) >= level_of(line))
+          headings.pop_back();
+        headings.push_back(i);
+      }
       if (!line.empty()) output_may_follow = false;
     } else if (line == "```") {
       output_may_follow = inside == Inside::code;
@@ -68,69 +77,58 @@ class Unit {
       : out_(out), page_(page), name_(name) {}
 
   void write(const std::vector<Block>& blocks) {
-    out_ << "#include \"runner.hpp\"\n#include <tconv/tconv.hpp>\n";
+    out_ << "#include <iostream>\n#include <tconv/tconv.hpp>\n#include \"runner.hpp\"\n";
     for (const Block& block : blocks)
       for (const std::string_view line : block.code)
         // Every unit is compiled with EIGEN_USE_THREADS.
         if (starts_with(line, "#") && line != "#define EIGEN_USE_THREADS") out_ << line << '\n';
     out_ << "\nnamespace " << name_ << " {\n";
     for (std::size_t i = 0; i < blocks.size(); ++i)
-      if (blocks[i].is_program) write_program(i, blocks[i]);
+      if (blocks[i].is_program) {
+        out_ << "namespace program_" << i << " {\n";
+        write_code(blocks[i]);
+        out_ << "}\n";
+      }
     out_ << "\nvoid run([[maybe_unused]] Check& check) {\n";
     for (std::size_t i = 0; i < blocks.size(); ++i) {
-      if (!blocks[i].is_program && begins_section(blocks, i)) out_ << "{\n";
-      write_call(i, blocks[i]);
-      if (!blocks[i].is_program && ends_section(blocks, i)) out_ << "}\n";
+      enter(blocks[i].headings);
+      if (blocks[i].is_program)
+        out_ << "program_" << i << "::program();\n";
+      else
+        write_code(blocks[i]);
+      out_ << "check(\"" << page_ << "\", " << blocks[i].line << ", R\"==(" << blocks[i].expected
+           << ")==\");\n";
     }
+    enter({});
     out_ << "}\n}  // namespace " << name_ << '\n';
   }
 
  private:
-  /// Blocks of one section share their variables.
-  static bool begins_section(const std::vector<Block>& blocks, std::size_t i) {
-    for (std::size_t j = 0; j < i; ++j)
-      if (!blocks[j].is_program && same_section(blocks[j], blocks[i])) return false;
-    return true;
-  }
-  static bool ends_section(const std::vector<Block>& blocks, std::size_t i) {
-    for (std::size_t j = i + 1; j < blocks.size(); ++j)
-      if (!blocks[j].is_program && same_section(blocks[j], blocks[i])) return false;
-    return true;
-  }
-  /// A section's heading is one line of the page.
-  static bool same_section(const Block& a, const Block& b) {
-    return a.section.data() == b.section.data();
+  /// Closes the scopes of headings that are left, and opens those of new ones.
+  void enter(const Headings& headings) {
+    std::size_t common = 0;
+    while (common < open_.size() && common < headings.size() && open_[common] == headings[common])
+      ++common;
+    for (std::size_t i = common; i < open_.size(); ++i) out_ << "}\n";
+    for (std::size_t i = common; i < headings.size(); ++i) out_ << "{\n";
+    open_ = headings;
   }
 
-  void write_program(std::size_t i, const Block& block) {
-    out_ << "namespace program_" << i << " {\n";
-    write_code(block, "int main()", "void program()");
-    out_ << "}\n";
-  }
-
-  void write_call(std::size_t i, const Block& block) {
-    if (block.is_program)
-      out_ << "program_" << i << "::program();\n";
-    else
-      write_code(block, "", "");
-    out_ << "check(\"" << page_ << "\", " << block.line << ", R\"==(" << block.expected
-         << ")==\");\n";
-  }
-
-  void write_code(const Block& block, std::string_view from, std::string_view to) {
+  void write_code(const Block& block) {
+    const std::string_view main = "int main()";
     out_ << "#line " << block.line << " \"" << page_ << "\"\n";
     for (const std::string_view line : block.code) {
-      if (starts_with(line, "#"))
-        out_ << '\n';
-      else if (!from.empty() && starts_with(line, from))
-        out_ << to << line.substr(from.size()) << '\n';
-      else
-        out_ << line << '\n';
+      if (starts_with(line, main))
+        out_ << "void program()" << line.substr(main.size());
+      else if (!starts_with(line, "#"))
+        out_ << line;
+      out_ << '\n';
     }
   }
 
   std::ostream& out_;
   const std::string page_, name_;
+  Headings open_;
 };
 
 }  // namespace
