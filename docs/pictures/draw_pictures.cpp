@@ -178,8 +178,8 @@ void draw_matrix(const std::string& path) {
   caption(svg, {290, top - 22}, "vec(X)", true);
   grid(svg, {290 - size / 2, top}, vec_x, values(vec_x));
   caption(svg, {330, middle}, "=");
-  caption(svg, {390, top - 22}, "vec(corr2d(X, K))", true);
-  grid(svg, {390 - size / 2, top + 2.5 * size}, vec_y, values(vec_y, "#efefef"));
+  caption(svg, {406, top - 22}, "vec(corr2d(X, K))", true);
+  grid(svg, {406 - size / 2, top + 2.5 * size}, vec_y, values(vec_y, "#efefef"));
 
   const Matrix transpose = m.transpose();
   const double left = 560;
@@ -188,8 +188,8 @@ void draw_matrix(const std::string& path) {
   caption(svg, {left + 155, top - 22}, "vec(Y)", true);
   grid(svg, {left + 155 - size / 2, top + 2.5 * size}, vec_y, values(vec_y, "#efefef"));
   caption(svg, {left + 195, middle}, "=");
-  caption(svg, {left + 275, top - 22}, "vec(trans_conv(Y, K))", true);
-  grid(svg, {left + 275 - size / 2, top}, vec_z, values(vec_z));
+  caption(svg, {left + 287, top - 22}, "vec(trans_conv(Y, K))", true);
+  grid(svg, {left + 287 - size / 2, top}, vec_z, values(vec_z));
 
   svg.text({20, 325}, "The same four weights: a row of M gathers, a column of M scatters.",
            {.anchor = "start"});

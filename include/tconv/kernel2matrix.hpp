@@ -191,10 +191,17 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const Index (&extents)[rank],
 /// The sparse matrix `M` of one sample of a convolution: `vec(conv(X, K)) == M * vec(X)`, and
 /// `vec(conv_transpose(Y, K)) == M.transpose() * vec(Y)`.
 ///
-/// \param kernel   `(k0, k1)` for one channel, a tensor or an Eigen matrix, or a weight `(C_out,
-/// C_in / groups, kernel...)` \param in       spatial extents of `X` \param options  as for `conv`;
-/// the matrix is the same in both data formats \returns `C_out * prod(out)` rows and `C_in *
-/// prod(in)` columns, numbered in row-major order of
+/// \par Limits
+/// One entry for each pair of output and tap: for a large image with many channels take
+/// `ConvOperator`.
+/// \par Example
+/// \snippet functions.cpp kernel2matrix
+///
+/// \param kernel   `(k0, k1)` for one channel, a tensor or an Eigen matrix, or a weight
+///                 `(C_out, C_in / groups, kernel...)`
+/// \param in       spatial extents of `X`
+/// \param options  as for `conv`; the matrix is the same in both data formats
+/// \returns `C_out * prod(out)` rows and `C_in * prod(in)` columns, numbered in row-major order of
 ///   (channel, spatial...); every tap that falls inside `X` has an entry, zeros included
 /// \throws std::invalid_argument if the options or extents are invalid, or `output_padding` is not
 ///   below the stride: such outputs lie beyond the matrix
