@@ -265,7 +265,7 @@ TEST_CASE("conv2d of TensorFlow: SAME") {
     std::array<Index, 2> before{}, out{};
     ConvOptions<2> options = options_of(a, b);
     options.data_format = DataFormat::channels_last;
-    for (const std::size_t axis : {0, 1}) {
+    for (const std::size_t axis : {0U, 1U}) {
       const Axis1& o = axis == 0 ? a : b;
       const Index in = axis == 0 ? 10 : 9;
       out[axis] = (in + o.stride - 1) / o.stride;
