@@ -99,12 +99,13 @@ auto upsample_nearest(const X& x, const frontend::Scale<frontend::spatial_axes<X
 /// `o` lies at input `(o + 1/2) / scale - 1/2`, and beyond the border the image repeats its last
 /// pixel (PyTorch's `interpolate` with `align_corners=False`, ONNX's `half_pixel`). An output that
 /// lies on an input along an axis depends on no other there. Integers are rounded to the nearest.
-/// Arguments and errors as for `upsample_nearest`.
 ///
 /// \par Limits
 /// Whole factors, half-pixel centres.
 /// \par Example
 /// \snippet functions.cpp upsample_linear
+///
+/// Arguments and errors as for `upsample_nearest`.
 template <int R, class X>
 auto upsample_linear(const X& x, const frontend::Scale<R>& scale,
                      DataFormat format = DataFormat::channels_first) {
