@@ -350,6 +350,66 @@ void draw_dilation(const std::string& path) {
   svg.write(path);
 }
 
+/// Outputs of one phase see the same taps.
+void draw_phases(const std::string& path) {
+  Svg svg({880, 330});
+  const Index coarse = 5, kernel = 4, stride = 2;
+  const double left = 130, pitch = 64, top[] = {100, 210};
+  const Matrix x = Matrix::Ones(1, coarse);
+  const tconv::ConvOptions<2> options{.stride = {1, stride}, .padding = {{0, 0}, {1, 1}}};
+  // Kernels of a single tap show which outputs it reaches, and from which input.
+  const auto phase_of = [&](Index position) { return (position + 1) % stride; };
+  const auto place = [&](Index position) { return left + static_cast<double>(position) * pitch; };
+  const double between = pitch / 2;  // inputs stand between the outputs that they reach
+  std::array<std::vector<Index>, 2> taps_of_phase;
+  for (Index k = 0; k < kernel; ++k) {
+    Matrix tap = Matrix::Zero(1, kernel);
+    tap(0, k) = 1;
+    for (Index i = 0; i < coarse; ++i) {
+      Matrix one = Matrix::Zero(1, coarse);
+      one(0, i) = 1;
+      const Matrix y = tconv::trans_conv(one, tap, options);
+      for (Index o = 0; o < y.cols(); ++o)
+        if (y(0, o) != 0) {
+          svg.line({place(2 * i) + between + cell / 2, top[0] + cell},
+                   {place(o) + cell / 2, top[1]},
+                   {.stroke = phase_of(o) == 0 ? "#2f77b4" : "#d9822b"});
+          auto& taps = taps_of_phase[static_cast<std::size_t>(phase_of(o))];
+          if (taps.empty() || taps.back() != k) taps.push_back(k);
+        }
+    }
+  }
+  const Matrix y = tconv::trans_conv(x, Matrix(Matrix::Ones(1, kernel)), options);
+  for (Index i = 0; i < coarse; ++i)
+    draw_grid(svg, {place(2 * i) + between, top[0]}, 1, 1,
+              [&](Index, Index) { return Cell{.fill = "#efefef", .text = std::to_string(i)}; });
+  for (Index o = 0; o < y.cols(); ++o)
+    draw_grid(svg, {place(o), top[1]}, 1, 1, [&](Index, Index) {
+      return Cell{.fill = colours[static_cast<std::size_t>(phase_of(o))],
+                  .text = std::to_string(o)};
+    });
+  svg.text({20, top[0] + cell / 2}, "inputs", {.anchor = "start"});
+  svg.text({20, top[1] + cell / 2}, "outputs", {.anchor = "start"});
+  double legend = left;
+  for (const std::size_t phase : {0U, 1U}) {
+    std::string taps;
+    for (const Index k : taps_of_phase[phase])
+      taps += (taps.empty() ? "" : " and ") + std::to_string(k);
+    svg.rectangle({legend, 32}, {16, 16}, {.fill = colours[phase]});
+    svg.text({legend + 24, 40}, "phase " + std::to_string(phase) + ": taps " + taps,
+             {.anchor = "start"});
+    legend += 200;
+  }
+  svg.text(
+      {20, 285},
+      "Kernel 4, stride 2, padding 1. Within a phase every output is the sum over the same two "
+      "taps:",
+      {.anchor = "start"});
+  svg.text({20, 308}, "an ordinary convolution of stride 1, with no zeros between the inputs.",
+           {.anchor = "start"});
+  svg.write(path);
+}
+
 /// How many products meet at each output.
 void draw_checkerboard(const std::string& path) {
   using Tensor = Eigen::Tensor<float, 4, Eigen::RowMajor>;
@@ -423,6 +483,7 @@ int main(int argc, char** argv) {
     draw_output_padding(folder + "output_padding.svg");
     draw_dilation(folder + "dilation.svg");
     draw_checkerboard(folder + "overlap.svg");
+    draw_phases(folder + "phases.svg");
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

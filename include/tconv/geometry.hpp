@@ -220,6 +220,10 @@ constexpr ConvOptions<R> with_output_extents(ConvOptions<R> options,
 /// `in / stride` where the stride divides it (ONNX's and TensorFlow's SAME): `k_eff +
 /// output_padding - stride` rows an axis, half of them on each side, rounded down before (`upper`)
 /// or after (`lower`). Source: ONNX operator ConvTranspose, attribute auto_pad.
+/// \par Limits
+/// Where the kernel is less than the stride, the padding is negative: rows are added on both sides.
+/// \par Example
+/// \snippet functions.cpp with_output_extents
 template <int R>
 constexpr ConvOptions<R> with_same_padding(ConvOptions<R> options,
                                            const std::type_identity_t<Extents<R>>& kernel,

@@ -249,6 +249,11 @@ auto conv_transpose_input_grad(const W& weight, const GradY& grad_y,
 /// The gradient of `conv` by its input: `conv_transpose` of `grad_y` with the same weight, and
 /// zeros where the stride left inputs unread.
 ///
+/// \par Limits
+/// The extents of the input are an argument, as several give one output.
+/// \par Example
+/// \snippet functions.cpp conv_transpose_input_grad
+///
 /// \param weight  `(C_out, C_in / groups, kernel...)`
 /// \param grad_y  `(N, C_out, out...)` or unbatched
 /// \param in      spatial extents of the input: an array of `R` integers, or `{...}`

@@ -148,6 +148,11 @@ auto weight_view(const W& weight) {
 /// The elements of `x`, a tensor of any rank, in row-major order of its axes whatever its storage
 /// order. With `channels_last`, `x` is one sample `(spatial..., C)` and the order is
 /// (channel, spatial...), that of `kernel2matrix`.
+///
+/// \par Limits
+/// Copies the elements.
+/// \par Example
+/// \snippet functions.cpp kernel2matrix
 template <core::TensorExpression X>
 auto vec(const X& x, DataFormat format = DataFormat::channels_first) {
   using Scalar = core::tensor_scalar<X>;
@@ -163,6 +168,12 @@ auto vec(const X& x, DataFormat format = DataFormat::channels_first) {
 }
 
 /// The inverse of `vec`: a tensor of the given extents and storage order `layout`.
+///
+/// \par Limits
+/// Copies the elements.
+/// \par Example
+/// \snippet functions.cpp kernel2matrix
+///
 /// \throws std::invalid_argument if `v` does not have as many elements as the extents say
 template <int layout = Eigen::RowMajor, class Vector, std::size_t rank>
 auto unvec(const Eigen::MatrixBase<Vector>& v, const std::array<Index, rank>& extents,

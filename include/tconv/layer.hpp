@@ -218,7 +218,7 @@ class ConvTranspose : public detail::Layer<Direction::scatter, Scalar, R, layout
 };
 
 /// A convolution with its weight, `(C_out, C_in / groups, kernel...)`, and bias. Otherwise as
-/// `ConvTranspose`.
+/// `ConvTranspose`, limits and example included.
 template <class Scalar, int R, int layout>
 class Conv : public detail::Layer<Direction::gather, Scalar, R, layout> {
  public:
