@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,27 @@ class Checker {
             cells.begin());
       else if (column < cells.size())
         check_names(cells[column]);
+    }
+  }
+
+  /// The functions that a public header declares must be on the page.
+  void check_functions(const fs::path& header, const std::string& page) {
+    static const std::regex declared(R"(^(?:auto|void|constexpr|inline|Eigen::)[^(=]*?(\w+)\(.*)");
+    static const std::regex opens(R"(^namespace (detail|core|frontend) \{)");
+    static const std::regex closes(R"(^\}  // namespace (detail|core|frontend))");
+    bool is_private = false;
+    std::smatch match;
+    const auto lines = lines_of(text_of(header));
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (std::regex_search(lines[i], opens)) is_private = true;
+      if (std::regex_search(lines[i], closes)) is_private = false;
+      if (is_private || !std::regex_match(lines[i], match, declared)) continue;
+      where_ = fs::relative(header, root_).string() + ":" + std::to_string(i + 1) + ": ";
+      std::string name = match[1];
+      if (name.size() > 5 && name.compare(name.size() - 5, 5, "_into") == 0)
+        name.resize(name.size() - 5);
+      expect(std::regex_search(page, std::regex("\\b" + name + "\\b")),
+             name + " is not on docs/functions.md");
     }
   }
 
@@ -154,6 +176,9 @@ int main(int argc, char** argv) {
   checker.check(root / "README.md");
   for (const auto& entry : fs::directory_iterator(root / "docs"))
     if (entry.path().extension() == ".md") checker.check(entry.path());
+  const std::string functions = text_of(root / "docs" / "functions.md");
+  for (const auto& entry : fs::directory_iterator(root / "include" / "tconv"))
+    if (entry.path().extension() == ".hpp") checker.check_functions(entry.path(), functions);
   std::cout << checker.checked() << " links and names, " << checker.wrong() << " of them wrong\n";
   return checker.wrong() == 0 && checker.checked() > 0 ? 0 : 1;
 }
