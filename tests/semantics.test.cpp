@@ -320,6 +320,15 @@ TEST_CASE("conv_transpose of JAX: padding on the dilated input, both kinds of ke
                                ? Image(w.shuffle(std::array{3, 2, 0, 1}))
                                : Image(w.reverse(flipped).shuffle(std::array{2, 3, 0, 1}));
         require_equal(to_channels_first(conv_transpose(x, ours, options)), expected);
+        if (kind == 2) continue;
+        // The same in the words of TensorFlow.
+        for (const int axis : {0, 1}) {
+          const Axis1& o = axis == 0 ? a : b;
+          const Index t = std::max<Index>(o.effective() - o.stride, 0);
+          options.padding[axis] = kind == 0 ? Padding(t / 2, t - t / 2) : Padding(0);
+          options.output_padding[axis] = std::max<Index>(o.stride - o.effective(), 0);
+        }
+        require_equal(to_channels_first(conv_transpose(x, ours, options)), expected);
       }
   });
 }
