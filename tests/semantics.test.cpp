@@ -93,7 +93,6 @@ Image correlated(const Image& x, Index out_channels, const Weight& w, const Axis
   return y;
 }
 
-Image to_channels_last(const Image& x) { return x.shuffle(std::array{0, 2, 3, 1}); }
 Image to_channels_first(const Image& x) { return x.shuffle(std::array{0, 3, 1, 2}); }
 
 ConvOptions<2> options_of(const Axis1& a, const Axis1& b) {
@@ -110,9 +109,8 @@ TEST_CASE("ConvTranspose of PyTorch: weight, padding, output padding, dilation, 
                     q = std::min<Index>(2, (b.effective() - 1) / 2);
         if (extra >= std::max(a.stride, a.dilation) || extra >= std::max(b.stride, b.dilation))
           continue;
-        const auto size = [extra](const Axis1& axis, Index padding) {
-          return (axis.in - 1) * axis.stride - 2 * padding + axis.dilation * (axis.kernel - 1) +
-                 extra + 1;
+        const auto size = [extra](const Axis1& o, Index padding) {
+          return (o.in - 1) * o.stride - 2 * padding + o.dilation * (o.kernel - 1) + extra + 1;
         };
         const Image x = numbers<4>({2, c, a.in, b.in});
         const Image w = numbers<4>({c, m / groups, a.kernel, b.kernel});
@@ -148,10 +146,9 @@ TEST_CASE("Conv with padding='same' of PyTorch") {
     a.stride = b.stride = 1;
     const Image x = numbers<4>({1, 2, 9, 10}), w = numbers<4>({3, 2, a.kernel, b.kernel});
     const Weight weight = [&](Index c, Index m, Index k, Index l) { return w(m, c, k, l); };
-    const Index total0 = a.dilation * (a.kernel - 1), total1 = b.dilation * (b.kernel - 1);
+    const Index half0 = a.dilation * (a.kernel - 1) / 2, half1 = b.dilation * (b.kernel - 1) / 2;
     const auto options = with_same_padding(options_of(a, b), {a.kernel, b.kernel}, Same::upper);
-    require_equal(conv(x, w, options),
-                  correlated(x, 3, weight, a, b, {total0 / 2, total1 / 2}, {9, 10}));
+    require_equal(conv(x, w, options), correlated(x, 3, weight, a, b, {half0, half1}, {9, 10}));
   });
 }
 
@@ -159,9 +156,7 @@ TEST_CASE("ConvTranspose of ONNX: pads, auto_pad and output_shape") {
   for_each_problem([](const Axis1& a, const Axis1& b) {
     const Image x = numbers<4>({1, 2, a.in, b.in}), w = numbers<4>({2, 3, a.kernel, b.kernel});
     const Weight weight = [&](Index c, Index m, Index k, Index l) { return w(c, m, k, l); };
-    const auto natural = [](const Axis1& axis) {
-      return axis.stride * (axis.in - 1) + (axis.kernel - 1) * axis.dilation + 1;
-    };
+    const auto natural = [](const Axis1& o) { return o.stride * (o.in - 1) + o.effective(); };
     // total_padding of the operator's documentation, and where it goes.
     const auto start = [](Index total, Same same) {
       return same == Same::upper ? total / 2 : total - total / 2;
@@ -198,9 +193,8 @@ TEST_CASE("conv2d_transpose of TensorFlow and Conv2DTranspose of Keras: SAME and
         const Image ours = w.shuffle(std::array{3, 2, 0, 1});
         for (const bool same : {true, false}) {
           // The result is the gradient of a convolution of that size, whose padding is that of TF.
-          const auto size = [same](const Axis1& axis) {
-            return same ? axis.in * axis.stride
-                        : (axis.in - 1) * axis.stride + std::max(axis.kernel, axis.stride);
+          const auto size = [same](const Axis1& o) {
+            return same ? o.in * o.stride : (o.in - 1) * o.stride + std::max(o.kernel, o.stride);
           };
           const auto before = [&](const Axis1& axis) {
             const Index total = (axis.in - 1) * axis.stride + axis.kernel - size(axis);
@@ -342,9 +336,8 @@ TEST_CASE("deconvolution of oneDNN: weight, dilates from zero, padding_l and pad
     const Weight weight = [&](Index c, Index m, Index k, Index l) {
       return c / 2 == m / 3 ? w(c / 2, m % 3, c % 2, k, l) : 0;
     };
-    const auto size = [](const Axis1& axis, Index left, Index right) {
-      const Index dilates = axis.dilation - 1;
-      return (axis.in - 1) * axis.stride - left - right + (axis.kernel - 1) * (dilates + 1) + 1;
+    const auto size = [](const Axis1& o, Index left, Index right) {
+      return (o.in - 1) * o.stride - left - right + o.effective();
     };
     ConvOptions<2> options = options_of(a, b);
     options.padding = {{left0, right0}, {left1, right1}};
@@ -366,8 +359,8 @@ TEST_CASE("deconvolution of XNNPACK: weight, padding of four sides, adjustment")
     const Weight weight = [&](Index c, Index m, Index k, Index l) {
       return c / 2 == m / 3 ? w(m, k, l, c % 2) : 0;
     };
-    const auto size = [&](const Axis1& axis, Index padding) {
-      return axis.stride * (axis.in - 1) + adjustment + axis.effective() - padding;
+    const auto size = [&](const Axis1& o, Index padding) {
+      return o.stride * (o.in - 1) + adjustment + o.effective() - padding;
     };
     ConvOptions<2> options = options_of(a, b);
     options.padding = {{top, bottom}, {left, right}};
@@ -401,7 +394,7 @@ TEST_CASE("DepthToSpace of ONNX, in both modes, and depth_to_space of TensorFlow
                            .reshape(x.dimensions());
   require_equal(pixel_shuffle(turned, r), dcr);
   // TensorFlow's is mode DCR with channels last.
-  const Image last = to_channels_last(x);
+  const Image last = x.shuffle(std::array{0, 2, 3, 1});
   const Image turned_last = last.reshape(std::array<Index, 5>{2, 4, 5, r * r, channels})
                                 .shuffle(std::array{0, 1, 2, 4, 3})
                                 .reshape(last.dimensions());

@@ -6,111 +6,26 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <exception>
-#include <functional>
 #include <iostream>
 #include <string>
 #include <tconv/conv_transpose.hpp>
-#include <tconv/textbook.hpp>
 #include <tconv/upsample_conv.hpp>
+#include <utility>
 #include <vector>
 
-#include "svg.hpp"
+#include "grid.hpp"
 
 namespace {
-
-using tconv::Index;
-using Matrix = Eigen::MatrixXi;
-
-constexpr double cell = 34;
-
-/// One colour for each input, or each tap.
-const std::array<std::string, 9> colours{"#a6cee3", "#fdd49e", "#b8e0a8", "#f4b6c9", "#cdbfe3",
-                                         "#e8e29a", "#b5dfd8", "#e3c7a9", "#c9d3dd"};
-const std::string overlap = "#d5d0cb", blank = "#ffffff", faint = "#999999";
-
-/// Fill, frame and text of a cell.
-struct Cell {
-  std::string fill = blank, text;
-  bool removed = false;
-};
-using CellOf = std::function<Cell(Index row, Index column)>;
-
-/// A grid of cells whose upper left corner is `at`.
-void draw_grid(Svg& svg, Point at, Index rows, Index columns, const CellOf& cell_of,
-               double size = cell) {
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) {
-      const Cell c = cell_of(i, j);
-      const Point corner{at.x + static_cast<double>(j) * size,
-                         at.y + static_cast<double>(i) * size};
-      svg.rectangle(corner, {size, size},
-                    {.fill = c.removed ? "#ffffff" : c.fill,
-                     .stroke = c.removed ? faint : "#555555",
-                     .dashed = c.removed});
-      svg.text({corner.x + size / 2, corner.y + size / 2}, c.text,
-               {.size = 0.42 * size, .colour = c.removed ? faint : "#222222"});
-    }
-}
-
-/// The values of a matrix in cells of one colour.
-CellOf values(const Matrix& matrix, const std::string& fill = blank) {
-  return [&matrix, fill](Index i, Index j) {
-    return Cell{.fill = fill, .text = std::to_string(matrix(i, j))};
-  };
-}
-
-Matrix two_by_two(int a, int b, int c, int d) {
-  Matrix m(2, 2);
-  m << a, b, c, d;
-  return m;
-}
-
-Matrix counting(Index rows, Index columns) {
-  Matrix m(rows, columns);
-  for (Index i = 0; i < m.size(); ++i) m(i / columns, i % columns) = static_cast<int>(i) + 1;
-  return m;
-}
-
-/// For each output how many inputs reach it, and which one, if it is one.
-class Reach {
- public:
-  Reach(Index rows, Index columns, Index kernel, const tconv::ConvOptions<2>& options) {
-    const Matrix ones = Matrix::Ones(kernel, kernel);
-    for (Index i = 0; i < rows * columns; ++i) {
-      Matrix x = Matrix::Zero(rows, columns);
-      x(i / columns, i % columns) = 1;
-      of_input_.push_back(tconv::trans_conv(x, ones, options));
-    }
-  }
-
-  std::string colour(Index row, Index column) const {
-    std::string result = blank;
-    int count = 0;
-    for (std::size_t i = 0; i < of_input_.size(); ++i)
-      if (of_input_[i](row, column) != 0) result = ++count == 1 ? colours[i] : overlap;
-    return result;
-  }
-
- private:
-  std::vector<Matrix> of_input_;
-};
-
-void caption(Svg& svg, Point at, const std::string& text, bool bold = false) {
-  svg.text(at, text, {.bold = bold});
-}
 
 /// Four inputs, each times the kernel at its place; their sum.
 void draw_scatter(const std::string& path) {
   const Matrix x = two_by_two(1, 2, 3, 4), kernel = two_by_two(1, 2, 3, 4);
   Svg svg({960, 250});
   const double top = 60;
-  const auto coloured = [&](Index i, Index j) {
-    return Cell{.fill = colours[static_cast<std::size_t>(2 * i + j)],
-                .text = std::to_string(x(i, j))};
-  };
   caption(svg, {20 + cell, top - 22}, "input X", true);
-  draw_grid(svg, {20, top}, 2, 2, coloured);
+  draw_grid(svg, {20, top}, 2, 2, coloured(x));
   caption(svg, {140 + cell, top - 22}, "kernel K", true);
   draw_grid(svg, {140, top}, 2, 2, values(kernel));
   caption(svg, {113, top + cell}, "*");
@@ -196,21 +111,13 @@ void draw_matrix(const std::string& path) {
   svg.write(path);
 }
 
-struct Panel {
-  std::string title;
-  tconv::ConvOptions<2> options;
-};
-
 /// The output of `x` and a kernel of ones for some strides.
 void draw_stride(const std::string& path) {
   const Matrix x = two_by_two(1, 2, 3, 4), ones = Matrix::Ones(2, 2);
   Svg svg({820, 270});
   const double top = 60;
   caption(svg, {20 + cell, top - 22}, "input", true);
-  draw_grid(svg, {20, top}, 2, 2, [&](Index i, Index j) {
-    return Cell{.fill = colours[static_cast<std::size_t>(2 * i + j)],
-                .text = std::to_string(x(i, j))};
-  });
+  draw_grid(svg, {20, top}, 2, 2, coloured(x));
   caption(svg, {20 + cell, top + 2 * cell + 28}, "kernel", true);
   draw_grid(svg, {20, top + 2 * cell + 46}, 2, 2, values(ones));
   double left = 160;
@@ -233,7 +140,7 @@ void draw_stride(const std::string& path) {
 /// What padding removes from the output of 2x2 inputs, a kernel of 3x3 ones and a stride of 2.
 void draw_padding(const std::string& path) {
   const Matrix x = two_by_two(1, 2, 3, 4), ones = Matrix::Ones(3, 3);
-  const Panel panels[] = {
+  const std::pair<const char*, tconv::ConvOptions<2>> panels[] = {
       {".padding = 0", {.stride = 2}},
       {".padding = 1", {.stride = 2, .padding = 1}},
       {".padding = {{0, 1}, {2, 0}}", {.stride = 2, .padding = {{0, 1}, {2, 0}}}},
