@@ -34,6 +34,9 @@ inline namespace TCONV_ISA {
 /// "NEON" or "none", or one of the rarer names of `core/isa.hpp`. It is that which this translation
 /// unit is compiled for, or, linked with `tconv::compiled`, that of the library that the loader has
 /// chosen.
+///
+/// \par Example
+/// \snippet functions.cpp instruction_set
 inline const char* instruction_set() { return engine::instruction_set<float>(); }
 
 }  // namespace TCONV_ISA

@@ -32,13 +32,19 @@ auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
 /// Cross-correlation of `x` with `weight`, what deep learning calls convolution (ONNX operator
 /// Conv, PyTorch's `conv1d` to `conv3d`).
 ///
+/// \par Limits
+/// As `conv_transpose`. The dilated kernel must fit into the padded image.
+/// \par Example
+/// \snippet functions.cpp conv
+///
 /// \param x        `(N, C_in, in...)`, or `(C_in, in...)` for one sample; with channels_last
 ///                 `(N, in..., C_in)` or `(in..., C_in)`. 1, 2 or 3 spatial axes
 /// \param weight   `(C_out, C_in / groups, kernel...)`, in both data formats
-/// \param bias     `(C_out)`, added to every output of its channel
 /// \param options  stride, padding, dilation, groups, data format; output padding must be valid,
-/// and changes nothing \returns a tensor like `x` with `C_out` channels and the extents of
-/// `conv_output_extents` \throws std::invalid_argument if shapes or options do not fit together
+///                 and changes nothing
+/// \returns a tensor like `x` with `C_out` channels and the extents of `conv_output_extents`. A
+///   `bias` `(C_out)` is added to every output of its channel
+/// \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
 template <frontend::NoWorkspace X, class W>
 auto conv(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {

@@ -32,13 +32,19 @@ auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& 
 /// Transposed convolution: the adjoint of `conv` with the same weight and options (ONNX operator
 /// ConvTranspose, PyTorch's `conv_transpose1d` to `conv_transpose3d`).
 ///
+/// \par Limits
+/// Packs the weight and allocates the result in every call; a layer does neither. `output_padding`
+/// is less than the larger of stride and dilation.
+/// \par Example
+/// \snippet functions.cpp conv_transpose
+///
 /// \param x        `(N, C_in, in...)`, or `(C_in, in...)` for one sample; with channels_last
 ///                 `(N, in..., C_in)` or `(in..., C_in)`. 1, 2 or 3 spatial axes
 /// \param weight   `(C_in, C_out / groups, kernel...)`, in both data formats
-/// \param bias     `(C_out)`, added to every output of its channel, also where no input reaches
 /// \param options  stride, padding, output padding, dilation, groups, data format
 /// \returns a tensor like `x` with `C_out` channels and the extents of
-///   `conv_transpose_output_extents`
+///   `conv_transpose_output_extents`. A `bias` `(C_out)` is added to every output of its
+///   channel, also where no input reaches
 /// \throws std::invalid_argument if shapes or options do not fit together
 /// \throws std::length_error if the result's size overflows
 template <frontend::NoWorkspace X, class W>

@@ -120,6 +120,9 @@ constexpr void check_extents(const std::array<Index, R>& extents, const char* ar
 }  // namespace core
 
 /// Spatial extents of `conv`'s output.
+/// \par Example
+/// \snippet functions.cpp conv_output_extents
+///
 /// \param in      spatial extents of the input, each at least 1
 /// \param kernel  spatial extents of the weight, each at least 1
 /// \throws std::invalid_argument if the options are invalid or the dilated kernel does not fit
@@ -148,6 +151,9 @@ constexpr std::array<Index, R> conv_output_extents(
 }
 
 /// Spatial extents of `conv_transpose`'s output.
+/// \par Example
+/// \snippet functions.cpp conv_output_extents
+///
 /// \param in      spatial extents of the input, each at least 1
 /// \param kernel  spatial extents of the weight, each at least 1
 /// \throws std::invalid_argument if the options are invalid or an extent would be less than 1
@@ -178,6 +184,11 @@ constexpr std::array<Index, R> conv_transpose_output_extents(
 
 /// The options with the `output_padding` that makes `conv_transpose` give exactly the extents
 /// `out` (PyTorch's `output_size`).
+/// \par Limits
+/// `out` exceeds the smallest extent by less than the larger of stride and dilation.
+/// \par Example
+/// \snippet functions.cpp with_output_extents
+///
 /// \throws std::invalid_argument if no valid output padding does
 template <int R>
 constexpr ConvOptions<R> with_output_extents(ConvOptions<R> options,
@@ -209,6 +220,10 @@ constexpr ConvOptions<R> with_output_extents(ConvOptions<R> options,
 /// `in / stride` where the stride divides it (ONNX's and TensorFlow's SAME): `k_eff +
 /// output_padding - stride` rows an axis, half of them on each side, rounded down before (`upper`)
 /// or after (`lower`). Source: ONNX operator ConvTranspose, attribute auto_pad.
+/// \par Limits
+/// Where the kernel is less than the stride, the padding is negative: rows are added on both sides.
+/// \par Example
+/// \snippet functions.cpp with_output_extents
 template <int R>
 constexpr ConvOptions<R> with_same_padding(ConvOptions<R> options,
                                            const std::type_identity_t<Extents<R>>& kernel,

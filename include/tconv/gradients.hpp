@@ -171,6 +171,11 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
 
 /// The gradients of `y = conv_transpose(x, weight, bias, options)`.
 ///
+/// \par Limits
+/// Nothing is conjugated for complex scalars.
+/// \par Example
+/// \snippet functions.cpp conv_transpose_backward
+///
 /// \param x        `(N, C_in, in...)` or unbatched, as `conv_transpose` takes it
 /// \param weight   `(C_in, C_out / groups, kernel...)`
 /// \param grad_y   the derivative by the output, of the output's shape
@@ -208,6 +213,11 @@ auto conv_backward(Space&& workspace, const X& x, const W& weight, const GradY& 
 
 /// The gradient of `conv_transpose` by its input: `conv` of `grad_y` with the same weight.
 ///
+/// \par Limits
+/// The extents of `grad_y` must be those that the options make of some input.
+/// \par Example
+/// \snippet functions.cpp conv_transpose_input_grad
+///
 /// \param weight  `(C_in, C_out / groups, kernel...)`
 /// \param grad_y  `(N, C_out, out...)` or unbatched
 /// \returns `(N, C_in, in...)` with the extents `in` from which the options make `out`
@@ -239,6 +249,11 @@ auto conv_transpose_input_grad(const W& weight, const GradY& grad_y,
 /// The gradient of `conv` by its input: `conv_transpose` of `grad_y` with the same weight, and
 /// zeros where the stride left inputs unread.
 ///
+/// \par Limits
+/// The extents of the input are an argument, as several give one output.
+/// \par Example
+/// \snippet functions.cpp conv_transpose_input_grad
+///
 /// \param weight  `(C_out, C_in / groups, kernel...)`
 /// \param grad_y  `(N, C_out, out...)` or unbatched
 /// \param in      spatial extents of the input: an array of `R` integers, or `{...}`
@@ -267,6 +282,12 @@ auto conv_input_grad(const W& weight, const GradY& grad_y, const I (&in)[R],
 }
 
 /// The gradient of `conv_transpose` by its weight.
+///
+/// \par Limits
+/// `Summation::ordered` does not reach weight gradients; their bits do not depend on the number of
+/// threads.
+/// \par Example
+/// \snippet functions.cpp conv_transpose_weight_grad
 ///
 /// \param x       `(N, C_in, in...)` or unbatched
 /// \param grad_y  `(N, C_out, out...)`, of the output's shape
@@ -323,6 +344,11 @@ auto conv_weight_grad(const X& x, const GradY& grad_y, const I (&kernel)[R],
 }
 
 /// The gradient of either operator by its bias: the sum of `grad_y` over batch and positions.
+///
+/// \par Limits
+/// Batched tensors, unless the number of spatial axes is given.
+/// \par Example
+/// \snippet functions.cpp bias_grad
 ///
 /// \param grad_y  `(N, C_out, out...)`, with channels_last `(N, out..., C_out)`. With the number of
 ///                spatial axes given, `bias_grad<2>(grad_y)`, also one sample

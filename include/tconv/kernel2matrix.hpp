@@ -148,6 +148,11 @@ auto weight_view(const W& weight) {
 /// The elements of `x`, a tensor of any rank, in row-major order of its axes whatever its storage
 /// order. With `channels_last`, `x` is one sample `(spatial..., C)` and the order is
 /// (channel, spatial...), that of `kernel2matrix`.
+///
+/// \par Limits
+/// Copies the elements.
+/// \par Example
+/// \snippet functions.cpp kernel2matrix
 template <core::TensorExpression X>
 auto vec(const X& x, DataFormat format = DataFormat::channels_first) {
   using Scalar = core::tensor_scalar<X>;
@@ -163,6 +168,12 @@ auto vec(const X& x, DataFormat format = DataFormat::channels_first) {
 }
 
 /// The inverse of `vec`: a tensor of the given extents and storage order `layout`.
+///
+/// \par Limits
+/// Copies the elements.
+/// \par Example
+/// \snippet functions.cpp kernel2matrix
+///
 /// \throws std::invalid_argument if `v` does not have as many elements as the extents say
 template <int layout = Eigen::RowMajor, class Vector, std::size_t rank>
 auto unvec(const Eigen::MatrixBase<Vector>& v, const std::array<Index, rank>& extents,
@@ -191,10 +202,17 @@ auto unvec(const Eigen::MatrixBase<Vector>& v, const Index (&extents)[rank],
 /// The sparse matrix `M` of one sample of a convolution: `vec(conv(X, K)) == M * vec(X)`, and
 /// `vec(conv_transpose(Y, K)) == M.transpose() * vec(Y)`.
 ///
-/// \param kernel   `(k0, k1)` for one channel, a tensor or an Eigen matrix, or a weight `(C_out,
-/// C_in / groups, kernel...)` \param in       spatial extents of `X` \param options  as for `conv`;
-/// the matrix is the same in both data formats \returns `C_out * prod(out)` rows and `C_in *
-/// prod(in)` columns, numbered in row-major order of
+/// \par Limits
+/// One entry for each pair of output and tap: for a large image with many channels take
+/// `ConvOperator`.
+/// \par Example
+/// \snippet functions.cpp kernel2matrix
+///
+/// \param kernel   `(k0, k1)` for one channel, a tensor or an Eigen matrix, or a weight
+///                 `(C_out, C_in / groups, kernel...)`
+/// \param in       spatial extents of `X`
+/// \param options  as for `conv`; the matrix is the same in both data formats
+/// \returns `C_out * prod(out)` rows and `C_in * prod(in)` columns, numbered in row-major order of
 ///   (channel, spatial...); every tap that falls inside `X` has an entry, zeros included
 /// \throws std::invalid_argument if the options or extents are invalid, or `output_padding` is not
 ///   below the stride: such outputs lie beyond the matrix

@@ -235,6 +235,11 @@ class Layer {
 /// Results are bitwise the same for any number of threads. Where it saves time, products are summed
 /// by Winograd's transform, whose rounding errors are relative to the largest inputs around an
 /// output rather than to its own terms. See `conv_transpose` for the arguments.
+///
+/// \par Limits
+/// A new weight is a new layer. The packings of 8 plans are remembered, for images of many shapes.
+/// \par Example
+/// \snippet functions.cpp ConvTranspose
 template <class Scalar, int R, int layout>
 class ConvTranspose : public detail::Layer<Direction::scatter, Scalar, R, layout> {
  public:
@@ -242,7 +247,7 @@ class ConvTranspose : public detail::Layer<Direction::scatter, Scalar, R, layout
 };
 
 /// A convolution with its weight, `(C_out, C_in / groups, kernel...)`, and bias. Otherwise as
-/// `ConvTranspose`.
+/// `ConvTranspose`, limits and example included.
 template <class Scalar, int R, int layout>
 class Conv : public detail::Layer<Direction::gather, Scalar, R, layout> {
  public:

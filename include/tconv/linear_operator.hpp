@@ -108,6 +108,11 @@ struct OperatorState {
 ///
 /// Immutable; copies share the weight. Many threads may multiply with one operator, unless it was
 /// given a workspace. Solvers refer to the operator they are given, which must outlive them.
+///
+/// \par Limits
+/// One sample; `output_padding` is less than the stride.
+/// \par Example
+/// \snippet functions.cpp ConvOperator
 template <class Scalar_, int R>
 class ConvOperator : public frontend::OperatorBase<ConvOperator<Scalar_, R>> {
  public:

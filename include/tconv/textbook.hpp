@@ -62,6 +62,11 @@ auto apply_textbook(const char* function, const X& x, const K& kernel,
 /// Transposed convolution of `X` `(h, w)` with `K` `(k0, k1)`: every element of `X`, times `K`, is
 /// added to the result at its position. With the defaults the result is `(h + k0 - 1, w + k1 - 1)`.
 /// Tensors of rank 2, or Eigen matrices; the result is what `X` is.
+///
+/// \par Limits
+/// One channel, two axes, one sample.
+/// \par Example
+/// \snippet functions.cpp trans_conv
 /// \throws std::invalid_argument if `options.groups` is not 1, or as `conv_transpose`
 template <class X, class K>
 auto trans_conv(const X& x, const K& kernel, const ConvOptions<2>& options = {}) {

@@ -27,6 +27,12 @@ namespace tconv::inline TCONV_ISA {
 /// bilinearly: channel `c` to channel `c` by the outer product of two triangles, all else 0. Usual
 /// is `k = 2 s - s % 2` with padding `(k - s) / 2` rounded up. Source: Long, Shelhamer and Darrell,
 /// "Fully Convolutional Networks for Semantic Segmentation" (2015), and its Caffe code.
+///
+/// \par Limits
+/// Two spatial axes. At the border of an image fewer copies overlap, and the result is smaller
+/// there.
+/// \par Example
+/// \snippet functions.cpp bilinear_kernel
 /// \throws std::invalid_argument if an argument is less than 1
 template <class Scalar, int layout = Eigen::RowMajor>
 Eigen::Tensor<Scalar, 4, layout> bilinear_kernel(Index in_channels, Index out_channels, Index k) {
@@ -52,6 +58,11 @@ Eigen::Tensor<Scalar, 4, layout> bilinear_kernel(Index in_channels, Index out_ch
 
 /// Each pixel repeated `scale` times along each axis: output `o` is input `o / scale`, rounded
 /// down.
+///
+/// \par Limits
+/// Whole factors.
+/// \par Example
+/// \snippet functions.cpp upsample_nearest
 ///
 /// \param x       `(N, C, in...)`, or `(N, in..., C)` with channels_last; 1, 2 or 3 spatial axes.
 ///                With the number of spatial axes given, `upsample_nearest<2>(x, scale)`, also one
@@ -88,6 +99,12 @@ auto upsample_nearest(const X& x, const frontend::Scale<frontend::spatial_axes<X
 /// `o` lies at input `(o + 1/2) / scale - 1/2`, and beyond the border the image repeats its last
 /// pixel (PyTorch's `interpolate` with `align_corners=False`, ONNX's `half_pixel`). An output that
 /// lies on an input along an axis depends on no other there. Integers are rounded to the nearest.
+///
+/// \par Limits
+/// Whole factors, half-pixel centres.
+/// \par Example
+/// \snippet functions.cpp upsample_linear
+///
 /// Arguments and errors as for `upsample_nearest`.
 template <int R, class X>
 auto upsample_linear(const X& x, const frontend::Scale<R>& scale,
@@ -119,6 +136,11 @@ auto upsample_linear(const X& x, const frontend::Scale<frontend::spatial_axes<X>
 /// Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network",
 /// 2016; PyTorch's `pixel_shuffle`): in two dimensions,
 /// `y(n, c, h r + i, w r + j) = x(n, c r^2 + i r + j, h, w)`.
+///
+/// \par Limits
+/// The channels are a multiple of `prod(r)`, in PyTorch's order.
+/// \par Example
+/// \snippet functions.cpp pixel_shuffle
 ///
 /// \param x  `(N, C prod(r), in...)`, or `(N, in..., C prod(r))` with channels_last; 1, 2 or 3
 ///           spatial axes. With their number given, `pixel_shuffle<2>(x, r)`, also one sample

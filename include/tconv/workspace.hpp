@@ -19,6 +19,11 @@ concept ThreadDevice = requires(const T& device) {
 /// Scratch memory and plans, kept between calls, and the threads to compute on. One for each
 /// calling thread; any number of calls, layers and shapes may take turns on it. A moved-from
 /// workspace is as a new one.
+///
+/// \par Limits
+/// One call at a time.
+/// \par Example
+/// \snippet functions.cpp Workspace
 class Workspace {
  public:
   /// Computes on the calling thread alone.
