@@ -1,24 +1,32 @@
 #pragma once
 
 /// \file
-/// Eigen's matrices and vectors where functions take small tensors: they are copied.
+/// Eigen's matrices and vectors where functions take small tensors. They are copied, but for
+/// vectors whose elements lie side by side.
 
 #include <concepts>
 #include <type_traits>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
 
 namespace tconv::inline TCONV_ISA::frontend {
 
-/// The rank 1 tensor with the elements of a vector.
-template <VectorExpression V>
-auto to_tensor(const V& v) {
-  using Scalar = typename V::Scalar;
-  Eigen::Tensor<Scalar, 1> tensor(v.size());
-  const auto& elements = v.eval();
-  for (Index i = 0; i < v.size(); ++i) tensor(i) = elements(i);
-  return tensor;
+/// The rank 1 tensor with the elements of a vector: where they lie side by side, a map of them.
+template <class V>
+requires VectorExpression<std::remove_const_t<V>>
+auto to_tensor(V& v) {
+  using Tensor = Eigen::Tensor<std::remove_const_t<typename V::Scalar>, 1>;
+  if constexpr (DenseVector<std::remove_const_t<V>>) {
+    using Mapped = std::conditional_t<is_writable<V>, Tensor, const Tensor>;
+    return Eigen::TensorMap<Mapped>(v.data(), v.size());
+  } else {
+    Tensor tensor(v.size());
+    const auto& elements = v.eval();
+    for (Index i = 0; i < v.size(); ++i) tensor(i) = elements(i);
+    return tensor;
+  }
 }
 
 /// The rank 2 tensor with the elements of a matrix, in a storage order, by default the matrix's.
