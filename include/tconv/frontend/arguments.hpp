@@ -32,6 +32,10 @@ struct NoBias {};
 template <class Bias, class W>
 concept BiasFor = !std::same_as<Bias, OptionsOf<W>>;
 
+/// A bias where a number may stand in its place.
+template <class T>
+concept AnyBias = TensorExpression<T> || VectorExpression<T>;
+
 /// A bias has one axis, and so no storage order.
 template <class T>
 inline constexpr bool has_one_axis = VectorExpression<T>;

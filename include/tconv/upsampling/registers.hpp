@@ -162,9 +162,9 @@ EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index b
 /// Writes whole rows. The last two blocks may overlap: the end of a row needs no loop of its own.
 template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
-                                                Scalar* to) {
+                                                Scalar* to, Index step) {
   const auto [count, left, right] = columns;
-  const Index step = count * static_cast<Index>(scale), whole = count - count % size;
+  const Index whole = count - count % size;
   interpolate_rows<scale, size, streams>(rows, 0, count / size, left,
                                          whole == count ? right : whole, to, step);
   if (whole < count)
@@ -172,25 +172,26 @@ EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns&
                                            step);
 }
 
-/// Writes the rows of a plane from those of the input, one for each place of `[place, end)`.
+/// Writes the rows of a plane, `step` apart, from those of the input, one for each place of
+/// `[place, end)`.
 template <std::size_t scale, Index size, bool streams, bool between0, class Scalar>
 void interpolate_plane(const Scalar* from, const Columns columns, const Place<Scalar>& place0,
-                       const Place<Scalar>* place, const Place<Scalar>* end, Scalar* to) {
-  const Index step = columns.count * static_cast<Index>(scale);
+                       const Place<Scalar>* place, const Place<Scalar>* end, Scalar* to,
+                       Index step) {
   // Two rows read their inputs once, but write in two places at once.
   const bool pairs = between0 || columns.count < 2 * size;
   while (place != end)
     if (!place->between()) {
       const BlendedRows<between0, false, 1, Scalar> row(from, place0, place);
-      interpolate_whole_rows<scale, size, streams>(row, columns, to);
+      interpolate_whole_rows<scale, size, streams>(row, columns, to, step);
       place += 1, to += step;
     } else if (pairs && place + 1 != end && place[1].a == place->a && place[1].b == place->b) {
       const BlendedRows<between0, true, 2, Scalar> rows(from, place0, place);
-      interpolate_whole_rows<scale, size, streams>(rows, columns, to);
+      interpolate_whole_rows<scale, size, streams>(rows, columns, to, step);
       place += 2, to += 2 * step;
     } else {
       const BlendedRows<between0, true, 1, Scalar> row(from, place0, place);
-      interpolate_whole_rows<scale, size, streams>(row, columns, to);
+      interpolate_whole_rows<scale, size, streams>(row, columns, to, step);
       place += 1, to += step;
     }
 }
