@@ -224,7 +224,8 @@ template <frontend::AnyWorkspace Space, class Y, class X, class W>
 void upsample_conv_into(Space&& workspace, Y&& y, const X& x, const W& weight,
                         const PerAxis<frontend::spatial_axes<W>, Index>& scale,
                         const frontend::OptionsOf<W>& options = {}) {
-  upsample_conv_into(workspace, y, x, weight, frontend::NoBias{}, scale, options);
+  detail::upsample_conv_to("upsample_conv_into", workspace, frontend::GivenTensor{y, "y"}, x,
+                           weight, frontend::NoBias{}, scale, options);
 }
 template <frontend::AnyWorkspace Space, class Y, class X, class W, frontend::AnyBias Bias>
 void upsample_conv_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
