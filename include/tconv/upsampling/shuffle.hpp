@@ -3,10 +3,12 @@
 /// \file
 /// Channels moved to pixels.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
 
+#include "tconv/core/accumulator.hpp"
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
@@ -14,6 +16,7 @@
 #include "tconv/options.hpp"
 #include "tconv/runtime/execution.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/stride.hpp"
 #include "tconv/upsampling/grid.hpp"
 #include "tconv/upsampling/interleave.hpp"
 #include "tconv/upsampling/parts.hpp"
@@ -29,8 +32,52 @@ std::array<Index, 3> phase_steps(const PerAxis<R, Index>& r, Index channel_strid
   return memory_order<R>(steps, layout, Index{0});
 }
 
+/// Rows of pixels whose channels lie inside them, each a block of `batch` elements. Output pixel `i
+/// * phases + p` has every channel number `channel_step` of input pixel `i`, from `p * phase_step`
+/// on; steps count elements.
+struct ChannelPick {
+  Index phases, channels, batch, pixel_step, phase_step, channel_step;
+
+  /// Writes the row of `count` input pixels.
+  template <class Scalar>
+  void operator()(const Scalar* from, Index count, Scalar* to) const {
+    // Many channels are picked for one pixel after another, few for many pixels at a time, a part
+    // of a row that stays in the first-level cache.
+    constexpr Index few = 8, at_once = 128;
+    for (Index first = 0; first < count; first += at_once) {
+      const Index end = std::min(first + at_once, count);
+      if (batch == 1 && channels < few) {
+        for (Index p = 0; p < phases; ++p)
+          for (Index m = 0; m < channels; ++m)
+            for (Index i = first; i < end; ++i)
+              to[(i * phases + p) * channels + m] =
+                  from[i * pixel_step + p * phase_step + m * channel_step];
+        continue;
+      }
+      for (Index i = first; i < end; ++i)
+        for (Index p = 0; p < phases; ++p)
+          pick(from + i * pixel_step + p * phase_step, to + (i * phases + p) * channels * batch);
+    }
+  }
+
+ private:
+  /// One output pixel.
+  template <class Scalar>
+  void pick(const Scalar* from, Scalar* to) const {
+    if (batch == 1) {
+      if constexpr (core::EngineScalar<Scalar>)
+        simd::copy_row(from, channel_step, channels, to);
+      else
+        for (Index m = 0; m < channels; ++m) to[m] = from[m * channel_step];
+    } else {
+      for (Index m = 0; m < channels; ++m)
+        std::copy_n(from + m * channel_step, batch, to + m * batch);
+    }
+  }
+};
+
 /// Moves channels to pixels. Rows of one channel interleave; channels that lie inside the pixels
-/// are picked one by one.
+/// are picked from them.
 template <int R, class Scalar>
 void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<Scalar, R + 2>& y,
                     const PerAxis<R, Index>& r, DataFormat format, int layout,
@@ -42,7 +89,6 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
   const Index phases = scale[0] * scale[1] * scale[2];
   const Index inner_batch = row_major ? 1 : y.extents[0];
   const Index outer_channels = inside ? 1 : y.extents[1];
-  const Index inner_channels = y.extents[1] / outer_channels;
   // The result before it is enlarged.
   Grid grid = grid_of<R>(x, format, layout);
   (inside ? grid.inner : grid.outer) /= phases;
@@ -51,6 +97,8 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
   const Index y_plane = n1 * scale[1] * y_row;
   const bool streams = streams_rows(y.data, y_row, grid.outer * n0 * scale[0] * y_plane);
 
+  const ChannelPick pick{scale[2], grid.inner / inner_batch, inner_batch, strides[2],
+                         steps[2], phases * x.strides[1]};
   const auto shuffle = [&](const Part& part, std::byte* scratch) {
     const Index count = part.columns.size();
     const std::span rows(reinterpret_cast<const Scalar**>(scratch),
@@ -73,16 +121,8 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
           continue;
         }
         for (Index i1 = 0; i1 < part.rows.size(); ++i1)
-          for (Index p1 = 0; p1 < scale[1]; ++p1, to += y_row) {
-            Scalar* next = to;
-            for (Index i2 = 0; i2 < count; ++i2)
-              for (const Scalar* row : rows)
-                for (Index m = 0; m < inner_channels; ++m) {
-                  const Scalar* const source = row + i1 * strides[1] + p1 * steps[1] +
-                                               i2 * strides[2] + m * phases * x.strides[1];
-                  for (Index b = 0; b < inner_batch; ++b) *next++ = source[b];
-                }
-          }
+          for (Index p1 = 0; p1 < scale[1]; ++p1, to += y_row)
+            pick(from + i1 * strides[1] + p1 * steps[1], count, to);
       }
     if (streams) simd::finish_streaming();
   };
