@@ -146,6 +146,8 @@ void check_upsampling(Random& random) {
 template <int R, int layout>
 void check_shuffle(Random& random) {
   auto c = random_case<R>(random, 3);
+  // Channels are picked in one way where there are few, in another where there are many.
+  if (draw(random, 0, 2) == 0) c.shape[1] *= 7;
   const Extents<R + 2> y_shape = [&] {
     auto shape = c.shape;
     for (std::size_t a = 0; a < R; ++a) {
@@ -352,6 +354,13 @@ TEST_CASE("upsampling cuts images for threads without a seam, whatever their lay
                                               interpolated<R>(x_view, scale, n, c, o)) <= 1e-6;
     });
     CHECK(interpolates);
+    auto phases_shape = shape;
+    for (std::size_t a = 0; a < R; ++a) phases_shape[1] *= scale[a];
+    Eigen::Tensor<float, R + 2, layout> phases(
+        frontend::own_order<static_cast<std::size_t>(R) + 2>(phases_shape, format));
+    phases.setRandom();
+    CHECK(same_bits(pixel_shuffle(team(), phases, scale, format),
+                    pixel_shuffle(phases, scale, format)));
   };
   const auto check_layouts = [&]<int R>(const Extents<R + 2>& shape,
                                         const PerAxis<R, Index>& scale) {
@@ -364,6 +373,8 @@ TEST_CASE("upsampling cuts images for threads without a seam, whatever their lay
   check_layouts.template operator()<2>({2, 5, 31, 97}, {3, 4});
   check_layouts.template operator()<2>({1, 1, 411, 97}, {2, 3});
   check_layouts.template operator()<2>({1, 3, 211, 197}, {2, 1});
+  check_layouts.template operator()<2>({1, 37, 40, 23}, {4, 3});
+  check_layouts.template operator()<2>({3, 16, 20, 70}, 2);
   check_layouts.template operator()<1>({1, 1, 100003}, 4);
   check_layouts.template operator()<1>({1, 2, 40001}, 5);
   check_layouts.template operator()<3>({1, 2, 17, 23, 31}, {3, 2, 2});

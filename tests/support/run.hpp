@@ -21,6 +21,13 @@ void visit(const Problem& p, Tensor& tensor, Vector& values, const Assign& assig
   tconv::core::for_each_row_major(view, [&](auto& element) { assign(element, values[next++]); });
 }
 
+/// What results are full of before they are computed.
+template <class Scalar>
+Scalar poison() {
+  using Limits = std::numeric_limits<Scalar>;
+  return Limits::has_quiet_NaN ? Limits::quiet_NaN() : Scalar(77);
+}
+
 template <std::size_t rank>
 std::array<Index, rank> x_shape(const Problem& p) {
   std::array<Index, rank> shape{};
@@ -73,7 +80,7 @@ std::vector<Scalar> run_tensors(Implementation implementation, const Problem& p,
         of_y.in = p.out;
         of_y.in_channels = p.out_channels;
         X memory(x_shape<static_cast<std::size_t>(rank)>(of_y));
-        memory.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+        memory.setConstant(poison<Scalar>());
         return with_bias([&](const auto&... a) {
           const Eigen::TensorMap<X> map(memory.data(), memory.dimensions());
           if (p.scatters())

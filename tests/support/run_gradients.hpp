@@ -4,7 +4,6 @@
 /// `gradients`, to be instantiated in one file a scalar.
 
 #include <algorithm>
-#include <limits>
 #include <tuple>
 
 #include "support/gradients.hpp"
@@ -44,10 +43,9 @@ GradientData<Scalar> gradients_of_tensors(Calls calls, const Problem& p, const D
   Image input(x.dimensions());
   W weight(w.dimensions());
   Eigen::Tensor<Scalar, 1, layout> bias(p.out_channels);
-  constexpr Scalar poison = std::numeric_limits<Scalar>::quiet_NaN();
-  input.setConstant(poison);
-  weight.setConstant(poison);
-  bias.setConstant(poison);
+  input.setConstant(poison<Scalar>());
+  weight.setConstant(poison<Scalar>());
+  bias.setConstant(poison<Scalar>());
   // bias_grad takes batched tensors.
   std::array<Index, axes + 2> batched{};
   if (p.unbatched) batched[0] = 1;

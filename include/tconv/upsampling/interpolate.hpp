@@ -69,9 +69,10 @@ class Elements {
   [[no_unique_address]] std::conditional_t<constructed, std::vector<T>, None> owned_;
 };
 
-/// Enlarges images along each axis. Rows of single pixels are made in registers, one output row at
-/// a time. Otherwise an input row is first enlarged by itself, then output rows are made between
-/// two such rows: the shuffling of pixels is paid once for each input row.
+/// Enlarges images along each axis. Rows are made in registers, one output row at a time, where
+/// these hold pixels of one element, or elements of one pixel. Otherwise an input row is first
+/// enlarged by itself, then output rows are made between two such rows: the shuffling of pixels is
+/// paid once for each input row.
 template <class Scalar>
 class Interpolation {
  public:
@@ -83,8 +84,9 @@ class Interpolation {
   void operator()(const std::array<Range, 3>& ranges, Scalar* y,
                   runtime::Execution& execution) const {
     const Target target(*this, ranges, y);
-    if constexpr (core::EngineScalar<Scalar>)
-      if (grid_.inner == 1) switch (scale_[2]) {
+    if constexpr (core::EngineScalar<Scalar>) {
+      constexpr Index few = std::max<Index>(simd::Packet<Scalar>::size / 4, 2);
+      if (grid_.inner == 1 || grid_.inner >= few) switch (scale_[2]) {
           case 1:
             return enlarge_rows<1>(target, execution);
           case 2:
@@ -96,6 +98,7 @@ class Interpolation {
           default:
             break;
         }
+    }
     enlarge_strips(target, execution);
   }
 
@@ -149,20 +152,26 @@ class Interpolation {
 
   template <std::size_t scale>
   void enlarge_rows(const Target& target, runtime::Execution& execution) const {
-    const bool streams = streams_rows(target.y, target.row, target.size);
+    const bool pixels = grid_.inner > 1;
+    const bool streams = streams_rows(target.y, pixels ? grid_.inner : target.row, target.size);
     for_each_part(Parts::by_size(target.grid, target.pixel_bytes(), execution.threads()), 0,
                   execution, [&](const Part& part, std::byte*) {
-                    with_block_size<Scalar>(part.columns.size(), streams,
-                                            [&]<Index size, bool past>() {
-                                              enlarge_rows_of<scale, size, past>(target, part);
-                                            });
+                    with_block_size<Scalar>(
+                        pixels ? grid_.inner : part.columns.size(), streams,
+                        [&]<Index size, bool past>() {
+                          if (pixels)
+                            enlarge_rows_of<scale, size, past, true>(target, part);
+                          else
+                            enlarge_rows_of<scale, size, past, false>(target, part);
+                        });
                     if (streams) simd::finish_streaming();
                   });
   }
 
-  template <std::size_t scale, Index size, bool past>
+  template <std::size_t scale, Index size, bool past, bool pixels>
   void enlarge_rows_of(const Target& target, const Part& part) const {
-    const Index width = grid_.extents[2], plane_size = grid_.extents[1] * width;
+    const Index width = grid_.extents[2], row_size = width * grid_.inner;
+    const Index plane_size = grid_.extents[1] * row_size;
     const Range columns{target.ranges[2].first + part.columns.first,
                         target.ranges[2].first + part.columns.end};
     const Columns row_columns{columns.size(), columns.first > 0 ? -1 : 0,
@@ -173,15 +182,16 @@ class Interpolation {
       const Index end = std::min(first + rows_at_once, rows.end);
       for (Index o = first; o < end; ++o)
         places[static_cast<std::size_t>(o - first)] =
-            place(1, target.ranges[1].first * scale_[1] + o, width);
+            place(1, target.ranges[1].first * scale_[1] + o, row_size);
       for (Index position = part.planes.first; position < part.planes.end; ++position) {
         const auto [outer, i0] = target.plane_at(position);
         for (Index p0 = 0; p0 < scale_[0]; ++p0) {
           const Place<Scalar> place0 = place(0, i0 * scale_[0] + p0, plane_size);
-          const auto plane = place0.between() ? interpolate_plane<scale, size, past, true, Scalar>
-                                              : interpolate_plane<scale, size, past, false, Scalar>;
-          plane(row(outer, 0, 0) + columns.first, row_columns, place0, places.data(),
-                places.data() + (end - first),
+          const auto plane = place0.between()
+                                 ? interpolate_plane<scale, size, past, pixels, true, Scalar>
+                                 : interpolate_plane<scale, size, past, pixels, false, Scalar>;
+          plane(row(outer, 0, 0) + columns.first * grid_.inner, row_columns, place0, places.data(),
+                places.data() + (end - first), grid_.inner,
                 target.y + (position * scale_[0] + p0) * target.plane + first * target.row +
                     part.columns.first * target.pixel,
                 target.row);

@@ -64,11 +64,11 @@ struct ChannelPick {
   /// One output pixel.
   template <class Scalar>
   void pick(const Scalar* from, Scalar* to) const {
-    if (batch == 1) {
-      if constexpr (core::EngineScalar<Scalar>)
+    if constexpr (core::EngineScalar<Scalar>) {
+      if (batch == 1)
         simd::copy_row(from, channel_step, channels, to);
       else
-        for (Index m = 0; m < channels; ++m) to[m] = from[m * channel_step];
+        simd::copy_rows_apart(from, channel_step, channels, batch, to, batch);
     } else {
       for (Index m = 0; m < channels; ++m)
         std::copy_n(from + m * channel_step, batch, to + m * batch);
