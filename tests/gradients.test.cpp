@@ -37,7 +37,8 @@ void check_exact(Random& random, const Problem& p) {
   const auto expected = gradient_reference(p, data, grad_y);
   tconv::Workspace workspace;
   INFO(p);
-  for (const Calls calls : {Calls::together, Calls::one_by_one}) {
+  for (const Calls calls :
+       {Calls::together, Calls::one_by_one, Calls::together_into, Calls::one_by_one_into}) {
     const auto result = gradients(calls, p, data, grad_y, workspace);
     REQUIRE(result.input == expected.input);
     REQUIRE(result.weight == expected.weight);

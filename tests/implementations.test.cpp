@@ -7,7 +7,8 @@ using tconv::Direction;
 namespace {
 
 constexpr Implementation all[] = {Implementation::scatter, Implementation::sparse,
-                                  Implementation::production, Implementation::layer};
+                                  Implementation::production, Implementation::layer,
+                                  Implementation::into};
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
@@ -84,6 +85,16 @@ TEST_CASE("reals agree within the bound of their summation") {
     for (const Implementation implementation : all)
       REQUIRE(close(run(implementation, p, data), expected, p, data));
     REQUIRE(close(run(Implementation::production, p, in_double), exact, p, in_double));
+  }
+}
+
+TEST_CASE("into given memory the results are those of the function to the bit") {
+  Random random(8);
+  for (int i = 0; i < effort(100); ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    const Data<float> data = random_reals<float>(random, p);
+    INFO(p);
+    REQUIRE(run(Implementation::into, p, data) == run(Implementation::production, p, data));
   }
 }
 

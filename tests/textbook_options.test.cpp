@@ -1,3 +1,4 @@
+#include <tconv/scatter.hpp>
 #include <tconv/textbook.hpp>
 
 #include "support/catch.hpp"
@@ -36,6 +37,41 @@ void check_problem(const Problem& p, const support::Data<double>& data) {
   }
 }
 
+/// As images of one channel, by the definition.
+template <int layout>
+Eigen::Tensor<double, 2, layout> defined(const Problem& p,
+                                         const Eigen::Tensor<double, 2, layout>& x,
+                                         const Eigen::Tensor<double, 2, layout>& k) {
+  const auto image = [](const Eigen::Tensor<double, 2, layout>& m) {
+    return Eigen::TensorMap<const Eigen::Tensor<double, 4, layout>>(m.data(), 1, 1, m.dimension(0),
+                                                                    m.dimension(1));
+  };
+  const auto options = p.options<2>();
+  const Eigen::Tensor<double, 4, layout> y =
+      p.scatters() ? scatter::conv_transpose(image(x), image(k), options)
+                   : scatter::conv(image(x), image(k), options);
+  return y.reshape(Extents<2>{y.dimension(2), y.dimension(3)});
+}
+
+template <int layout>
+void check_large(const Problem& p, const support::Data<double>& data) {
+  using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, layout>;
+  auto options = p.options<2>();
+  const auto x = matrix<layout>(p.in[0], p.in[1], data.x.data());
+  const auto k = matrix<layout>(p.kernel[0], p.kernel[1], data.w.data());
+  const auto expected = defined<layout>(p, x, k);
+  const Matrix x_matrix = Eigen::Map<const Matrix>(x.data(), p.in[0], p.in[1]);
+  for (const Summation summation : {Summation::fastest, Summation::ordered}) {
+    options.summation = summation;
+    const auto y = p.scatters() ? trans_conv(x, k, options) : corr2d(x, k, options);
+    REQUIRE(y.dimensions() == expected.dimensions());
+    CHECK(std::equal(y.data(), y.data() + y.size(), expected.data()));
+    const Matrix of_matrix =
+        p.scatters() ? trans_conv(x_matrix, k, options) : corr2d(x_matrix, k, options);
+    CHECK(std::equal(y.data(), y.data() + y.size(), of_matrix.data()));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("trans_conv, corr2d and the matrix follow the relation for all options") {
@@ -52,6 +88,23 @@ TEST_CASE("trans_conv, corr2d and the matrix follow the relation for all options
     const auto data = support::random_integers<double>(random, p);
     check_problem<Eigen::RowMajor>(p, data);
     check_problem<Eigen::ColMajor>(p, data);
+    ++checked;
+  }
+}
+
+TEST_CASE("trans_conv and corr2d are what the definition says, however large the image") {
+  support::Random random(43);
+  for (int checked = 0; checked < 60;) {
+    Problem p = support::random_problem(
+        random, checked % 2 == 0 ? Direction::scatter : Direction::gather, 40);
+    const auto& coarse = p.scatters() ? p.in : p.out;
+    if (p.rank != 2 || coarse[0] * coarse[1] * p.kernel[0] * p.kernel[1] <= 2500) continue;
+    p.batch = p.groups = p.in_channels = p.out_channels = 1;
+    p.bias = p.channels_last = false;
+    INFO(p);
+    const auto data = support::random_integers<double>(random, p);
+    check_large<Eigen::RowMajor>(p, data);
+    check_large<Eigen::ColMajor>(p, data);
     ++checked;
   }
 }

@@ -84,6 +84,29 @@ double interpolated(const View& x, const PerAxis<R, Index>& scale, Index n, Inde
   return sum;
 }
 
+/// Three threads.
+Workspace& team() {
+  static Eigen::ThreadPool pool(3);
+  static const Eigen::ThreadPoolDevice device(&pool, 3);
+  static Workspace workspace(device);
+  return workspace;
+}
+
+/// Whether `call(workspace, map)` writes the bits of `expected` into poisoned memory, on one thread
+/// and on three.
+template <class Tensor, class Call>
+bool writes(const Tensor& expected, const Call& call) {
+  using Scalar = typename Tensor::Scalar;
+  bool same = true;
+  for (Workspace* workspace : {&thread_workspace(), &team()}) {
+    Tensor y(expected.dimensions());
+    y.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+    call(*workspace, Eigen::TensorMap<Tensor>(y.data(), y.dimensions()));
+    same = same && std::equal(y.data(), y.data() + y.size(), expected.data());
+  }
+  return same;
+}
+
 template <class Scalar, int R, int layout>
 void check_upsampling(Random& random) {
   const auto c = random_case<R>(random, 5);
@@ -112,11 +135,19 @@ void check_upsampling(Random& random) {
   });
   CHECK(repeats);
   CHECK(interpolates);
+  CHECK(writes(nearest, [&](Workspace& workspace, const auto& map) {
+    upsample_nearest_into(workspace, map, x, c.scale, c.format);
+  }));
+  CHECK(writes(linear, [&](Workspace& workspace, const auto& map) {
+    upsample_linear_into(workspace, map, x, c.scale, c.format);
+  }));
 }
 
 template <int R, int layout>
 void check_shuffle(Random& random) {
   auto c = random_case<R>(random, 3);
+  // Channels are picked in one way where there are few, in another where there are many.
+  if (draw(random, 0, 2) == 0) c.shape[1] *= 7;
   const Extents<R + 2> y_shape = [&] {
     auto shape = c.shape;
     for (std::size_t a = 0; a < R; ++a) {
@@ -141,12 +172,20 @@ void check_shuffle(Random& random) {
     shuffles = shuffles && y_view(n, m, o) == x_view(n, channel, i);
   });
   CHECK(shuffles);
+  CHECK(writes(y, [&](Workspace& workspace, const auto& map) {
+    pixel_shuffle_into(workspace, map, x, c.scale, c.format);
+  }));
 }
 
 T4 two_by_two() {
   T4 x(1, 1, 2, 2);
   x.setValues({{{{1, 2}, {3, 4}}}});
   return x;
+}
+
+template <class Tensor>
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.dimensions() == b.dimensions() && std::equal(a.data(), a.data() + a.size(), b.data());
 }
 
 bool equals(const T4& y, const std::vector<double>& expected) {
@@ -289,7 +328,56 @@ TEST_CASE("results larger than the caches are right too, wherever their rows beg
     CHECK(interpolates);
     CHECK(repeats);
     CHECK(shuffles);
+    CHECK(same_bits(upsample_linear(team(), x, {2, 3}), linear));
+    CHECK(same_bits(upsample_nearest(team(), x, {2, 3}), nearest));
+    CHECK(same_bits(pixel_shuffle(team(), phases, {2, 3}), shuffled));
   }
+}
+
+TEST_CASE("upsampling cuts images for threads without a seam, whatever their layout") {
+  Random random(71);
+  constexpr auto first = DataFormat::channels_first, last = DataFormat::channels_last;
+  const auto check = [&]<int R, int layout>(const Extents<R + 2>& shape,
+                                            const PerAxis<R, Index>& scale, DataFormat format) {
+    Eigen::Tensor<float, R + 2, layout> x(
+        frontend::own_order<static_cast<std::size_t>(R) + 2>(shape, format));
+    x.setRandom();
+    const auto linear = upsample_linear(x, scale, format);
+    CHECK(same_bits(upsample_linear(team(), x, scale, format), linear));
+    CHECK(
+        same_bits(upsample_nearest(team(), x, scale, format), upsample_nearest(x, scale, format)));
+    const auto x_view = frontend::image_view<R>(x, format);
+    const auto y_view = frontend::image_view<R>(linear, format);
+    bool interpolates = true;
+    for_each_position(y_view.extents, [&](Index n, Index c, const Extents<R>& o) {
+      interpolates = interpolates && std::abs(static_cast<double>(y_view(n, c, o)) -
+                                              interpolated<R>(x_view, scale, n, c, o)) <= 1e-6;
+    });
+    CHECK(interpolates);
+    auto phases_shape = shape;
+    for (std::size_t a = 0; a < R; ++a) phases_shape[1] *= scale[a];
+    Eigen::Tensor<float, R + 2, layout> phases(
+        frontend::own_order<static_cast<std::size_t>(R) + 2>(phases_shape, format));
+    phases.setRandom();
+    CHECK(same_bits(pixel_shuffle(team(), phases, scale, format),
+                    pixel_shuffle(phases, scale, format)));
+  };
+  const auto check_layouts = [&]<int R>(const Extents<R + 2>& shape,
+                                        const PerAxis<R, Index>& scale) {
+    for (const DataFormat format : {first, last}) {
+      check.template operator()<R, Eigen::RowMajor>(shape, scale, format);
+      check.template operator()<R, Eigen::ColMajor>(shape, scale, format);
+    }
+  };
+  // Many planes, many rows, and one row alone.
+  check_layouts.template operator()<2>({2, 5, 31, 97}, {3, 4});
+  check_layouts.template operator()<2>({1, 1, 411, 97}, {2, 3});
+  check_layouts.template operator()<2>({1, 3, 211, 197}, {2, 1});
+  check_layouts.template operator()<2>({1, 37, 40, 23}, {4, 3});
+  check_layouts.template operator()<2>({3, 16, 20, 70}, 2);
+  check_layouts.template operator()<1>({1, 1, 100003}, 4);
+  check_layouts.template operator()<1>({1, 2, 40001}, 5);
+  check_layouts.template operator()<3>({1, 2, 17, 23, 31}, {3, 2, 2});
 }
 
 TEST_CASE("images of more rows than are placed at once have no seam") {

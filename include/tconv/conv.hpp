@@ -9,6 +9,7 @@
 #include "tconv/frontend/arguments.hpp"
 #include "tconv/frontend/dispatch.hpp"
 #include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/output.hpp"
 #include "tconv/frontend/workspace.hpp"
 #include "tconv/workspace.hpp"
 
@@ -54,6 +55,36 @@ template <frontend::NoWorkspace X, class W, frontend::BiasFor<W> Bias>
 auto conv(const X& x, const W& weight, const Bias& bias,
           const frontend::OptionsOf<W>& options = {}) {
   return conv(thread_workspace(), x, weight, bias, options);
+}
+
+/// `conv` into given memory.
+///
+/// \param y  a tensor, TensorMap or TensorFixedSize with the shape, scalar and storage order of
+///           what `conv(x, weight, ...)` returns; for the others, and for errors, see there.
+///           Nothing is allocated on a workspace that has seen the shape, if it has one thread
+/// \throws std::invalid_argument also if `y` has another shape or shares memory with an argument. A
+///   call that throws leaves `y` as it was
+template <frontend::AnyWorkspace Space, class Y, class X, class W>
+void conv_into(Space&& workspace, Y&& y, const X& x, const W& weight,
+               const frontend::OptionsOf<W>& options = {}) {
+  conv_into(workspace, y, x, weight, frontend::NoBias{}, options);
+}
+template <frontend::AnyWorkspace Space, class Y, class X, class W, frontend::BiasFor<W> Bias>
+void conv_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
+               const frontend::OptionsOf<W>& options = {}) {
+  frontend::apply_to<Direction::gather>(
+      "conv_into", frontend::GivenTensor{y, "y"}, x, weight, bias, options,
+      frontend::Production<Direction::gather, core::storage_order<X>>{workspace,
+                                                                      options.summation});
+}
+template <frontend::NoWorkspace Y, class X, class W>
+void conv_into(Y&& y, const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  conv_into(thread_workspace(), y, x, weight, options);
+}
+template <frontend::NoWorkspace Y, class X, class W, frontend::BiasFor<W> Bias>
+void conv_into(Y&& y, const X& x, const W& weight, const Bias& bias,
+               const frontend::OptionsOf<W>& options = {}) {
+  conv_into(thread_workspace(), y, x, weight, bias, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

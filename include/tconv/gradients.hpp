@@ -21,26 +21,18 @@
 /// Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016,
 /// chapter 4.
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <utility>
+#include <type_traits>
 
 #include "tconv/core/axis.hpp"
-#include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/core/require.hpp"
-#include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
-#include "tconv/frontend/dispatch.hpp"
-#include "tconv/frontend/front_door.hpp"
 #include "tconv/frontend/gradient_arguments.hpp"
-#include "tconv/frontend/gradient_dispatch.hpp"
-#include "tconv/frontend/views.hpp"
+#include "tconv/frontend/gradient_calls.hpp"
+#include "tconv/frontend/output.hpp"
 #include "tconv/frontend/workspace.hpp"
-#include "tconv/geometry.hpp"
-#include "tconv/gradient/bias.hpp"
 #include "tconv/options.hpp"
 #include "tconv/workspace.hpp"
 
@@ -53,121 +45,8 @@ struct Gradients {
   Weight weight;  ///< like the weight
   Bias bias;      ///< `(C_out)`; of no interest to a call without bias
 };
-
-namespace detail {
-
-template <Direction direction, int R, class GradY, class W>
-auto input_gradient(Workspace& workspace, const Geometry<R>& geometry, const GradY& grad_y,
-                    const W& weight, const ConvOptions<R>& options, const char* function) {
-  constexpr auto adjoint = direction == Direction::scatter ? Direction::gather : Direction::scatter;
-  auto grad_x =
-      frontend::make_image<GradY>(geometry.output_shape(adjoint), options.data_format, function);
-  if (geometry.batch() > 0)
-    frontend::Production<adjoint, core::tensor_layout<GradY>>{workspace, options.summation}(
-        geometry, frontend::image_view<R>(grad_y, options.data_format), core::plain_view(weight),
-        static_cast<const core::tensor_scalar<GradY>*>(nullptr),
-        frontend::image_view<R>(grad_x, options.data_format));
-  return grad_x;
-}
-
-template <Direction direction, int R, class X, class GradY>
-auto weight_gradient_tensor(Workspace& workspace, const Geometry<R>& geometry, const X& x,
-                            const GradY& grad_y, DataFormat format, const char* function) {
-  using Scalar = core::tensor_scalar<X>;
-  core::checked_size<Scalar, core::tensor_index<X>>(geometry.weight_shape(),
-                                                    "the weight's gradient", function);
-  auto grad_weight = frontend::make_tensor<frontend::Result<X, R + 2>>(geometry.weight_shape());
-  const core::TensorView<const Scalar, R + 2> x_view = frontend::image_view<R>(x, format);
-  const core::TensorView<const Scalar, R + 2> y_view = frontend::image_view<R>(grad_y, format);
-  constexpr bool scatters = direction == Direction::scatter;
-  frontend::compute_weight_gradient<direction, core::tensor_layout<X>>(
-      geometry, scatters ? x_view : y_view, scatters ? y_view : x_view,
-      core::plain_view(grad_weight), workspace);
-  return grad_weight;
-}
-
-template <int R, class GradY>
-auto bias_gradient_tensor(Workspace& workspace, const GradY& grad_y, DataFormat format) {
-  using Scalar = core::tensor_scalar<GradY>;
-  const core::TensorView<const Scalar, R + 2> view = frontend::image_view<R>(grad_y, format);
-  auto grad_bias = frontend::make_tensor<frontend::Result<GradY, 1>>(std::array{view.extents[1]});
-  gradient::bias_gradient(execution_of(workspace), view, grad_bias.data());
-  return grad_bias;
-}
-
-template <Direction direction, class X, class W, class GradY>
-auto backward(const char* function, Workspace& workspace, const X& x, const W& weight,
-              const GradY& grad_y, const frontend::OptionsOf<W>& options) {
-  if constexpr (frontend::check_backward_types<X, W, GradY>()) {
-    constexpr int R = frontend::spatial_axes<W>;
-    const DataFormat format = options.data_format;
-    const auto& stored_x = frontend::stored(x);
-    const auto& stored_weight = frontend::stored(weight);
-    const auto& stored_y = frontend::stored(grad_y);
-    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), "weight", function);
-    const auto x_view = frontend::checked_image_view<R>(stored_x, format, "x", function);
-    const auto y_view = frontend::checked_image_view<R>(stored_y, format, "grad_y", function);
-    const int axis = frontend::channel_axis<R, core::tensor_rank<X>>(format);
-    const auto geometry = frontend::make_geometry<direction, R>(
-        x_view.extents, core::extents_of(stored_weight), options, function, axis);
-    frontend::check_grad_y(geometry, direction, y_view.extents, function, axis);
-    auto input =
-        input_gradient<direction>(workspace, geometry, stored_y, stored_weight, options, function);
-    auto of_weight = weight_gradient_tensor<direction>(workspace, geometry, stored_x, stored_y,
-                                                       format, function);
-    auto bias = bias_gradient_tensor<R>(workspace, stored_y, format);
-    return Gradients<decltype(input), decltype(of_weight), decltype(bias)>{
-        std::move(input), std::move(of_weight), std::move(bias)};
-  }
-}
-
-template <Direction direction, std::size_t axes, class X, class GradY>
-auto weight_grad(const char* function, Workspace& workspace, const X& x, const GradY& grad_y,
-                 const std::array<Index, axes>& kernel,
-                 const ConvOptions<static_cast<int>(axes)>& options) {
-  constexpr int R = static_cast<int>(axes);
-  if constexpr (frontend::check_kernel_pair<X, GradY, R>()) {
-    const auto& stored_x = frontend::stored(x);
-    const auto& stored_y = frontend::stored(grad_y);
-    const auto x_view =
-        frontend::checked_image_view<R>(stored_x, options.data_format, "x", function);
-    const auto y_view =
-        frontend::checked_image_view<R>(stored_y, options.data_format, "grad_y", function);
-    const auto geometry = frontend::kernel_geometry<direction, R>(
-        x_view.extents, y_view.extents, kernel, options, function,
-        frontend::channel_axis<R, core::tensor_rank<X>>(options.data_format));
-    return weight_gradient_tensor<direction>(workspace, geometry, stored_x, stored_y,
-                                             options.data_format, function);
-  }
-}
-
-template <std::size_t axes, class W, class GradY>
-auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
-                     const std::array<Index, axes>& in,
-                     const ConvOptions<static_cast<int>(axes)>& options) {
-  constexpr auto function = "conv_input_grad";
-  constexpr int R = static_cast<int>(axes);
-  if constexpr (frontend::check_weight_pair_with_extents<W, GradY, R>()) {
-    const auto& stored_weight = frontend::stored(weight);
-    const auto& stored_y = frontend::stored(grad_y);
-    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), "weight", function);
-    const auto y_view =
-        frontend::checked_image_view<R>(stored_y, options.data_format, "grad_y", function);
-    const auto shape = core::extents_of(stored_weight);
-    const int axis = frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format);
-    Geometry<R>::check_weight(shape, options, function);
-    core::check_extents(in, "in", function);
-    Extents<R + 2> x{y_view.extents[0],
-                     core::channels_of_groups(shape[1], options.groups, function)};
-    std::copy(in.begin(), in.end(), x.begin() + 2);
-    const auto geometry = Geometry<R>::of_conv(x, shape, options, function, axis);
-    frontend::check_grad_y(geometry, Direction::gather, y_view.extents, function, axis);
-    return input_gradient<Direction::gather>(workspace, geometry, stored_y, stored_weight, options,
-                                             function);
-  }
-}
-
-}  // namespace detail
+template <class Input, class Weight, class Bias>
+Gradients(Input, Weight, Bias) -> Gradients<Input, Weight, Bias>;
 
 /// The gradients of `y = conv_transpose(x, weight, bias, options)`.
 ///
@@ -186,14 +65,14 @@ auto conv_input_grad(Workspace& workspace, const W& weight, const GradY& grad_y,
 template <frontend::NoWorkspace X, class W, class GradY>
 auto conv_transpose_backward(const X& x, const W& weight, const GradY& grad_y,
                              const frontend::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::scatter>("conv_transpose_backward", thread_workspace(), x,
-                                              weight, grad_y, options);
+  return frontend::new_backward<Direction::scatter>("conv_transpose_backward", thread_workspace(),
+                                                    x, weight, grad_y, options);
 }
 template <frontend::AnyWorkspace Space, class X, class W, class GradY>
 auto conv_transpose_backward(Space&& workspace, const X& x, const W& weight, const GradY& grad_y,
                              const frontend::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::scatter>("conv_transpose_backward", workspace, x, weight,
-                                              grad_y, options);
+  return frontend::new_backward<Direction::scatter>("conv_transpose_backward", workspace, x, weight,
+                                                    grad_y, options);
 }
 
 /// The gradients of `y = conv(x, weight, bias, options)`; otherwise as `conv_transpose_backward`,
@@ -201,14 +80,14 @@ auto conv_transpose_backward(Space&& workspace, const X& x, const W& weight, con
 template <frontend::NoWorkspace X, class W, class GradY>
 auto conv_backward(const X& x, const W& weight, const GradY& grad_y,
                    const frontend::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::gather>("conv_backward", thread_workspace(), x, weight, grad_y,
-                                             options);
+  return frontend::new_backward<Direction::gather>("conv_backward", thread_workspace(), x, weight,
+                                                   grad_y, options);
 }
 template <frontend::AnyWorkspace Space, class X, class W, class GradY>
 auto conv_backward(Space&& workspace, const X& x, const W& weight, const GradY& grad_y,
                    const frontend::OptionsOf<W>& options = {}) {
-  return detail::backward<Direction::gather>("conv_backward", workspace, x, weight, grad_y,
-                                             options);
+  return frontend::new_backward<Direction::gather>("conv_backward", workspace, x, weight, grad_y,
+                                                   options);
 }
 
 /// The gradient of `conv_transpose` by its input: `conv` of `grad_y` with the same weight.
@@ -225,20 +104,8 @@ auto conv_backward(Space&& workspace, const X& x, const W& weight, const GradY& 
 template <frontend::AnyWorkspace Space, class W, class GradY>
 auto conv_transpose_input_grad(Space&& workspace, const W& weight, const GradY& grad_y,
                                const frontend::OptionsOf<W>& options = {}) {
-  constexpr auto function = "conv_transpose_input_grad";
-  if constexpr (frontend::check_weight_pair<W, GradY>()) {
-    constexpr int R = frontend::spatial_axes<W>;
-    const auto& stored_weight = frontend::stored(weight);
-    const auto& stored_y = frontend::stored(grad_y);
-    core::checked_size<core::tensor_scalar<W>>(core::extents_of(stored_weight), "weight", function);
-    const auto y_view =
-        frontend::checked_image_view<R>(stored_y, options.data_format, "grad_y", function);
-    const auto geometry = frontend::input_geometry<R>(
-        core::extents_of(stored_weight), y_view.extents, options, function,
-        frontend::channel_axis<R, core::tensor_rank<GradY>>(options.data_format));
-    return detail::input_gradient<Direction::scatter>(workspace, geometry, stored_y, stored_weight,
-                                                      options, function);
-  }
+  return frontend::conv_transpose_input_grad("conv_transpose_input_grad", workspace,
+                                             frontend::NewTensor(), weight, grad_y, options);
 }
 template <frontend::NoWorkspace W, class GradY>
 auto conv_transpose_input_grad(const W& weight, const GradY& grad_y,
@@ -263,7 +130,9 @@ template <frontend::AnyWorkspace Space, class W, class GradY, std::integral I, s
 auto conv_input_grad(Space&& workspace, const W& weight, const GradY& grad_y,
                      const std::array<I, R>& in,
                      const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return detail::conv_input_grad(workspace, weight, grad_y, frontend::to_indices(in), options);
+  return frontend::conv_input_grad<static_cast<int>(R)>("conv_input_grad", workspace,
+                                                        frontend::NewTensor(), weight, grad_y,
+                                                        frontend::to_indices(in), options);
 }
 template <frontend::AnyWorkspace Space, class W, class GradY, std::integral I, std::size_t R>
 auto conv_input_grad(Space&& workspace, const W& weight, const GradY& grad_y, const I (&in)[R],
@@ -298,8 +167,9 @@ template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, s
 auto conv_transpose_weight_grad(Space&& workspace, const X& x, const GradY& grad_y,
                                 const std::array<I, R>& kernel,
                                 const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return detail::weight_grad<Direction::scatter>("conv_transpose_weight_grad", workspace, x, grad_y,
-                                                 frontend::to_indices(kernel), options);
+  return frontend::weight_grad<Direction::scatter, static_cast<int>(R)>(
+      "conv_transpose_weight_grad", workspace, frontend::NewTensor(), x, grad_y,
+      frontend::to_indices(kernel), options);
 }
 template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
 auto conv_transpose_weight_grad(Space&& workspace, const X& x, const GradY& grad_y,
@@ -324,8 +194,9 @@ template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, s
 auto conv_weight_grad(Space&& workspace, const X& x, const GradY& grad_y,
                       const std::array<I, R>& kernel,
                       const ConvOptions<static_cast<int>(R)>& options = {}) {
-  return detail::weight_grad<Direction::gather>("conv_weight_grad", workspace, x, grad_y,
-                                                frontend::to_indices(kernel), options);
+  return frontend::weight_grad<Direction::gather, static_cast<int>(R)>(
+      "conv_weight_grad", workspace, frontend::NewTensor(), x, grad_y, frontend::to_indices(kernel),
+      options);
 }
 template <frontend::AnyWorkspace Space, class X, class GradY, std::integral I, std::size_t R>
 auto conv_weight_grad(Space&& workspace, const X& x, const GradY& grad_y, const I (&kernel)[R],
@@ -353,27 +224,126 @@ auto conv_weight_grad(const X& x, const GradY& grad_y, const I (&kernel)[R],
 /// \param grad_y  `(N, C_out, out...)`, with channels_last `(N, out..., C_out)`. With the number of
 ///                spatial axes given, `bias_grad<2>(grad_y)`, also one sample
 /// \returns `(C_out)`, zero for `N = 0`
-template <int R, frontend::AnyWorkspace Space, class GradY>
+template <int R = 0, frontend::AnyWorkspace Space, class GradY>
 auto bias_grad(Space&& workspace, const GradY& grad_y,
                DataFormat data_format = DataFormat::channels_first) {
-  if constexpr (frontend::check_grad_y<GradY>())
-    if constexpr (frontend::check_rank<GradY, R>())
-      return detail::bias_gradient_tensor<R>(workspace, frontend::stored(grad_y), data_format);
+  return frontend::new_bias_grad<R>(workspace, grad_y, data_format);
 }
-template <int R, frontend::NoWorkspace GradY>
+template <int R = 0, frontend::NoWorkspace GradY>
 auto bias_grad(const GradY& grad_y, DataFormat data_format = DataFormat::channels_first) {
   return bias_grad<R>(thread_workspace(), grad_y, data_format);
 }
-template <frontend::AnyWorkspace Space, class GradY>
-auto bias_grad(Space&& workspace, const GradY& grad_y,
-               DataFormat data_format = DataFormat::channels_first) {
-  if constexpr (frontend::check_grad_y<GradY>())
-    if constexpr (frontend::check_batched_rank<GradY>())
-      return bias_grad<frontend::spatial_axes<GradY>>(workspace, grad_y, data_format);
+
+// Each of them into given memory: first the output, then the arguments of the function. An output
+// is a tensor, TensorMap or TensorFixedSize with the shape, scalar and storage order of what the
+// function returns. Nothing is allocated on a workspace that has seen the shape, if it has one
+// thread. Errors are those of the function, and `std::invalid_argument` for an output that has
+// another shape, or shares memory with an argument or another output; every output is then as it
+// was.
+
+/// `conv_transpose_backward` into given memory.
+///
+/// \param outputs  `Gradients{...}` of tensors or maps, such as an earlier call has returned, or
+///                 `std::tie(grad_x, grad_weight, grad_bias)`, each of which may be `std::ignore`;
+///                 the gradient of the bias may be a vector of Eigen's
+template <frontend::NoWorkspace Outputs, class X, class W, class GradY>
+void conv_transpose_backward_into(Outputs&& outputs, const X& x, const W& weight,
+                                  const GradY& grad_y, const frontend::OptionsOf<W>& options = {}) {
+  conv_transpose_backward_into(thread_workspace(), outputs, x, weight, grad_y, options);
 }
-template <frontend::NoWorkspace GradY>
-auto bias_grad(const GradY& grad_y, DataFormat data_format = DataFormat::channels_first) {
-  return bias_grad(thread_workspace(), grad_y, data_format);
+template <frontend::AnyWorkspace Space, class Outputs, class X, class W, class GradY>
+void conv_transpose_backward_into(Space&& workspace, Outputs&& outputs, const X& x, const W& weight,
+                                  const GradY& grad_y, const frontend::OptionsOf<W>& options = {}) {
+  frontend::backward_into<Direction::scatter>("conv_transpose_backward_into", workspace, outputs, x,
+                                              weight, grad_y, options);
+}
+
+/// `conv_backward` into given memory; otherwise as `conv_transpose_backward_into`.
+template <frontend::NoWorkspace Outputs, class X, class W, class GradY>
+void conv_backward_into(Outputs&& outputs, const X& x, const W& weight, const GradY& grad_y,
+                        const frontend::OptionsOf<W>& options = {}) {
+  conv_backward_into(thread_workspace(), outputs, x, weight, grad_y, options);
+}
+template <frontend::AnyWorkspace Space, class Outputs, class X, class W, class GradY>
+void conv_backward_into(Space&& workspace, Outputs&& outputs, const X& x, const W& weight,
+                        const GradY& grad_y, const frontend::OptionsOf<W>& options = {}) {
+  frontend::backward_into<Direction::gather>("conv_backward_into", workspace, outputs, x, weight,
+                                             grad_y, options);
+}
+
+/// `conv_transpose_input_grad` into given memory.
+template <frontend::AnyWorkspace Space, class GradX, class W, class GradY>
+void conv_transpose_input_grad_into(Space&& workspace, GradX&& grad_x, const W& weight,
+                                    const GradY& grad_y,
+                                    const frontend::OptionsOf<W>& options = {}) {
+  frontend::conv_transpose_input_grad("conv_transpose_input_grad_into", workspace,
+                                      frontend::GivenTensor{grad_x, "grad_x"}, weight, grad_y,
+                                      options);
+}
+template <frontend::NoWorkspace GradX, class W, class GradY>
+void conv_transpose_input_grad_into(GradX&& grad_x, const W& weight, const GradY& grad_y,
+                                    const frontend::OptionsOf<W>& options = {}) {
+  conv_transpose_input_grad_into(thread_workspace(), grad_x, weight, grad_y, options);
+}
+
+/// `conv_input_grad` into given memory.
+template <frontend::AnyWorkspace Space, class GradX, class W, class GradY>
+void conv_input_grad_into(Space&& workspace, GradX&& grad_x, const W& weight, const GradY& grad_y,
+                          const frontend::SpatialExtents<frontend::spatial_axes<W>>& in,
+                          const frontend::OptionsOf<W>& options = {}) {
+  frontend::conv_input_grad<frontend::spatial_axes<W>>("conv_input_grad_into", workspace,
+                                                       frontend::GivenTensor{grad_x, "grad_x"},
+                                                       weight, grad_y, in.values(), options);
+}
+template <frontend::NoWorkspace GradX, class W, class GradY>
+void conv_input_grad_into(GradX&& grad_x, const W& weight, const GradY& grad_y,
+                          const frontend::SpatialExtents<frontend::spatial_axes<W>>& in,
+                          const frontend::OptionsOf<W>& options = {}) {
+  conv_input_grad_into(thread_workspace(), grad_x, weight, grad_y, in, options);
+}
+
+/// `conv_transpose_weight_grad` into given memory.
+template <frontend::AnyWorkspace Space, class GradW, class X, class GradY>
+void conv_transpose_weight_grad_into(Space&& workspace, GradW&& grad_weight, const X& x,
+                                     const GradY& grad_y, const frontend::KernelOf<GradW>& kernel,
+                                     const frontend::WeightOptionsOf<GradW>& options = {}) {
+  frontend::weight_grad<Direction::scatter>("conv_transpose_weight_grad_into", workspace,
+                                            frontend::GivenTensor{grad_weight, "grad_weight"}, x,
+                                            grad_y, kernel.values(), options);
+}
+template <frontend::NoWorkspace GradW, class X, class GradY>
+void conv_transpose_weight_grad_into(GradW&& grad_weight, const X& x, const GradY& grad_y,
+                                     const frontend::KernelOf<GradW>& kernel,
+                                     const frontend::WeightOptionsOf<GradW>& options = {}) {
+  conv_transpose_weight_grad_into(thread_workspace(), grad_weight, x, grad_y, kernel, options);
+}
+
+/// `conv_weight_grad` into given memory.
+template <frontend::AnyWorkspace Space, class GradW, class X, class GradY>
+void conv_weight_grad_into(Space&& workspace, GradW&& grad_weight, const X& x, const GradY& grad_y,
+                           const frontend::KernelOf<GradW>& kernel,
+                           const frontend::WeightOptionsOf<GradW>& options = {}) {
+  frontend::weight_grad<Direction::gather>("conv_weight_grad_into", workspace,
+                                           frontend::GivenTensor{grad_weight, "grad_weight"}, x,
+                                           grad_y, kernel.values(), options);
+}
+template <frontend::NoWorkspace GradW, class X, class GradY>
+void conv_weight_grad_into(GradW&& grad_weight, const X& x, const GradY& grad_y,
+                           const frontend::KernelOf<GradW>& kernel,
+                           const frontend::WeightOptionsOf<GradW>& options = {}) {
+  conv_weight_grad_into(thread_workspace(), grad_weight, x, grad_y, kernel, options);
+}
+
+/// `bias_grad` into given memory: a tensor of rank 1, or a vector of Eigen's.
+template <int R = 0, frontend::AnyWorkspace Space, class GradBias, class GradY>
+void bias_grad_into(Space&& workspace, GradBias&& grad_bias, const GradY& grad_y,
+                    DataFormat data_format = DataFormat::channels_first) {
+  frontend::bias_grad_into<R>(workspace, grad_bias, grad_y, data_format);
+}
+template <int R = 0, frontend::NoWorkspace GradBias, class GradY>
+void bias_grad_into(GradBias&& grad_bias, const GradY& grad_y,
+                    DataFormat data_format = DataFormat::channels_first) {
+  bias_grad_into<R>(thread_workspace(), grad_bias, grad_y, data_format);
 }
 
 }  // namespace tconv::inline TCONV_ISA

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "tconv/frontend/arguments.hpp"
 #include "tconv/frontend/dispatch.hpp"
 #include "tconv/frontend/front_door.hpp"
+#include "tconv/frontend/output.hpp"
 #include "tconv/frontend/views.hpp"
 #include "tconv/frontend/workspace.hpp"
 #include "tconv/geometry.hpp"
@@ -100,20 +100,13 @@ class Layer {
   /// be called from several threads, and more than once for an output.
   template <class X, class Y, class F>
   void run(const X& x, Y&& y, Workspace& workspace, const F& f) const {
-    using Out = std::remove_cvref_t<Y>;
+    using Out = std::remove_reference_t<Y>;
     if constexpr (frontend::check_run_types<X, Out, Scalar, R, layout>()) {
       const auto& stored_x = frontend::stored(x);
       const Geometry<R> g = geometry(core::extents_of(stored_x));
       const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           g.output_shape(direction), options().data_format);
-      const auto y_shape = core::extents_of(y);
-      core::require(y_shape == shape, name, "y has shape ", core::ShapeText{y_shape},
-                    ", but the result has ", core::ShapeText{shape});
-      const std::less<const Scalar*> before;
-      const Scalar* y_begin = y.data();
-      core::require(!before(stored_x.data(), y_begin + y.size()) ||
-                        !before(y_begin, stored_x.data() + stored_x.size()),
-                    name, "y overlaps x in memory, but must not");
+      frontend::GivenTensor{y, "y"}.template place<void>(name, shape, {{"x", stored_x}});
       compute(g, frontend::image_view<R>(stored_x, options().data_format),
               frontend::image_view<R>(y, options().data_format), workspace, f);
     }

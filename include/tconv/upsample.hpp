@@ -13,13 +13,11 @@
 #include "tconv/core/require.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
+#include "tconv/frontend/output.hpp"
 #include "tconv/frontend/resample.hpp"
-#include "tconv/frontend/views.hpp"
+#include "tconv/frontend/workspace.hpp"
 #include "tconv/options.hpp"
-#include "tconv/upsampling/grid.hpp"
-#include "tconv/upsampling/interpolate.hpp"
-#include "tconv/upsampling/repeat.hpp"
-#include "tconv/upsampling/shuffle.hpp"
+#include "tconv/workspace.hpp"
 
 namespace tconv::inline TCONV_ISA {
 
@@ -56,6 +54,22 @@ Eigen::Tensor<Scalar, 4, layout> bilinear_kernel(Index in_channels, Index out_ch
   return weight;
 }
 
+// Each function also takes a `Workspace` first, to compute on its threads and memory: results are
+// the same bits for any number of threads. And each computes into given memory: `y` is a tensor,
+// TensorMap or TensorFixedSize with the shape, scalar and storage order of what the function
+// returns. Nothing is allocated on a workspace that has seen the shape, if it has one thread.
+// Errors are those of the function, and `std::invalid_argument` if `y` has another shape or shares
+// memory with `x`; `y` is then as it was.
+
+/// The same on a workspace's threads and memory.
+template <int R = 0, frontend::AnyWorkspace Space, class X>
+auto upsample_nearest(Space&& workspace, const X& x,
+                      const frontend::Scale<frontend::image_axes<X, R>>& scale,
+                      DataFormat format = DataFormat::channels_first) {
+  return frontend::upsample_nearest<R>("upsample_nearest", workspace, frontend::NewTensor(), x,
+                                       scale, format);
+}
+
 /// Each pixel repeated `scale` times along each axis: output `o` is input `o / scale`, rounded
 /// down.
 ///
@@ -71,28 +85,34 @@ Eigen::Tensor<Scalar, 4, layout> bilinear_kernel(Index in_channels, Index out_ch
 /// \returns a tensor like `x` with extents `in * scale`
 /// \throws std::invalid_argument if an extent other than the batch's, or a scale, is less than 1
 /// \throws std::length_error if the result's size overflows
-template <int R, class X>
-auto upsample_nearest(const X& x, const frontend::Scale<R>& scale,
+template <int R = 0, frontend::NoWorkspace X>
+auto upsample_nearest(const X& x, const frontend::Scale<frontend::image_axes<X, R>>& scale,
                       DataFormat format = DataFormat::channels_first) {
-  if constexpr (frontend::check_image<X, R>()) {
-    constexpr int layout = core::tensor_layout<X>;
-    constexpr auto function = "upsample_nearest";
-    return frontend::resample<R>(
-        function, x, format,
-        [&](const auto& shape) {
-          return frontend::enlarged_shape<R>(shape, scale, "scale", function);
-        },
-        [&](const auto& from, const auto& to) {
-          upsampling::repeat_pixels(from.data, upsampling::grid_of<R>(from, format, layout),
-                                    upsampling::grid_scale(scale, layout), to.data);
-        });
-  }
+  return upsample_nearest<R>(thread_workspace(), x, scale, format);
 }
-template <class X>
-auto upsample_nearest(const X& x, const frontend::Scale<frontend::spatial_axes<X>>& scale,
-                      DataFormat format = DataFormat::channels_first) {
-  if constexpr (frontend::check_batched_image<X>())
-    return upsample_nearest<frontend::spatial_axes<X>>(x, scale, format);
+
+/// `upsample_nearest` into given memory.
+template <int R = 0, frontend::AnyWorkspace Space, class Y, class X>
+void upsample_nearest_into(Space&& workspace, Y&& y, const X& x,
+                           const frontend::Scale<frontend::image_axes<X, R>>& scale,
+                           DataFormat format = DataFormat::channels_first) {
+  frontend::upsample_nearest<R>("upsample_nearest_into", workspace, frontend::GivenTensor{y, "y"},
+                                x, scale, format);
+}
+template <int R = 0, frontend::NoWorkspace Y, class X>
+void upsample_nearest_into(Y&& y, const X& x,
+                           const frontend::Scale<frontend::image_axes<X, R>>& scale,
+                           DataFormat format = DataFormat::channels_first) {
+  upsample_nearest_into<R>(thread_workspace(), y, x, scale, format);
+}
+
+/// The same on a workspace's threads and memory.
+template <int R = 0, frontend::AnyWorkspace Space, class X>
+auto upsample_linear(Space&& workspace, const X& x,
+                     const frontend::Scale<frontend::image_axes<X, R>>& scale,
+                     DataFormat format = DataFormat::channels_first) {
+  return frontend::upsample_linear<R>("upsample_linear", workspace, frontend::NewTensor(), x, scale,
+                                      format);
 }
 
 /// Linear, bilinear or trilinear interpolation, by the rank of `x`. With half-pixel centres, output
@@ -106,30 +126,34 @@ auto upsample_nearest(const X& x, const frontend::Scale<frontend::spatial_axes<X
 /// \snippet functions.cpp upsample_linear
 ///
 /// Arguments and errors as for `upsample_nearest`.
-template <int R, class X>
-auto upsample_linear(const X& x, const frontend::Scale<R>& scale,
+template <int R = 0, frontend::NoWorkspace X>
+auto upsample_linear(const X& x, const frontend::Scale<frontend::image_axes<X, R>>& scale,
                      DataFormat format = DataFormat::channels_first) {
-  if constexpr (frontend::check_image<X, R>()) {
-    constexpr int layout = core::tensor_layout<X>;
-    constexpr auto function = "upsample_linear";
-    return frontend::resample<R>(
-        function, x, format,
-        [&](const auto& shape) {
-          return frontend::enlarged_shape<R>(shape, scale, "scale", function);
-        },
-        [&](const auto& from, const auto& to) {
-          const auto grid = upsampling::grid_of<R>(from, format, layout);
-          const auto& [n0, n1, n2] = grid.extents;
-          upsampling::Interpolation(from.data, grid, upsampling::grid_scale(scale, layout))(
-              {{{0, n0}, {0, n1}, {0, n2}}}, to.data);
-        });
-  }
+  return upsample_linear<R>(thread_workspace(), x, scale, format);
 }
-template <class X>
-auto upsample_linear(const X& x, const frontend::Scale<frontend::spatial_axes<X>>& scale,
-                     DataFormat format = DataFormat::channels_first) {
-  if constexpr (frontend::check_batched_image<X>())
-    return upsample_linear<frontend::spatial_axes<X>>(x, scale, format);
+
+/// `upsample_linear` into given memory.
+template <int R = 0, frontend::AnyWorkspace Space, class Y, class X>
+void upsample_linear_into(Space&& workspace, Y&& y, const X& x,
+                          const frontend::Scale<frontend::image_axes<X, R>>& scale,
+                          DataFormat format = DataFormat::channels_first) {
+  frontend::upsample_linear<R>("upsample_linear_into", workspace, frontend::GivenTensor{y, "y"}, x,
+                               scale, format);
+}
+template <int R = 0, frontend::NoWorkspace Y, class X>
+void upsample_linear_into(Y&& y, const X& x,
+                          const frontend::Scale<frontend::image_axes<X, R>>& scale,
+                          DataFormat format = DataFormat::channels_first) {
+  upsample_linear_into<R>(thread_workspace(), y, x, scale, format);
+}
+
+/// The same on a workspace's threads and memory.
+template <int R = 0, frontend::AnyWorkspace Space, class X>
+auto pixel_shuffle(Space&& workspace, const X& x,
+                   const frontend::Scale<frontend::image_axes<X, R>>& r,
+                   DataFormat format = DataFormat::channels_first) {
+  return frontend::pixel_shuffle<R>("pixel_shuffle", workspace, frontend::NewTensor(), x, r,
+                                    format);
 }
 
 /// Channels rearranged to pixels, as sub-pixel convolution ends (Shi et al., "Real-Time Single
@@ -149,36 +173,24 @@ auto upsample_linear(const X& x, const frontend::Scale<frontend::spatial_axes<X>
 /// \throws std::invalid_argument if an extent other than the batch's, or `r`, is less than 1, or
 ///   the channels are no multiple of `prod(r)`
 /// \throws std::length_error if the result's size overflows
-template <int R, class X>
-auto pixel_shuffle(const X& x, const frontend::Scale<R>& r,
+template <int R = 0, frontend::NoWorkspace X>
+auto pixel_shuffle(const X& x, const frontend::Scale<frontend::image_axes<X, R>>& r,
                    DataFormat format = DataFormat::channels_first) {
-  if constexpr (frontend::check_image<X, R>()) {
-    constexpr auto function = "pixel_shuffle";
-    return frontend::resample<R>(
-        function, x, format,
-        [&](const auto& shape) {
-          auto result = frontend::enlarged_shape<R>(shape, r, "r", function);
-          core::CheckedIndex product(1);
-          for (const Index factor : r) product = product * factor;
-          const Index phases = product.get(function, "r is ", core::ShapeText{r.values()},
-                                           ", the product of which overflows");
-          core::require(shape[1] % phases == 0, function, "x has ", shape[1], " channels (axis ",
-                        frontend::channel_axis<R, R + 2>(format),
-                        "), but it must be a multiple of ", phases,
-                        ", the product of r over the axes");
-          result[1] = shape[1] / phases;
-          return result;
-        },
-        [&](const auto& from, const auto& to) {
-          upsampling::shuffle_pixels<R>(from, to, r, format, core::tensor_layout<X>);
-        });
-  }
+  return pixel_shuffle<R>(thread_workspace(), x, r, format);
 }
-template <class X>
-auto pixel_shuffle(const X& x, const frontend::Scale<frontend::spatial_axes<X>>& r,
-                   DataFormat format = DataFormat::channels_first) {
-  if constexpr (frontend::check_batched_image<X>())
-    return pixel_shuffle<frontend::spatial_axes<X>>(x, r, format);
+
+/// `pixel_shuffle` into given memory.
+template <int R = 0, frontend::AnyWorkspace Space, class Y, class X>
+void pixel_shuffle_into(Space&& workspace, Y&& y, const X& x,
+                        const frontend::Scale<frontend::image_axes<X, R>>& r,
+                        DataFormat format = DataFormat::channels_first) {
+  frontend::pixel_shuffle<R>("pixel_shuffle_into", workspace, frontend::GivenTensor{y, "y"}, x, r,
+                             format);
+}
+template <int R = 0, frontend::NoWorkspace Y, class X>
+void pixel_shuffle_into(Y&& y, const X& x, const frontend::Scale<frontend::image_axes<X, R>>& r,
+                        DataFormat format = DataFormat::channels_first) {
+  pixel_shuffle_into<R>(thread_workspace(), y, x, r, format);
 }
 
 }  // namespace tconv::inline TCONV_ISA

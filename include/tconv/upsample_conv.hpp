@@ -95,7 +95,7 @@ class BandedConv {
       band_shape[band_axis + 2] = made.size() * factor;
       std::vector<Scalar> owned;
       Scalar* const band = memory_of_size(size_of(band_shape), workspace, owned);
-      interpolation(ranges, band);
+      interpolation(ranges, band, execution_of(workspace));
 
       ConvOptions<R> options = options_;
       options.padding[band_axis] = {made.first * factor - read.first, read.end - made.end * factor};
@@ -139,39 +139,40 @@ class BandedConv {
   ConvOptions<R> options_;
 };
 
-template <class X, class W, class Bias>
-auto upsample_conv_on(Workspace& workspace, const X& x, const W& weight, const Bias& bias,
-                      const PerAxis<frontend::spatial_axes<W>, Index>& scale,
-                      const frontend::OptionsOf<W>& options) {
-  if constexpr (frontend::check_argument_types<X, W, Bias>()) {
-    using Scalar = core::tensor_scalar<X>;
-    constexpr int R = frontend::spatial_axes<W>, rank = core::tensor_rank<X>;
-    constexpr auto function = "upsample_conv";
-    const auto& stored_x = frontend::stored(x);
-    const auto& stored_weight = frontend::stored(weight);
-    const auto& stored_b = frontend::stored_bias(bias);
-    core::checked_size<Scalar>(core::extents_of(stored_x), "x", function);
-    core::checked_size<Scalar>(core::extents_of(stored_weight), "weight", function);
-    const core::TensorView<const Scalar, R + 2> x_view =
-        frontend::image_view<R>(stored_x, options.data_format);
-    const core::TensorView<const Scalar, R + 2> weight_view = core::plain_view(stored_weight);
+template <class Out, class X, class W, class Bias>
+decltype(auto) upsample_conv_to(const char* function, Workspace& workspace, const Out& out,
+                                const X& x, const W& weight, const Bias& bias,
+                                const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                                const frontend::OptionsOf<W>& options) {
+  if constexpr (frontend::check_argument_types<X, W, Bias>())
+    if constexpr (Out::template accepts<X, core::tensor_rank<X>>()) {
+      using Scalar = core::tensor_scalar<X>;
+      constexpr int R = frontend::spatial_axes<W>, rank = core::tensor_rank<X>;
+      const auto& stored_x = frontend::stored(x);
+      const auto& stored_weight = frontend::stored(weight);
+      const auto& stored_b = frontend::stored_bias(bias);
+      core::checked_size<Scalar>(core::extents_of(stored_weight), "weight", function);
+      const core::TensorView<const Scalar, R + 2> x_view =
+          frontend::checked_image_view<R>(stored_x, options.data_format, "x", function);
+      const core::TensorView<const Scalar, R + 2> weight_view = core::plain_view(stored_weight);
 
-    const auto image = frontend::enlarged_shape<R>(x_view.extents, scale, "scale", function);
-    core::checked_size<Scalar>(image, "the enlarged image", function);
-    const auto geometry =
-        Geometry<R>::of_conv(image, weight_view.extents, options, function,
-                             frontend::channel_axis<R, rank>(options.data_format));
-    const auto y_shape = geometry.coarse_shape();
-    const Scalar* bias_elements = frontend::bias_data<Scalar>(stored_b, y_shape[1], function);
-    core::checked_size<Scalar, core::tensor_index<X>>(y_shape, "the result", function);
-    auto y = frontend::make_tensor<frontend::Result<X>>(
-        frontend::own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
-    if (geometry.batch() > 0)
-      BandedConv<R, Scalar, core::tensor_layout<X>>(x_view, weight_view, bias_elements, scale,
-                                                    options)(
-          geometry, frontend::image_view<R>(y, options.data_format), workspace);
-    return y;
-  }
+      const auto image = frontend::enlarged_shape<R>(x_view.extents, scale, "scale", function);
+      core::checked_size<Scalar>(image, "the enlarged image", function);
+      const auto geometry =
+          Geometry<R>::of_conv(image, weight_view.extents, options, function,
+                               frontend::channel_axis<R, rank>(options.data_format));
+      const auto y_shape = geometry.coarse_shape();
+      const Scalar* bias_elements = frontend::bias_data<Scalar>(stored_b, y_shape[1], function);
+      decltype(auto) y = out.template place<frontend::Result<X>>(
+          function,
+          frontend::own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format),
+          {{"x", stored_x}, {"weight", stored_weight}, {"bias", stored_b}});
+      if (geometry.batch() > 0)
+        BandedConv<R, Scalar, core::tensor_layout<X>>(x_view, weight_view, bias_elements, scale,
+                                                      options)(
+            geometry, frontend::image_view<R>(y, options.data_format), workspace);
+      return y;
+    }
 }
 
 }  // namespace detail
@@ -181,13 +182,15 @@ template <frontend::AnyWorkspace Space, class X, class W>
 auto upsample_conv(Space&& workspace, const X& x, const W& weight,
                    const PerAxis<frontend::spatial_axes<W>, Index>& scale,
                    const frontend::OptionsOf<W>& options = {}) {
-  return detail::upsample_conv_on(workspace, x, weight, frontend::NoBias{}, scale, options);
+  return detail::upsample_conv_to("upsample_conv", workspace, frontend::NewTensor(), x, weight,
+                                  frontend::NoBias{}, scale, options);
 }
-template <frontend::AnyWorkspace Space, class X, class W, core::TensorExpression Bias>
+template <frontend::AnyWorkspace Space, class X, class W, frontend::AnyBias Bias>
 auto upsample_conv(Space&& workspace, const X& x, const W& weight, const Bias& bias,
                    const PerAxis<frontend::spatial_axes<W>, Index>& scale,
                    const frontend::OptionsOf<W>& options = {}) {
-  return detail::upsample_conv_on(workspace, x, weight, bias, scale, options);
+  return detail::upsample_conv_to("upsample_conv", workspace, frontend::NewTensor(), x, weight,
+                                  bias, scale, options);
 }
 
 /// `conv(upsample_linear(x, scale), weight, bias, options)` without the upsampled image, of which
@@ -213,11 +216,39 @@ auto upsample_conv(const X& x, const W& weight,
                    const frontend::OptionsOf<W>& options = {}) {
   return upsample_conv(thread_workspace(), x, weight, scale, options);
 }
-template <frontend::NoWorkspace X, class W, core::TensorExpression Bias>
+template <frontend::NoWorkspace X, class W, frontend::AnyBias Bias>
 auto upsample_conv(const X& x, const W& weight, const Bias& bias,
                    const PerAxis<frontend::spatial_axes<W>, Index>& scale,
                    const frontend::OptionsOf<W>& options = {}) {
   return upsample_conv(thread_workspace(), x, weight, bias, scale, options);
+}
+
+/// `upsample_conv` into given memory; see `conv_into` for `y`.
+template <frontend::AnyWorkspace Space, class Y, class X, class W>
+void upsample_conv_into(Space&& workspace, Y&& y, const X& x, const W& weight,
+                        const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                        const frontend::OptionsOf<W>& options = {}) {
+  detail::upsample_conv_to("upsample_conv_into", workspace, frontend::GivenTensor{y, "y"}, x,
+                           weight, frontend::NoBias{}, scale, options);
+}
+template <frontend::AnyWorkspace Space, class Y, class X, class W, frontend::AnyBias Bias>
+void upsample_conv_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
+                        const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                        const frontend::OptionsOf<W>& options = {}) {
+  detail::upsample_conv_to("upsample_conv_into", workspace, frontend::GivenTensor{y, "y"}, x,
+                           weight, bias, scale, options);
+}
+template <frontend::NoWorkspace Y, class X, class W>
+void upsample_conv_into(Y&& y, const X& x, const W& weight,
+                        const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                        const frontend::OptionsOf<W>& options = {}) {
+  upsample_conv_into(thread_workspace(), y, x, weight, scale, options);
+}
+template <frontend::NoWorkspace Y, class X, class W, frontend::AnyBias Bias>
+void upsample_conv_into(Y&& y, const X& x, const W& weight, const Bias& bias,
+                        const PerAxis<frontend::spatial_axes<W>, Index>& scale,
+                        const frontend::OptionsOf<W>& options = {}) {
+  upsample_conv_into(thread_workspace(), y, x, weight, bias, scale, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

@@ -46,4 +46,21 @@ void wrong_types(const T<float, 4>& x, const T<float, 4>& w, const T<float, 1>& 
   tconv::upsample_linear(matrix, 2);
   // tconv: the image must have two axes more than spatial ones, or one more if it is unbatched
   tconv::pixel_shuffle<3>(T<float, 3>(), 2);
+  // tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize
+  tconv::conv_into(x * 2.0f, x, w);
+  // tconv: the output must not be const
+  tconv::conv_transpose_into(x, x, w);
+  // tconv: the output must have the rank of the result
+  tconv::upsample_nearest_into(T<float, 3>(), x, 2);
+  // tconv: the tensors of a call must have one scalar type
+  tconv::conv_transpose_input_grad_into(T<double, 4>(), w, x);
+  // tconv: the tensors of a call must have one storage order
+  tconv::conv_weight_grad_into(T<float, 4, Eigen::ColMajor>(), x, x, {3, 3});
+  // tconv: there must be one extent for each spatial axis
+  tconv::conv_weight_grad_into(T<float, 4>(), x, x, std::array{3});
+  // tconv: grad_bias must be a tensor of rank 1, or a vector, that lies in memory
+  tconv::bias_grad_into(Eigen::MatrixXf(), x);
+  // tconv: the outputs of all gradients must be Gradients{grad_x, grad_weight, grad_bias}, or
+  // std::tie of the three
+  tconv::conv_backward_into(T<float, 4>(), x, w, x);
 }

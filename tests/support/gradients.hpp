@@ -73,8 +73,8 @@ GradientData<Scalar> gradient_reference(const Problem& p, const Data<Scalar>& da
   return result;
 }
 
-/// Which of the public functions give the gradients.
-enum class Calls { together, one_by_one };
+/// Which of the public functions give the gradients. Those into given memory find it poisoned.
+enum class Calls { together, one_by_one, together_into, one_by_one_into };
 
 /// The library's gradients, in canonical order.
 template <class Scalar>

@@ -84,7 +84,8 @@ Data<Scalar> random_reals(Random& random, const Problem& problem);
 template <class Scalar>
 std::vector<Scalar> reference(const Problem& problem, const Data<Scalar>& data);
 
-enum class Implementation { production, layer, scatter, sparse };
+/// `into` is the production path into poisoned memory.
+enum class Implementation { production, layer, scatter, sparse, into };
 
 /// The library's result, in canonical order.
 template <class Scalar>

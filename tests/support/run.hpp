@@ -4,6 +4,7 @@
 /// `run`, to be instantiated in one file a scalar.
 
 #include <algorithm>
+#include <limits>
 #include <tconv/tconv.hpp>
 
 #include "support/problem.hpp"
@@ -18,6 +19,13 @@ void visit(const Problem& p, Tensor& tensor, Vector& values, const Assign& assig
                                                              : tconv::DataFormat::channels_first);
   std::size_t next = 0;
   tconv::core::for_each_row_major(view, [&](auto& element) { assign(element, values[next++]); });
+}
+
+/// What results are full of before they are computed.
+template <class Scalar>
+Scalar poison() {
+  using Limits = std::numeric_limits<Scalar>;
+  return Limits::has_quiet_NaN ? Limits::quiet_NaN() : Scalar(77);
 }
 
 template <std::size_t rank>
@@ -67,6 +75,21 @@ std::vector<Scalar> run_tensors(Implementation implementation, const Problem& p,
           return p.bias ? tconv::ConvTranspose(w, b, options)(x)
                         : tconv::ConvTranspose(w, options)(x);
         return p.bias ? tconv::Conv(w, b, options)(x) : tconv::Conv(w, options)(x);
+      case Implementation::into: {
+        Problem of_y = p;
+        of_y.in = p.out;
+        of_y.in_channels = p.out_channels;
+        X memory(x_shape<static_cast<std::size_t>(rank)>(of_y));
+        memory.setConstant(poison<Scalar>());
+        return with_bias([&](const auto&... a) {
+          const Eigen::TensorMap<X> map(memory.data(), memory.dimensions());
+          if (p.scatters())
+            tconv::conv_transpose_into(map, a...);
+          else
+            tconv::conv_into(map, a...);
+          return memory;
+        });
+      }
       case Implementation::scatter:
         return with_bias([&](const auto&... a) {
           if (p.scatters()) return tconv::scatter::conv_transpose(a...);

@@ -3,6 +3,9 @@
 /// \file
 /// `gradients`, to be instantiated in one file a scalar.
 
+#include <algorithm>
+#include <tuple>
+
 #include "support/gradients.hpp"
 #include "support/run.hpp"
 
@@ -37,10 +40,32 @@ GradientData<Scalar> gradients_of_tensors(Calls calls, const Problem& p, const D
   visit<R>(first, w, data.w, write);
   const auto o = p.options<R>();
 
-  Image input;
-  W weight;
-  Eigen::Tensor<Scalar, 1, layout> bias;
-  if (calls == Calls::together) {
+  Image input(x.dimensions());
+  W weight(w.dimensions());
+  Eigen::Tensor<Scalar, 1, layout> bias(p.out_channels);
+  input.setConstant(poison<Scalar>());
+  weight.setConstant(poison<Scalar>());
+  bias.setConstant(poison<Scalar>());
+  // bias_grad takes batched tensors.
+  std::array<Index, axes + 2> batched{};
+  if (p.unbatched) batched[0] = 1;
+  std::copy_n(dy.dimensions().begin(), rank, batched.end() - rank);
+  if (calls == Calls::together_into) {
+    const auto outputs = std::tie(input, weight, bias);
+    if (p.scatters())
+      tconv::conv_transpose_backward_into(workspace, outputs, x, w, dy, o);
+    else
+      tconv::conv_backward_into(workspace, outputs, x, w, dy, o);
+  } else if (calls == Calls::one_by_one_into) {
+    if (p.scatters()) {
+      tconv::conv_transpose_input_grad_into(workspace, input, w, dy, o);
+      tconv::conv_transpose_weight_grad_into(workspace, weight, x, dy, kernel, o);
+    } else {
+      tconv::conv_input_grad_into(workspace, input, w, dy, in, o);
+      tconv::conv_weight_grad_into(workspace, weight, x, dy, kernel, o);
+    }
+    tconv::bias_grad_into(workspace, bias, dy.reshape(batched), o.data_format);
+  } else if (calls == Calls::together) {
     const auto all = p.scatters() ? tconv::conv_transpose_backward(workspace, x, w, dy, o)
                                   : tconv::conv_backward(workspace, x, w, dy, o);
     input = all.input;
@@ -51,10 +76,6 @@ GradientData<Scalar> gradients_of_tensors(Calls calls, const Problem& p, const D
                          : tconv::conv_input_grad(workspace, w, dy, in, o);
     weight = p.scatters() ? tconv::conv_transpose_weight_grad(workspace, x, dy, kernel, o)
                           : tconv::conv_weight_grad(workspace, x, dy, kernel, o);
-    // bias_grad takes batched tensors.
-    std::array<Index, axes + 2> batched{};
-    if (p.unbatched) batched[0] = 1;
-    std::copy_n(dy.dimensions().begin(), rank, batched.end() - rank);
     bias = tconv::bias_grad(workspace, dy.reshape(batched), o.data_format);
   }
   GradientData<Scalar> result;

@@ -41,6 +41,11 @@ concept MatrixExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;
 template <class T>
 concept VectorExpression = MatrixExpression<T> && static_cast<bool>(T::IsVectorAtCompileTime);
 
+/// Those whose elements lie in memory one after the other.
+template <class T>
+concept DenseVector =
+    VectorExpression<T> && Eigen::internal::inner_stride_at_compile_time<T>::ret == 1;
+
 template <TensorExpression T>
 inline constexpr int tensor_rank = Eigen::internal::traits<T>::NumDimensions;
 

@@ -84,6 +84,11 @@ constexpr std::array<Index, rank> dense_strides(const std::array<Index, rank>& e
 template <class Tensor>
 using ElementOf = std::remove_pointer_t<decltype(std::declval<Tensor&>().data())>;
 
+/// Whether the elements of a stored tensor or dense vector may be written. `T` is const if the
+/// caller's object is.
+template <class T>
+inline constexpr bool is_writable = !std::is_const_v<ElementOf<T>>;
+
 /// A stored tensor with its axes in their own order.
 template <class Tensor>
 auto plain_view(Tensor& t) {

@@ -44,14 +44,20 @@ const char* instruction_set() {
 
 /// The schedule of a shape, made once for each execution.
 template <class Scalar>
-const Schedule& find_schedule(const ConvShape& shape, runtime::Execution& execution) {
+const std::shared_ptr<const void>& find_shared_schedule(const ConvShape& shape,
+                                                        runtime::Execution& execution) {
   constexpr Index lanes = simd::Packet<Scalar>::size;
-  return execution.plan<Schedule>(
+  return execution.shared_plan<Schedule>(
       shape.key(std::array<Index, 3>{lanes, sizeof(Scalar), execution.threads()}), [&] {
         return std::make_shared<Schedule>(
             make_correlation(shape),
             Resources{lanes, runtime::scratch_budget<Scalar>(), execution.threads()});
       });
+}
+
+template <class Scalar>
+const Schedule& find_schedule(const ConvShape& shape, runtime::Execution& execution) {
+  return *static_cast<const Schedule*>(find_shared_schedule<Scalar>(shape, execution).get());
 }
 
 /// The largest magnitude of transformed inputs whose products with transformed weights cannot
@@ -106,18 +112,18 @@ Outcome run_by_chunks(const Schedule& schedule, const WeightSource<Scalar>& sour
   return not_finite ? Outcome::not_finite : Outcome::done;
 }
 
-/// Computes a call whose weights serve no other.
+/// Computes a call whose weights serve no other, by the schedule of `shape`.
 template <class Scalar>
-void run_and_pack(const Schedule& schedule, const WeightSource<Scalar>& source, Scalar magnitude,
+void run_and_pack(const ConvShape& shape, const WeightSource<Scalar>& source, Scalar magnitude,
                   const Operands<Scalar>& operands, runtime::Execution& execution) {
+  const std::shared_ptr<const void> owner = find_shared_schedule<Scalar>(shape, execution);
+  const auto& schedule = *static_cast<const Schedule*>(owner.get());
   const auto pack = [&](const auto& any_schedule) -> const Scalar* {
     auto* packed = reinterpret_cast<Scalar*>(execution.weight_scratch(
         static_cast<std::size_t>(any_schedule.weight_size()) * sizeof(Scalar)));
     const double worthwhile = 1 + any_schedule.packing_cycles() / cycles_of_a_thread;
     const auto workers = static_cast<int>(std::min<double>(execution.threads(), worthwhile));
-    pack_all_weights(any_schedule, source, packed, workers, [&](Index tasks, const auto& task) {
-      execution.parallel_for(tasks, workers, [&](Index i, int) { task(i); });
-    });
+    pack_all_weights_once(shape, owner, any_schedule, source, packed, workers, execution);
     return packed;
   };
   run_packed(schedule, schedule.transforms_once(), magnitude, pack, operands, execution);
@@ -144,12 +150,12 @@ bool run_once(const ConvShape& shape, const WeightSource<Scalar>& weights,
     const Index size = source.size();
     const Scalar magnitude = simd::sum_of_magnitudes(source.data, size);
     if (std::isfinite(magnitude) || simd::all_finite(source.data, size)) {
-      run_and_pack(schedule, source, magnitude, operands, execution);
+      run_and_pack(shape, source, magnitude, operands, execution);
       return true;
     }
   }
-  const Schedule& exact = find_schedule<Scalar>(without_zeros_around(shape), execution);
-  if (exact.empty()) return false;
+  const ConvShape exact = without_zeros_around(shape);
+  if (find_schedule<Scalar>(exact, execution).empty()) return false;
   run_and_pack(exact, source, Scalar(0), operands, execution);
   return true;
 }

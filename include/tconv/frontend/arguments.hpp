@@ -9,6 +9,7 @@
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/core/view.hpp"
 #include "tconv/options.hpp"
 
 namespace tconv::inline TCONV_ISA::frontend {
@@ -30,6 +31,10 @@ struct NoBias {};
 /// Anything that is not the options themselves; what it must be, `check_bias` says.
 template <class Bias, class W>
 concept BiasFor = !std::same_as<Bias, OptionsOf<W>>;
+
+/// A bias where a number may stand in its place.
+template <class T>
+concept AnyBias = TensorExpression<T> || VectorExpression<T>;
 
 /// A bias has one axis, and so no storage order.
 template <class T>
@@ -137,6 +142,48 @@ consteval bool check_alike() {
   return scalars && layouts;
 }
 
+/// What a call computes into. `Out` is const if the caller's object is.
+template <class Out>
+consteval bool check_output() {
+  constexpr bool stored = StoredTensor<std::remove_const_t<Out>>;
+  static_assert(stored, "tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize");
+  if constexpr (stored) {
+    static_assert(is_writable<Out>, "tconv: the output must not be const");
+    return is_writable<Out>;
+  } else {
+    return false;
+  }
+}
+
+/// The same, with `rank` axes and the scalar and storage order of `Like`.
+template <class Out, class Like, int rank>
+consteval bool check_output_like() {
+  if constexpr (check_output<Out>()) {
+    constexpr bool ranks = tensor_rank<std::remove_const_t<Out>> == rank;
+    static_assert(ranks, "tconv: the output must have the rank of the result");
+    return all(ranks, check_alike<Like, std::remove_const_t<Out>>());
+  } else {
+    return false;
+  }
+}
+
+/// The gradient of a bias, which has one axis and so no storage order.
+template <class Out, class Scalar>
+consteval bool check_bias_output() {
+  using Plain = std::remove_const_t<Out>;
+  constexpr bool one_axis = has_one_axis<Plain> && (StoredTensor<Plain> || DenseVector<Plain>);
+  static_assert(one_axis,
+                "tconv: grad_bias must be a tensor of rank 1, or a vector, that lies in memory");
+  if constexpr (one_axis) {
+    static_assert(is_writable<Out>, "tconv: the output must not be const");
+    constexpr bool scalar = std::same_as<std::remove_const_t<typename Plain::Scalar>, Scalar>;
+    static_assert(scalar, "tconv: the tensors of a call must have one scalar type");
+    return all(is_writable<Out>, scalar);
+  } else {
+    return false;
+  }
+}
+
 // The arguments of each kind of function.
 
 template <class X, class W, class Bias>
@@ -163,30 +210,44 @@ consteval bool check_layer_types() {
 }
 
 /// Of a layer's call.
+template <class X, class Scalar, int R, int layout>
+consteval bool check_layer_image() {
+  if constexpr (check_x<X>())
+    return all(check_image_rank<X, R>(), check_alike<Eigen::Tensor<Scalar, R + 2, layout>, X>());
+  else
+    return false;
+}
 template <class X, class Y, class Scalar, int R, int layout>
 consteval bool check_run_types() {
-  static_assert(StoredTensor<Y>, "tconv: y must be an Eigen tensor, TensorMap or TensorFixedSize");
-  if constexpr (all(check_x<X>(), StoredTensor<Y>))
-    return all(check_image_rank<X, R>(), check_same_rank<X, Y>(),
-               check_alike<Eigen::Tensor<Scalar, R + 2, layout>, X, Y>());
+  if constexpr (check_layer_image<X, Scalar, R, layout>())
+    return check_output_like<Y, X, tensor_rank<X>>();
   else
     return false;
 }
 
-/// Of a function of one image, with the number of spatial axes given.
+/// Spatial axes of an image without weights: `R`, or what its rank says where `R` is 0.
+template <class X, int R>
+inline constexpr int image_axes = R == 0 ? spatial_axes<X> : R;
+
+/// Of a function of one image, called `x` or `grad_y`, which is known to be a tensor.
+template <class X, int R>
+consteval bool check_axes() {
+  if constexpr (R == 0)
+    return check_batched_rank<X>();
+  else
+    return check_rank<X, R>();
+}
 template <class X, int R>
 consteval bool check_image() {
   if constexpr (check_x<X>())
-    return check_rank<X, R>();
+    return check_axes<X, R>();
   else
     return false;
 }
-
-/// The same with the number that the rank says.
-template <class X>
-consteval bool check_batched_image() {
-  if constexpr (check_x<X>())
-    return check_batched_rank<X>();
+template <class GradY, int R>
+consteval bool check_bias_grad_image() {
+  if constexpr (check_grad_y<GradY>())
+    return check_axes<GradY, R>();
   else
     return false;
 }

@@ -13,6 +13,7 @@
 #include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
 #include "tconv/frontend/matrices.hpp"
+#include "tconv/frontend/output.hpp"
 #include "tconv/frontend/views.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
@@ -52,37 +53,46 @@ const Scalar* bias_data(const Bias& bias, Index channels, const char* function) 
   }
 }
 
-/// Checks a call of an operator, allocates its result and has `algorithm(geometry, x, weight, bias,
-/// y)` fill it. `bias` is a pointer to one number per output channel, or null.
+/// Checks a call of an operator, finds the place of its result in `out`, and has
+/// `algorithm(geometry, x, weight, bias, y)` fill it. `bias` is a pointer to one number per output
+/// channel, or null.
+template <Direction direction, class Out, class X, class W, class Bias, class Algorithm>
+decltype(auto) apply_to(const char* function, const Out& out, const X& x, const W& weight,
+                        const Bias& bias, const OptionsOf<W>& options, const Algorithm& algorithm) {
+  if constexpr (check_argument_types<X, W, Bias>())
+    if constexpr (Out::template accepts<X, tensor_rank<X>>()) {
+      using Scalar = tensor_scalar<X>;
+      constexpr int R = spatial_axes<W>;
+      constexpr int rank = tensor_rank<X>;
+      const auto& stored_x = stored(x);
+      const auto& stored_weight = stored(weight);
+      const auto& stored_b = stored_bias(bias);
+      checked_size<Scalar>(extents_of(stored_x), "x", function);
+      checked_size<Scalar>(extents_of(stored_weight), "weight", function);
+      const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
+      const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
+
+      const auto geometry =
+          make_geometry<direction, R>(x_view.extents, weight_view.extents, options, function,
+                                      channel_axis<R, rank>(options.data_format));
+      const auto y_shape = geometry.output_shape(direction);
+      const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
+
+      decltype(auto) y = out.template place<Result<X>>(
+          function, own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format),
+          {{"x", stored_x}, {"weight", stored_weight}, {"bias", stored_b}});
+      if (geometry.batch() > 0)
+        algorithm(geometry, x_view, weight_view, bias_elements,
+                  image_view<R>(y, options.data_format));
+      return y;
+    }
+}
+
+/// The same into a new tensor, which is returned.
 template <Direction direction, class X, class W, class Bias, class Algorithm>
 auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
            const OptionsOf<W>& options, const Algorithm& algorithm) {
-  if constexpr (check_argument_types<X, W, Bias>()) {
-    using Scalar = tensor_scalar<X>;
-    constexpr int R = spatial_axes<W>;
-    constexpr int rank = tensor_rank<X>;
-    const auto& stored_x = stored(x);
-    const auto& stored_weight = stored(weight);
-    const auto& stored_b = stored_bias(bias);
-    checked_size<Scalar>(extents_of(stored_x), "x", function);
-    checked_size<Scalar>(extents_of(stored_weight), "weight", function);
-    const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
-    const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
-
-    const auto geometry =
-        make_geometry<direction, R>(x_view.extents, weight_view.extents, options, function,
-                                    channel_axis<R, rank>(options.data_format));
-    const auto y_shape = geometry.output_shape(direction);
-    const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
-    checked_size<Scalar, tensor_index<X>>(y_shape, "the result", function);
-
-    auto y = make_tensor<Result<X>>(
-        own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format));
-    if (geometry.batch() > 0)
-      algorithm(geometry, x_view, weight_view, bias_elements,
-                image_view<R>(y, options.data_format));
-    return y;
-  }
+  return apply_to<direction>(function, NewTensor(), x, weight, bias, options, algorithm);
 }
 
 }  // namespace tconv::inline TCONV_ISA::frontend

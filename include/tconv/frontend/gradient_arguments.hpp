@@ -28,6 +28,27 @@ constexpr std::array<Index, R> to_indices(const std::array<I, R>& extents) {
   return result;
 }
 
+/// The same as an argument whose number of axes another one says: an array, or `{...}`.
+template <int R>
+class SpatialExtents {
+ public:
+  template <std::integral... I>
+  requires(sizeof...(I) == R) constexpr SpatialExtents(I... extents)
+      : values_{static_cast<Index>(extents)...} {}
+  template <std::integral I, std::size_t axes>
+  constexpr SpatialExtents(const std::array<I, axes>& extents) {
+    static_assert(axes == R, "tconv: there must be one extent for each spatial axis");
+    if constexpr (axes == R) values_ = to_indices(extents);
+  }
+  template <std::integral I, std::size_t axes>
+  constexpr SpatialExtents(const I (&extents)[axes]) : SpatialExtents(std::to_array(extents)) {}
+
+  constexpr const Extents<R>& values() const { return values_; }
+
+ private:
+  Extents<R> values_{};
+};
+
 /// Rejects a `grad_y` whose shape, `(n, channel, spatial...)`, is not that of the output.
 template <int R>
 void check_grad_y(const Geometry<R>& geometry, Direction direction, const Extents<R + 2>& grad_y,
@@ -77,6 +98,20 @@ Geometry<R> input_geometry(const Extents<R + 2>& weight, const Extents<R + 2>& g
   }
   const auto geometry = Geometry<R>::of_conv_transpose(x, weight, options, function, channel_axis);
   check_grad_y(geometry, Direction::scatter, grad_y, function, channel_axis);
+  return geometry;
+}
+
+/// The geometry of `conv` of which the weight, the output and the extents of the input are known.
+template <int R>
+Geometry<R> conv_input_geometry(const Extents<R + 2>& weight, const Extents<R + 2>& grad_y,
+                                const Extents<R>& in, const ConvOptions<R>& options,
+                                const char* function, int channel_axis) {
+  Geometry<R>::check_weight(weight, options, function);
+  check_extents(in, "in", function);
+  Extents<R + 2> x{grad_y[0], channels_of_groups(weight[1], options.groups, function)};
+  std::copy(in.begin(), in.end(), x.begin() + 2);
+  const auto geometry = Geometry<R>::of_conv(x, weight, options, function, channel_axis);
+  check_grad_y(geometry, Direction::gather, grad_y, function, channel_axis);
   return geometry;
 }
 

@@ -64,6 +64,13 @@ class Execution {
     return plans_.find<Plan>(key, make);
   }
 
+  /// As `PlanCache::find_shared`.
+  template <class Plan, std::size_t size, class Make>
+  const std::shared_ptr<const void>& shared_plan(const std::array<Index, size>& key,
+                                                 const Make& make) {
+    return plans_.find_shared<Plan>(key, make);
+  }
+
   void release_memory() {
     scratch_ = Memory();
     weights_ = Memory();

@@ -31,6 +31,13 @@ class PlanCache {
   /// until as many others have been asked for. Plans of different types may have equal keys.
   template <class Plan, std::size_t size, class Make>
   const Plan& find(const std::array<Index, size>& key, const Make& make) {
+    return *static_cast<const Plan*>(find_shared<Plan>(key, make).get());
+  }
+
+  /// The same, which stays valid for as long as the pointer does.
+  template <class Plan, std::size_t size, class Make>
+  const std::shared_ptr<const void>& find_shared(const std::array<Index, size>& key,
+                                                 const Make& make) {
     const char* const type = &type_tag<Plan>;
     const std::size_t hash = hash_of(key, type);
     const auto [first, last] = by_hash_.equal_range(hash);
@@ -39,14 +46,13 @@ class PlanCache {
           entry->type == type &&
           std::equal(entry->key.begin(), entry->key.end(), key.begin(), key.end())) {
         entries_.splice(entries_.begin(), entries_, entry);
-        return *static_cast<const Plan*>(entry->plan.get());
+        return entry->plan;
       }
     std::shared_ptr<const Plan> plan = make();
-    const Plan& result = *plan;
     entries_.push_front({type, hash, {key.begin(), key.end()}, std::move(plan)});
     by_hash_.emplace(hash, entries_.begin());
     if (entries_.size() > max_plans) forget_oldest();
-    return result;
+    return entries_.front().plan;
   }
 
   void clear() {

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <type_traits>
-#include <vector>
 
 #include "tconv/core/accumulator.hpp"
 #include "tconv/core/eigen.hpp"
@@ -38,32 +38,32 @@ EIGEN_ALWAYS_INLINE Scalar from_blend(const From& value) {
     return static_cast<Scalar>(value);
 }
 
-/// Rows of the result as they follow one another: the inputs of row `(i, j)` begin `i * steps[0] +
-/// j * steps[1]` after those of the first.
+/// Rows of the result, `to` elements apart: the inputs of row `(i, j)` begin `i * steps[0] + j *
+/// steps[1]` after those of the first.
 struct RowSteps {
   std::array<Index, 2> counts{1, 1}, steps{0, 0};
+  Index to = 0;
 };
 
 /// Writes rows: pixel 0 of each of the input rows, then pixel 1 of each, and so on; a pixel is
 /// `inner` elements.
 template <class From, class Scalar>
-using Interleave = void (*)(const std::vector<const From*>& rows, const RowSteps& steps,
-                            Index count, Index inner, Scalar* to);
+using Interleave = void (*)(std::span<const From* const> rows, const RowSteps& steps, Index count,
+                            Index inner, Scalar* to);
 
 /// All rows, each by `interleave_row(rows, offset, count, inner, to)`.
 template <auto interleave_row, class From, class Scalar>
-void interleave_rows(const std::vector<const From*>& rows, const RowSteps& steps, Index count,
+void interleave_rows(std::span<const From* const> rows, const RowSteps& steps, Index count,
                      Index inner, Scalar* to) {
-  const Index size = static_cast<Index>(rows.size()) * count * inner;
   for (Index i = 0; i < steps.counts[0]; ++i)
-    for (Index j = 0; j < steps.counts[1]; ++j, to += size)
+    for (Index j = 0; j < steps.counts[1]; ++j, to += steps.to)
       interleave_row(rows, i * steps.steps[0] + j * steps.steps[1], count, inner, to);
 }
 
 /// Pixels of one element.
 template <std::size_t phases, class From, class Scalar>
-void interleave_elements(const std::vector<const From*>& rows, Index offset, Index count,
-                         Index inner, Scalar* to) {
+void interleave_elements(std::span<const From* const> rows, Index offset, Index count, Index inner,
+                         Scalar* to) {
   std::array<const From*, phases> from;
   for (std::size_t p = 0; p < phases; ++p) from[p] = rows[p] + offset;
   for (Index i = 0; i < count * inner; ++i)
@@ -73,7 +73,7 @@ void interleave_elements(const std::vector<const From*>& rows, Index offset, Ind
 
 /// Pixels of a few elements, copied without a loop.
 template <Index inner, class From, class Scalar>
-void interleave_pixels(const std::vector<const From*>& rows, Index offset, Index count, Index,
+void interleave_pixels(std::span<const From* const> rows, Index offset, Index count, Index,
                        Scalar* to) {
   for (Index i = 0; i < count; ++i)
     for (const From* row : rows) {
@@ -83,7 +83,7 @@ void interleave_pixels(const std::vector<const From*>& rows, Index offset, Index
 }
 
 template <class From, class Scalar>
-void interleave_any(const std::vector<const From*>& rows, Index offset, Index count, Index inner,
+void interleave_any(std::span<const From* const> rows, Index offset, Index count, Index inner,
                     Scalar* to) {
   for (Index i = 0; i < count; ++i)
     for (const From* row : rows)

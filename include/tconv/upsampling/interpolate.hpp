@@ -7,15 +7,20 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/runtime/arena.hpp"
+#include "tconv/runtime/execution.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/simd/tile_shape.hpp"
 #include "tconv/upsampling/grid.hpp"
 #include "tconv/upsampling/interleave.hpp"
+#include "tconv/upsampling/parts.hpp"
 #include "tconv/upsampling/phase.hpp"
 #include "tconv/upsampling/registers.hpp"
 #include "tconv/upsampling/rows.hpp"
@@ -39,48 +44,62 @@ void blend_rows(const Sum* a, const Real& near, const Sum* b, const Real& far, I
                                far * static_cast<Blend<Scalar>>(b[i]));
 }
 
-/// Enlarges images along each axis. Rows of single pixels are made in registers, one output row at
-/// a time. Otherwise an input row is first enlarged by itself, then output rows are made between
-/// two such rows: the shuffling of pixels is paid once for each input row.
+/// Elements in the memory of an arena, or in their own where they must be constructed.
+template <class T>
+class Elements {
+ public:
+  static constexpr bool constructed = !std::is_trivially_copyable_v<T>;
+
+  Elements(runtime::Arena& arena, Index count) {
+    if constexpr (constructed)
+      owned_.resize(static_cast<std::size_t>(count));
+    else
+      first_ = arena.take<T>(count);
+  }
+  T* data() {
+    if constexpr (constructed)
+      return owned_.data();
+    else
+      return first_;
+  }
+
+ private:
+  struct None {};
+  T* first_ = nullptr;
+  [[no_unique_address]] std::conditional_t<constructed, std::vector<T>, None> owned_;
+};
+
+/// Enlarges images along each axis. Rows are made in registers, one output row at a time, where
+/// these hold pixels of one element, or elements of one pixel. Otherwise an input row is first
+/// enlarged by itself, then output rows are made between two such rows: the shuffling of pixels is
+/// paid once for each input row.
 template <class Scalar>
 class Interpolation {
  public:
   Interpolation(const Scalar* x, const Grid& grid, const std::array<Index, 3>& scale)
-      : x_(x), grid_(grid), scale_(scale) {
-    for (std::size_t a = 0; a < 3; ++a)
-      for (Index p = 0; p < scale[a]; ++p) phases_[a].emplace_back(scale[a], p);
-  }
+      : x_(x), grid_(grid), scale_(scale) {}
 
   /// Enlarges the pixels in `ranges`, interpolating between all of the image, and writes them as a
   /// grid of their own.
-  void operator()(const std::array<Range, 3>& ranges, Scalar* y) const {
-    if constexpr (core::EngineScalar<Scalar>)
-      if (grid_.inner == 1) switch (scale_[2]) {
+  void operator()(const std::array<Range, 3>& ranges, Scalar* y,
+                  runtime::Execution& execution) const {
+    const Target target(*this, ranges, y);
+    if constexpr (core::EngineScalar<Scalar>) {
+      constexpr Index few = std::max<Index>(simd::Packet<Scalar>::size / 4, 2);
+      if (grid_.inner == 1 || grid_.inner >= few) switch (scale_[2]) {
           case 1:
-            return enlarge_rows<1>(ranges, y);
+            return enlarge_rows<1>(target, execution);
           case 2:
-            return enlarge_rows<2>(ranges, y);
+            return enlarge_rows<2>(target, execution);
           case 3:
-            return enlarge_rows<3>(ranges, y);
+            return enlarge_rows<3>(target, execution);
           case 4:
-            return enlarge_rows<4>(ranges, y);
+            return enlarge_rows<4>(target, execution);
           default:
             break;
         }
-    const Index pixel = scale_[2] * grid_.inner, width = ranges[2].size();
-    const Index chunk = std::clamp<Index>(chunk_elements / pixel, 1, width);
-    Rows rows((chunk + 2) * grid_.inner, chunk * pixel, scale_[2]);
-    const Index plane_size = ranges[1].size() * scale_[1] * width * pixel;
-    for (Index outer = 0; outer < grid_.outer; ++outer)
-      for (Index i0 = ranges[0].first; i0 < ranges[0].end; ++i0)
-        for (const Phase& phase0 : phases_[0]) {
-          for (Index q = ranges[2].first; q < ranges[2].end; q += chunk) {
-            const Range part{q, std::min(q + chunk, ranges[2].end)};
-            make_strip({outer, i0, phase0}, ranges[1], part, width * pixel, rows,
-                       y + (q - ranges[2].first) * pixel);
-          }
-          y += plane_size;
-        }
+    }
+    enlarge_strips(target, execution);
   }
 
  private:
@@ -92,70 +111,145 @@ class Interpolation {
   static constexpr Index chunk_elements = 8192;
 
   /// Output rows whose places are listed at once.
-  static constexpr Index rows_at_once = 1024;
+  static constexpr Index rows_at_once = 128;
+
+  /// The pixels that are enlarged, and where the result lies.
+  struct Target {
+    std::array<Range, 3> ranges;
+    Scalar* y;
+    Grid grid;                      // of the pixels
+    Index pixel, row, plane, size;  // of the result
+
+    Target(const Interpolation& of, const std::array<Range, 3>& its_ranges, Scalar* its_y)
+        : ranges(its_ranges), y(its_y), grid(of.grid_) {
+      for (std::size_t a = 0; a < 3; ++a) grid.extents[a] = ranges[a].size();
+      pixel = of.scale_[2] * grid.inner;
+      row = grid.extents[2] * pixel;
+      plane = grid.extents[1] * of.scale_[1] * row;
+      size = grid.outer * grid.extents[0] * of.scale_[0] * plane;
+    }
+    /// Bytes that are made of one pixel.
+    Index pixel_bytes() const {
+      return size / (grid.outer * grid.extents[0] * grid.extents[1] * grid.extents[2]) *
+             static_cast<Index>(sizeof(Scalar));
+    }
+    /// The input plane of a position among all planes: its image, and its place on axis 0.
+    std::array<Index, 2> plane_at(Index position) const {
+      return {position / grid.extents[0], position % grid.extents[0] + ranges[0].first};
+    }
+  };
+
+  Phase phase(std::size_t axis, Index p) const { return Phase(scale_[axis], p); }
 
   /// Where output `o` of an axis lies between inputs that are `step` apart.
   Place<Real> place(std::size_t axis, Index o, Index step) const {
     const Index q = o / scale_[axis];
-    const Phase& phase = phases_[axis][static_cast<std::size_t>(o % scale_[axis])];
-    const Index a = std::max<Index>(q + phase.base, 0);
-    const Index b = phase.exact ? a : std::min(q + phase.base + 1, grid_.extents[axis] - 1);
-    return {a * step, b * step, phase.near(), phase.fraction};
+    const Phase between = phase(axis, o % scale_[axis]);
+    const Index a = std::max<Index>(q + between.base, 0);
+    const Index b = between.exact ? a : std::min(q + between.base + 1, grid_.extents[axis] - 1);
+    return {a * step, b * step, between.near(), between.fraction};
   }
 
   template <std::size_t scale>
-  void enlarge_rows(const std::array<Range, 3>& ranges, Scalar* y) const {
-    const Index width = grid_.extents[2], plane_size = grid_.extents[1] * width;
-    const Range part = ranges[2];
-    const Range rows{ranges[1].first * scale_[1], ranges[1].end * scale_[1]};
-    const Range planes{ranges[0].first * scale_[0], ranges[0].end * scale_[0]};
-    const Columns columns{part.size(), part.first > 0 ? -1 : 0,
-                          part.size() - (part.end < width ? 0 : 1)};
-    const Index y_row = part.size() * scale_[2], y_plane = rows.size() * y_row;
-    const bool streams = streams_rows(y, y_row, grid_.outer * planes.size() * y_plane);
-    std::vector<Place<Scalar>> places;
-    with_block_size<Scalar>(columns.count, streams, [&]<Index size, bool past>() {
-      for (Index first = rows.first; first < rows.end; first += rows_at_once) {
-        places.clear();
-        for (Index o = first; o < std::min(first + rows_at_once, rows.end); ++o)
-          places.push_back(place(1, o, width));
-        Scalar* to = y + (first - rows.first) * y_row;
-        for (Index outer = 0; outer < grid_.outer; ++outer)
-          for (Index o = planes.first; o < planes.end; ++o, to += y_plane) {
-            const Place<Scalar> place0 = place(0, o, plane_size);
-            const auto plane = place0.between()
-                                   ? interpolate_plane<scale, size, past, true, Scalar>
-                                   : interpolate_plane<scale, size, past, false, Scalar>;
-            plane(row(outer, 0, 0) + part.first, columns, place0, places.data(),
-                  places.data() + places.size(), to);
-          }
+  void enlarge_rows(const Target& target, runtime::Execution& execution) const {
+    const bool pixels = grid_.inner > 1;
+    const bool streams = streams_rows(target.y, pixels ? grid_.inner : target.row, target.size);
+    for_each_part(Parts::by_size(target.grid, target.pixel_bytes(), execution.threads()), 0,
+                  execution, [&](const Part& part, std::byte*) {
+                    with_block_size<Scalar>(
+                        pixels ? grid_.inner : part.columns.size(), streams,
+                        [&]<Index size, bool past>() {
+                          if (pixels)
+                            enlarge_rows_of<scale, size, past, true>(target, part);
+                          else
+                            enlarge_rows_of<scale, size, past, false>(target, part);
+                        });
+                    if (streams) simd::finish_streaming();
+                  });
+  }
+
+  template <std::size_t scale, Index size, bool past, bool pixels>
+  void enlarge_rows_of(const Target& target, const Part& part) const {
+    const Index width = grid_.extents[2], row_size = width * grid_.inner;
+    const Index plane_size = grid_.extents[1] * row_size;
+    const Range columns{target.ranges[2].first + part.columns.first,
+                        target.ranges[2].first + part.columns.end};
+    const Columns row_columns{columns.size(), columns.first > 0 ? -1 : 0,
+                              columns.size() - (columns.end < width ? 0 : 1)};
+    const Range rows{part.rows.first * scale_[1], part.rows.end * scale_[1]};
+    std::array<Place<Scalar>, static_cast<std::size_t>(rows_at_once)> places;
+    for (Index first = rows.first; first < rows.end; first += rows_at_once) {
+      const Index end = std::min(first + rows_at_once, rows.end);
+      for (Index o = first; o < end; ++o)
+        places[static_cast<std::size_t>(o - first)] =
+            place(1, target.ranges[1].first * scale_[1] + o, row_size);
+      for (Index position = part.planes.first; position < part.planes.end; ++position) {
+        const auto [outer, i0] = target.plane_at(position);
+        for (Index p0 = 0; p0 < scale_[0]; ++p0) {
+          const Place<Scalar> place0 = place(0, i0 * scale_[0] + p0, plane_size);
+          const auto plane = place0.between()
+                                 ? interpolate_plane<scale, size, past, pixels, true, Scalar>
+                                 : interpolate_plane<scale, size, past, pixels, false, Scalar>;
+          plane(row(outer, 0, 0) + columns.first * grid_.inner, row_columns, place0, places.data(),
+                places.data() + (end - first), grid_.inner,
+                target.y + (position * scale_[0] + p0) * target.plane + first * target.row +
+                    part.columns.first * target.pixel,
+                target.row);
+        }
       }
+    }
+  }
+
+  void enlarge_strips(const Target& target, runtime::Execution& execution) const {
+    const Parts parts = Parts::by_threads(target.grid, target.pixel_bytes(), execution.threads());
+    const Index chunk = std::clamp<Index>(chunk_elements / target.pixel, 1, target.grid.extents[2]);
+    std::size_t scratch_bytes = 0;
+    if constexpr (!Elements<Sum>::constructed) {
+      runtime::Arena counter(nullptr);
+      Rows(*this, counter, chunk);
+      scratch_bytes = counter.used();
+    }
+    for_each_part(parts, scratch_bytes, execution, [&](const Part& part, std::byte* scratch) {
+      runtime::Arena arena(scratch);
+      Rows rows(*this, arena, chunk);
+      for (Index position = part.planes.first; position < part.planes.end; ++position)
+        for (Index p0 = 0; p0 < scale_[0]; ++p0)
+          for (Index q = part.columns.first; q < part.columns.end; q += chunk) {
+            const auto [outer, i0] = target.plane_at(position);
+            const Range columns{target.ranges[2].first + q,
+                                target.ranges[2].first + std::min(q + chunk, part.columns.end)};
+            const Range input_rows{target.ranges[1].first + part.rows.first,
+                                   target.ranges[1].first + part.rows.end};
+            make_strip({outer, i0, phase(0, p0)}, input_rows, columns, target.row, rows,
+                       target.y + (position * scale_[0] + p0) * target.plane +
+                           part.rows.first * scale_[1] * target.row + q * target.pixel);
+          }
     });
-    if (streams) simd::finish_streaming();
   }
 
   /// A row before it is enlarged, with a pixel on each side, and three after, that of input `i1` in
   /// place `i1 % 3`.
   struct Rows {
-    std::vector<Sum> source;
-    std::array<std::vector<Sum>, 3> enlarged;
+    Elements<Sum> source;
+    std::array<Elements<Sum>, 3> enlarged;
     /// The phases of a row one by one, where they are not interleaved in registers.
-    std::vector<Sum> phases;
-    std::vector<const Sum*> sides;
+    Elements<Sum> phases;
+    Elements<const Sum*> sides;
 
-    Rows(Index source_size, Index enlarged_size, Index scale)
-        : source(static_cast<std::size_t>(source_size)),
-          phases(static_cast<std::size_t>(enlarged_size)),
-          sides(static_cast<std::size_t>(scale)) {
-      for (auto& row : enlarged) row.resize(static_cast<std::size_t>(enlarged_size));
-    }
-    Sum* of(Index i1) { return enlarged[static_cast<std::size_t>(i1 % 3)].data(); }
+    Rows(const Interpolation& of, runtime::Arena& arena, Index chunk)
+        : source(arena, (chunk + 2) * of.grid_.inner),
+          enlarged{Elements<Sum>(arena, chunk * of.scale_[2] * of.grid_.inner),
+                   Elements<Sum>(arena, chunk * of.scale_[2] * of.grid_.inner),
+                   Elements<Sum>(arena, chunk * of.scale_[2] * of.grid_.inner)},
+          phases(arena, chunk * of.scale_[2] * of.grid_.inner),
+          sides(arena, of.scale_[2]) {}
+    Sum* row(Index i1) { return enlarged[static_cast<std::size_t>(i1 % 3)].data(); }
   };
 
   /// An output plane: its place between two input planes.
   struct Plane {
     Index outer, i0;
-    const Phase& phase;
+    Phase phase;
   };
 
   /// The columns `part` of the output rows from `range`, of which each begins `y_step` after the
@@ -168,14 +262,14 @@ class Interpolation {
     for (Index i1 = range.first; i1 < range.end; ++i1) {
       for (const Index needed = neighbours ? std::min(i1 + 1, last) : i1; made <= needed; ++made)
         enlarge_row(plane, made, part, rows);
-      for (const Phase& phase : phases_[1]) {
-        const Sum* const a = rows.of(phase.exact ? i1 : std::max<Index>(i1 + phase.base, 0));
-        const Sum* const b = rows.of(std::min(i1 + phase.base + 1, last));
-        if (phase.exact)
+      for (Index p1 = 0; p1 < scale_[1]; ++p1, y += y_step) {
+        const Phase between = phase(1, p1);
+        const Sum* const a = rows.row(between.exact ? i1 : std::max<Index>(i1 + between.base, 0));
+        const Sum* const b = rows.row(std::min(i1 + between.base + 1, last));
+        if (between.exact)
           std::transform(a, a + count, y, [](const Sum& sum) { return from_blend<Scalar>(sum); });
         else
-          blend_rows(a, phase.near(), b, phase.fraction, count, y);
-        y += y_step;
+          blend_rows(a, between.near(), b, between.fraction, count, y);
       }
     }
   }
@@ -187,9 +281,8 @@ class Interpolation {
 
   /// Enlarges the pixels `part` of an input row, which itself may lie between two planes.
   void enlarge_row(const Plane& plane, Index i1, const Range& part, Rows& rows) const {
-    Sum* const source = rows.source.data() + grid_.inner;
-    Sum* const to = rows.of(i1);
     const Index inner = grid_.inner, count = part.size() * inner;
+    Sum* const source = rows.source.data() + inner;
     const Index first = std::max<Index>(part.first - 1, 0);
     const Index last = std::min(part.end + 1, grid_.extents[2]);
     const auto begin = [&](Index i0) { return row(plane.outer, i0, i1) + first * inner; };
@@ -206,25 +299,26 @@ class Interpolation {
     if (first == part.first) std::copy_n(source, inner, source - inner);
     if (last == part.end) std::copy_n(source + count - inner, inner, source + count);
 
-    for (std::size_t p = 0; p < phases_[2].size(); ++p) {
-      const Phase& phase = phases_[2][p];
-      if (phase.exact) {
-        rows.sides[p] = source;
+    const std::span sides(rows.sides.data(), static_cast<std::size_t>(scale_[2]));
+    for (std::size_t p = 0; p < sides.size(); ++p) {
+      const auto number = static_cast<Index>(p);
+      const Phase between = phase(2, number);
+      if (between.exact) {
+        sides[p] = source;
         continue;
       }
-      Sum* const side = rows.phases.data() + static_cast<Index>(p) * count;
-      blend_rows(source + phase.base * inner, phase.near(), source + (phase.base + 1) * inner,
-                 phase.fraction, count, side);
-      rows.sides[p] = side;
+      Sum* const side = rows.phases.data() + number * count;
+      blend_rows(source + between.base * inner, between.near(), source + (between.base + 1) * inner,
+                 between.fraction, count, side);
+      sides[p] = side;
     }
-    find_interleave<Sum, Sum>(rows.sides.size(), part.size(), inner, false)(rows.sides, RowSteps{},
-                                                                            part.size(), inner, to);
+    find_interleave<Sum, Sum>(sides.size(), part.size(), inner, false)(
+        sides, RowSteps{}, part.size(), inner, rows.row(i1));
   }
 
   const Scalar* x_;
   Grid grid_;
   std::array<Index, 3> scale_;
-  std::array<std::vector<Phase>, 3> phases_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::upsampling

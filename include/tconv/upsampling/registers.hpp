@@ -4,6 +4,7 @@
 /// Linear interpolation in registers: an output row is a blend of up to four input rows, enlarged.
 /// It passes through no memory in between, from which it would have to be read back.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -162,9 +163,9 @@ EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index b
 /// Writes whole rows. The last two blocks may overlap: the end of a row needs no loop of its own.
 template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
-                                                Scalar* to) {
+                                                Scalar* to, Index step) {
   const auto [count, left, right] = columns;
-  const Index step = count * static_cast<Index>(scale), whole = count - count % size;
+  const Index whole = count - count % size;
   interpolate_rows<scale, size, streams>(rows, 0, count / size, left,
                                          whole == count ? right : whole, to, step);
   if (whole < count)
@@ -172,25 +173,98 @@ EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns&
                                            step);
 }
 
-/// Writes the rows of a plane from those of the input, one for each place of `[place, end)`.
-template <std::size_t scale, Index size, bool streams, bool between0, class Scalar>
+/// Lanes that hold elements of one pixel: neighbours lie in other registers.
+template <class Scalar, std::size_t size>
+struct PixelLanes : simd::Register<Scalar, size> {
+  using Type = typename simd::Register<Scalar, size>::Type;
+  static EIGEN_ALWAYS_INLINE Type shift_up(const Type& before, const Type&) { return before; }
+  static EIGEN_ALWAYS_INLINE Type shift_down(const Type&, const Type& after) { return after; }
+};
+
+/// Writes the outputs of one block of a pixel, `inner` apart.
+template <bool streams, class Lanes, class Scalar, std::size_t... p>
+EIGEN_ALWAYS_INLINE void interpolate_pixel(const typename Lanes::Type& before,
+                                           const typename Lanes::Type& block,
+                                           const typename Lanes::Type& after, Scalar* to,
+                                           Index inner, std::index_sequence<p...>) {
+  constexpr std::size_t size = sizeof(block) / sizeof(Scalar);
+  (
+      [&] {
+        const typename Lanes::Type output[] = {
+            interpolate_phase<sizeof...(p), p, Lanes, Scalar>(before, block, after)};
+        put_interleaved<streams, size>(output, to + static_cast<Index>(p) * inner);
+      }(),
+      ...);
+}
+
+/// The same in each of the output rows, `step` apart.
+template <std::size_t scale, bool streams, class Lanes, class Values, class Scalar,
+          std::size_t... r>
+EIGEN_ALWAYS_INLINE void interpolate_pixels(const Values& before, const Values& block,
+                                            const Values& after, Scalar* to, Index inner,
+                                            Index step, std::index_sequence<r...>) {
+  (interpolate_pixel<streams, Lanes>(before[r], block[r], after[r],
+                                     to + static_cast<Index>(r) * step, inner,
+                                     std::make_index_sequence<scale>{}),
+   ...);
+}
+
+/// Writes whole rows of pixels of `inner` elements, `size` at least. The last two blocks of a pixel
+/// may overlap.
+template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
+EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
+                                                Index inner, Scalar* to, Index step) {
+  using Lanes = PixelLanes<Scalar, static_cast<std::size_t>(size)>;
+  const auto [count, left, right] = columns;
+  // Pixels that stay in the first-level cache while one block after another is made of them.
+  const Index at_once = std::max<Index>(1024 / inner, 4);
+  for (Index first = 0; first < count; first += at_once)
+    for (Index c = 0; c < inner; c += size) {
+      c = std::min(c, inner - size);
+      auto before = rows.template load<Lanes>((first > 0 ? first - 1 : left) * inner + c);
+      auto block = rows.template load<Lanes>(first * inner + c);
+      for (Index i = first; i < std::min(first + at_once, count); ++i) {
+        const Index next = i + 1 < count ? i + 1 : right;
+        const auto after = rows.template load<Lanes>(next * inner + c);
+        interpolate_pixels<scale, streams, Lanes>(before, block, after,
+                                                  to + i * static_cast<Index>(scale) * inner + c,
+                                                  inner, step, Rows::each_row);
+        before = block;
+        block = after;
+      }
+    }
+}
+
+/// As the registers hold them.
+template <std::size_t scale, Index size, bool streams, bool pixels, class Rows, class Scalar>
+EIGEN_ALWAYS_INLINE void interpolate_rows_of(const Rows& rows, const Columns& columns, Index inner,
+                                             Scalar* to, Index step) {
+  if constexpr (pixels)
+    interpolate_whole_rows<scale, size, streams>(rows, columns, inner, to, step);
+  else
+    interpolate_whole_rows<scale, size, streams>(rows, columns, to, step);
+}
+
+/// Writes the rows of a plane, `step` apart, from those of the input, one for each place of
+/// `[place, end)`.
+template <std::size_t scale, Index size, bool streams, bool pixels, bool between0, class Scalar>
 void interpolate_plane(const Scalar* from, const Columns columns, const Place<Scalar>& place0,
-                       const Place<Scalar>* place, const Place<Scalar>* end, Scalar* to) {
-  const Index step = columns.count * static_cast<Index>(scale);
+                       const Place<Scalar>* place, const Place<Scalar>* end, Index inner,
+                       Scalar* to, Index step) {
   // Two rows read their inputs once, but write in two places at once.
-  const bool pairs = between0 || columns.count < 2 * size;
+  const bool pairs = between0 || columns.count * inner < 2 * size;
   while (place != end)
     if (!place->between()) {
       const BlendedRows<between0, false, 1, Scalar> row(from, place0, place);
-      interpolate_whole_rows<scale, size, streams>(row, columns, to);
+      interpolate_rows_of<scale, size, streams, pixels>(row, columns, inner, to, step);
       place += 1, to += step;
     } else if (pairs && place + 1 != end && place[1].a == place->a && place[1].b == place->b) {
       const BlendedRows<between0, true, 2, Scalar> rows(from, place0, place);
-      interpolate_whole_rows<scale, size, streams>(rows, columns, to);
+      interpolate_rows_of<scale, size, streams, pixels>(rows, columns, inner, to, step);
       place += 2, to += 2 * step;
     } else {
       const BlendedRows<between0, true, 1, Scalar> row(from, place0, place);
-      interpolate_whole_rows<scale, size, streams>(row, columns, to);
+      interpolate_rows_of<scale, size, streams, pixels>(row, columns, inner, to, step);
       place += 1, to += step;
     }
 }

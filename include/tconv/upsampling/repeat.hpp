@@ -6,13 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <vector>
+#include <span>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/runtime/execution.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/upsampling/grid.hpp"
 #include "tconv/upsampling/interleave.hpp"
+#include "tconv/upsampling/parts.hpp"
 #include "tconv/upsampling/rows.hpp"
 
 namespace tconv::inline TCONV_ISA::upsampling {
@@ -20,32 +22,44 @@ namespace tconv::inline TCONV_ISA::upsampling {
 /// Repeats each pixel of a grid. Rows that registers interleave are all made of the input row,
 /// which is at hand where the result may not be; others are copies of the first.
 template <class Scalar>
-void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>& scale,
-                   Scalar* y) {
+void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>& scale, Scalar* y,
+                   runtime::Execution& execution) {
   const auto& [n0, n1, n2] = grid.extents;
-  const Index x_row = n2 * grid.inner, y_row = x_row * scale[2];
+  const Index x_row = n2 * grid.inner, y_pixel = scale[2] * grid.inner, y_row = n2 * y_pixel;
   const Index y_plane = n1 * scale[1] * y_row;
-  const Index planes = grid.outer * n0;
-  const bool streams = streams_rows(y, y_row, planes * scale[0] * y_plane);
+  const bool streams = streams_rows(y, y_row, grid.outer * n0 * scale[0] * y_plane);
   const bool copies = grid.inner > 1 && scale[2] > 1;
-  std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
-  const auto interleave = find_interleave<Scalar, Scalar>(rows.size(), n2, grid.inner, streams);
-  for (Index plane = 0; plane < planes; ++plane, y += scale[0] * y_plane) {
-    for (Index i1 = 0; copies && i1 < n1; ++i1, x += x_row) {
-      std::fill(rows.begin(), rows.end(), x);
-      Scalar* const first = y + i1 * scale[1] * y_row;
-      interleave(rows, {}, n2, grid.inner, first);
-      for (Index p0 = 0; p0 < scale[0]; ++p0)
-        for (Index p1 = 0; p1 < scale[1]; ++p1)
-          if (p0 + p1 > 0) std::copy_n(first, y_row, first + p0 * y_plane + p1 * y_row);
+  const auto phases = static_cast<std::size_t>(scale[2]);
+
+  const auto repeat = [&](const Part& part, std::byte* scratch) {
+    const Index count = part.columns.size();
+    const auto interleave = find_interleave<Scalar, Scalar>(phases, count, grid.inner, streams);
+    const std::span rows(reinterpret_cast<const Scalar**>(scratch), phases);
+    for (Index plane = part.planes.first; plane < part.planes.end; ++plane) {
+      const Scalar* from =
+          x + (plane * n1 + part.rows.first) * x_row + part.columns.first * grid.inner;
+      Scalar* to = y + plane * scale[0] * y_plane + part.rows.first * scale[1] * y_row +
+                   part.columns.first * y_pixel;
+      if (!copies) {
+        std::fill(rows.begin(), rows.end(), from);
+        for (Index p0 = 0; p0 < scale[0]; ++p0)
+          interleave(rows, {{part.rows.size(), scale[1]}, {x_row, 0}, y_row}, count, grid.inner,
+                     to + p0 * y_plane);
+        continue;
+      }
+      for (Index i1 = 0; i1 < part.rows.size(); ++i1, from += x_row, to += scale[1] * y_row) {
+        std::fill(rows.begin(), rows.end(), from);
+        interleave(rows, {}, count, grid.inner, to);
+        for (Index p0 = 0; p0 < scale[0]; ++p0)
+          for (Index p1 = 0; p1 < scale[1]; ++p1)
+            if (p0 + p1 > 0) std::copy_n(to, count * y_pixel, to + p0 * y_plane + p1 * y_row);
+      }
     }
-    if (copies) continue;
-    std::fill(rows.begin(), rows.end(), x);
-    for (Index p0 = 0; p0 < scale[0]; ++p0)
-      interleave(rows, {{n1, scale[1]}, {x_row, 0}}, n2, grid.inner, y + p0 * y_plane);
-    x += n1 * x_row;
-  }
-  if (streams) simd::finish_streaming();
+    if (streams) simd::finish_streaming();
+  };
+  const auto pixel_bytes = static_cast<Index>(sizeof(Scalar)) * scale[0] * scale[1] * y_pixel;
+  for_each_part(Parts::by_threads(grid, pixel_bytes, execution.threads()),
+                phases * sizeof(const Scalar*), execution, repeat);
 }
 
 }  // namespace tconv::inline TCONV_ISA::upsampling

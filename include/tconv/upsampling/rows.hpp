@@ -9,8 +9,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
-#include <vector>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
@@ -77,7 +77,7 @@ EIGEN_ALWAYS_INLINE void interleave_block(const std::array<const Scalar*, phases
 /// Writes element 0 of each of `phases` rows, then element 1 of each, and so on. The last two
 /// blocks may overlap: the end of a row needs no loop of its own.
 template <std::size_t phases, Index size, bool streams, class Scalar>
-EIGEN_ALWAYS_INLINE void interleave_blocks(const std::vector<const Scalar*>& rows, Index offset,
+EIGEN_ALWAYS_INLINE void interleave_blocks(std::span<const Scalar* const> rows, Index offset,
                                            Index count, Index inner, Scalar* to) {
   std::array<const Scalar*, phases> from;
   for (std::size_t p = 0; p < phases; ++p) from[p] = rows[p] + offset;

@@ -3,18 +3,23 @@
 /// \file
 /// Channels moved to pixels.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <vector>
+#include <span>
 
+#include "tconv/core/accumulator.hpp"
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/options.hpp"
+#include "tconv/runtime/execution.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/stride.hpp"
 #include "tconv/upsampling/grid.hpp"
 #include "tconv/upsampling/interleave.hpp"
+#include "tconv/upsampling/parts.hpp"
 #include "tconv/upsampling/rows.hpp"
 
 namespace tconv::inline TCONV_ISA::upsampling {
@@ -27,54 +32,103 @@ std::array<Index, 3> phase_steps(const PerAxis<R, Index>& r, Index channel_strid
   return memory_order<R>(steps, layout, Index{0});
 }
 
+/// Rows of pixels whose channels lie inside them, each a block of `batch` elements. Output pixel `i
+/// * phases + p` has every channel number `channel_step` of input pixel `i`, from `p * phase_step`
+/// on; steps count elements.
+struct ChannelPick {
+  Index phases, channels, batch, pixel_step, phase_step, channel_step;
+
+  /// Writes the row of `count` input pixels.
+  template <class Scalar>
+  void operator()(const Scalar* from, Index count, Scalar* to) const {
+    // Many channels are picked for one pixel after another, few for many pixels at a time, a part
+    // of a row that stays in the first-level cache.
+    constexpr Index few = 8, at_once = 128;
+    for (Index first = 0; first < count; first += at_once) {
+      const Index end = std::min(first + at_once, count);
+      if (batch == 1 && channels < few) {
+        for (Index p = 0; p < phases; ++p)
+          for (Index m = 0; m < channels; ++m)
+            for (Index i = first; i < end; ++i)
+              to[(i * phases + p) * channels + m] =
+                  from[i * pixel_step + p * phase_step + m * channel_step];
+        continue;
+      }
+      for (Index i = first; i < end; ++i)
+        for (Index p = 0; p < phases; ++p)
+          pick(from + i * pixel_step + p * phase_step, to + (i * phases + p) * channels * batch);
+    }
+  }
+
+ private:
+  /// One output pixel.
+  template <class Scalar>
+  void pick(const Scalar* from, Scalar* to) const {
+    if constexpr (core::EngineScalar<Scalar>) {
+      if (batch == 1)
+        simd::copy_row(from, channel_step, channels, to);
+      else
+        simd::copy_rows_apart(from, channel_step, channels, batch, to, batch);
+    } else {
+      for (Index m = 0; m < channels; ++m)
+        std::copy_n(from + m * channel_step, batch, to + m * batch);
+    }
+  }
+};
+
 /// Moves channels to pixels. Rows of one channel interleave; channels that lie inside the pixels
-/// are picked one by one.
+/// are picked from them.
 template <int R, class Scalar>
 void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<Scalar, R + 2>& y,
-                    const PerAxis<R, Index>& r, DataFormat format, int layout) {
-  const Grid grid = grid_of<R>(x, format, layout);
+                    const PerAxis<R, Index>& r, DataFormat format, int layout,
+                    runtime::Execution& execution) {
   const auto scale = grid_scale(r, layout);
   const auto steps = phase_steps(r, x.strides[1], layout);
   const auto strides = memory_strides<R>(x, layout);
   const bool inside = channels_inside(format, layout), row_major = layout == Eigen::RowMajor;
   const Index phases = scale[0] * scale[1] * scale[2];
-  const Index outer_batch = row_major ? y.extents[0] : 1, inner_batch = y.extents[0] / outer_batch;
-  const Index outer_channels = inside ? 1 : y.extents[1],
-              inner_channels = y.extents[1] / outer_channels;
-  const Index pixel = inner_batch * inner_channels;
-  const Index y_row = grid.extents[2] * scale[2] * pixel;
-  const Index y_rows =
-      outer_batch * outer_channels * grid.extents[0] * scale[0] * grid.extents[1] * scale[1];
-  const bool streams = streams_rows(y.data, y_row, y_rows * y_row);
-  std::vector<const Scalar*> rows(static_cast<std::size_t>(scale[2]));
-  const auto interleave =
-      find_interleave<Scalar, Scalar>(rows.size(), grid.extents[2], pixel, streams);
-  Scalar* to = y.data;
-  for (Index n = 0; n < outer_batch; ++n)
-    for (Index c = 0; c < outer_channels; ++c)
-      for (Index i0 = 0; i0 < grid.extents[0]; ++i0)
-        for (Index p0 = 0; p0 < scale[0]; ++p0) {
-          const Scalar* const from = x.data + n * x.strides[0] + c * phases * x.strides[1] +
-                                     i0 * strides[0] + p0 * steps[0];
-          for (Index p2 = 0; p2 < scale[2]; ++p2)
-            rows[static_cast<std::size_t>(p2)] = from + p2 * steps[2];
-          if (!inside) {
-            interleave(rows, {{grid.extents[1], scale[1]}, {strides[1], steps[1]}}, grid.extents[2],
-                       pixel, to);
-            to += grid.extents[1] * scale[1] * y_row;
-            continue;
-          }
-          for (Index i1 = 0; i1 < grid.extents[1]; ++i1)
-            for (Index p1 = 0; p1 < scale[1]; ++p1)
-              for (Index i2 = 0; i2 < grid.extents[2]; ++i2)
-                for (const Scalar* row : rows)
-                  for (Index m = 0; m < inner_channels; ++m) {
-                    const Scalar* const source = row + i1 * strides[1] + p1 * steps[1] +
-                                                 i2 * strides[2] + m * phases * x.strides[1];
-                    for (Index b = 0; b < inner_batch; ++b) *to++ = source[b];
-                  }
+  const Index inner_batch = row_major ? 1 : y.extents[0];
+  const Index outer_channels = inside ? 1 : y.extents[1];
+  // The result before it is enlarged.
+  Grid grid = grid_of<R>(x, format, layout);
+  (inside ? grid.inner : grid.outer) /= phases;
+  const auto& [n0, n1, n2] = grid.extents;
+  const Index y_pixel = scale[2] * grid.inner, y_row = n2 * y_pixel;
+  const Index y_plane = n1 * scale[1] * y_row;
+  const bool streams = streams_rows(y.data, y_row, grid.outer * n0 * scale[0] * y_plane);
+
+  const ChannelPick pick{scale[2], grid.inner / inner_batch, inner_batch, strides[2],
+                         steps[2], phases * x.strides[1]};
+  const auto shuffle = [&](const Part& part, std::byte* scratch) {
+    const Index count = part.columns.size();
+    const std::span rows(reinterpret_cast<const Scalar**>(scratch),
+                         static_cast<std::size_t>(scale[2]));
+    const auto interleave =
+        find_interleave<Scalar, Scalar>(rows.size(), count, grid.inner, streams);
+    for (Index plane = part.planes.first; plane < part.planes.end; ++plane)
+      for (Index p0 = 0; p0 < scale[0]; ++p0) {
+        const Index outer = plane / n0, n = outer / outer_channels, c = outer % outer_channels;
+        const Scalar* const from = x.data + n * x.strides[0] + c * phases * x.strides[1] +
+                                   plane % n0 * strides[0] + p0 * steps[0] +
+                                   part.rows.first * strides[1] + part.columns.first * strides[2];
+        for (std::size_t p2 = 0; p2 < rows.size(); ++p2)
+          rows[p2] = from + static_cast<Index>(p2) * steps[2];
+        Scalar* to = y.data + (plane * scale[0] + p0) * y_plane +
+                     part.rows.first * scale[1] * y_row + part.columns.first * y_pixel;
+        if (!inside) {
+          interleave(rows, {{part.rows.size(), scale[1]}, {strides[1], steps[1]}, y_row}, count,
+                     grid.inner, to);
+          continue;
         }
-  if (streams) simd::finish_streaming();
+        for (Index i1 = 0; i1 < part.rows.size(); ++i1)
+          for (Index p1 = 0; p1 < scale[1]; ++p1, to += y_row)
+            pick(from + i1 * strides[1] + p1 * steps[1], count, to);
+      }
+    if (streams) simd::finish_streaming();
+  };
+  const auto pixel_bytes = static_cast<Index>(sizeof(Scalar)) * scale[0] * scale[1] * y_pixel;
+  for_each_part(Parts::by_threads(grid, pixel_bytes, execution.threads()),
+                static_cast<std::size_t>(scale[2]) * sizeof(const Scalar*), execution, shuffle);
 }
 
 }  // namespace tconv::inline TCONV_ISA::upsampling

@@ -18,6 +18,7 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/operands.hpp"
+#include "tconv/runtime/arena.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/simd/stride.hpp"
 #include "tconv/simd/transpose.hpp"
@@ -33,15 +34,15 @@ Index turned_pitch(Index out_channels) {
 /// Turns the weights of an input channel, of which an output channel has `reach` elements side by
 /// side, to `[element][output channel]`.
 template <class Scalar>
-void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index out_channels,
-                  Index reach, Scalar* turned) {
+void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, const Scalar* source_end,
+                  Index out_channels, Index reach, Scalar* turned) {
   constexpr Index lanes = simd::Packet<Scalar>::size;
   const Index pitch = turned_pitch<Scalar>(out_channels);
   for (Index m = 0; m < out_channels; m += lanes) {
     const auto offsets =
         simd::Square<Scalar>::offsets(source.out_stride, std::min(out_channels - m, lanes));
     for (Index t = 0; t < reach; t += lanes)
-      simd::transpose_square(from + m * source.out_stride + t, offsets, offsets.back(), source.end,
+      simd::transpose_square(from + m * source.out_stride + t, offsets, offsets.back(), source_end,
                              std::min(reach - t, lanes), turned + t * pitch + m, pitch);
   }
 }
@@ -51,7 +52,7 @@ void turn_weights(const WeightSource<Scalar>& source, const Scalar* from, Index 
 template <class Scalar>
 class WeightPacker {
  public:
-  /// Both must outlive the packer. The source's `data` does not matter.
+  /// The layout must outlive the packer. Of the source the strides matter.
   WeightPacker(const WeightLayout& layout, const WeightSource<Scalar>& source)
       : layout_(layout), source_(source) {
     for (Index chunk = 0; chunk < layout.chunks().parts; ++chunk)
@@ -68,19 +69,31 @@ class WeightPacker {
              reach_ * pitch() <= most_turned;
   }
 
+  /// What `pack` needs.
+  std::size_t scratch_bytes() const {
+    runtime::Arena arena(nullptr);
+    arena.take<Scalar>(turns_ ? reach_ * pitch() + spare() : 0);
+    return arena.used() + places_bytes();
+  }
+
   /// Packs the input channels `[first, end)` of the group whose weights begin at `group`, and whose
-  /// packed weights begin at `to`.
-  void pack(const Scalar* group, Index first, Index end, Scalar* to) const {
+  /// packed weights begin at `to`. The weights of all groups end at `source_end`.
+  void pack(const Scalar* group, const Scalar* source_end, Index first, Index end, Scalar* to,
+            std::byte* scratch) const {
+    runtime::Arena arena(scratch);
     if (turns_) {
       const Index channels = layout_.chunks().size;
-      std::vector<Scalar> turned(static_cast<std::size_t>(reach_ * pitch() + spare()));
-      pack_turned(first, end, to, [&](Index c) -> const Scalar* {
-        turn_weights(source_, group + c * source_.in_stride, channels, reach_, turned.data());
-        return turned.data();
+      const Index size = reach_ * pitch() + spare();
+      Scalar* const turned = arena.take<Scalar>(size);
+      std::fill_n(turned, size, Scalar(0));
+      std::byte* const places = scratch + arena.used();
+      pack_turned(first, end, to, places, [&](Index c) -> const Scalar* {
+        turn_weights(source_, group + c * source_.in_stride, source_end, channels, reach_, turned);
+        return turned;
       });
       return;
     }
-    for_each_block(first, end, to, [&](const Range& channels, Scalar** places) {
+    for_each_block(first, end, to, scratch, [&](const Range& channels, Scalar** places) {
       // Chunk by chunk, whose list of offsets stays in the first-level cache.
       for (std::size_t i = 0, next = 0; i < panels_.size(); i = next) {
         while (next < panels_.size() && panels_[next].chunk == panels_[i].chunk) ++next;
@@ -96,11 +109,18 @@ class WeightPacker {
   /// Elements that `pack_turned` reads behind the weights: the last panel of a chunk may be padded.
   Index spare() const { return layout_.panel(); }
 
+  /// What `pack_turned` needs.
+  std::size_t places_bytes() const {
+    runtime::Arena arena(nullptr);
+    arena.take<Scalar*>(static_cast<Index>(panels_.size()));
+    return arena.used();
+  }
+
   /// The same from weights `[tap][output channel]`, `turned(c)` of an input channel, whose taps are
   /// numbered by the source's strides. No product has rows of several phases.
-  void pack_turned(Index first, Index end, Scalar* to,
+  void pack_turned(Index first, Index end, Scalar* to, std::byte* scratch,
                    const FunctionRef<const Scalar*(Index channel)>& turned) const {
-    for_each_block(first, end, to, [&](const Range& channels, Scalar** places) {
+    for_each_block(first, end, to, scratch, [&](const Range& channels, Scalar** places) {
       for (Index c = channels.first; c < channels.end; ++c) {
         const Scalar* const rows = turned(c);
         for (std::size_t k = 0; k < panels_.size(); ++k) {
@@ -183,16 +203,17 @@ class WeightPacker {
 
   /// Calls `pack(channels, places)` for the input channels of each block, with where the panels
   /// have the first one of them.
-  void for_each_block(Index first, Index end, Scalar* to,
+  void for_each_block(Index first, Index end, Scalar* to, std::byte* scratch,
                       const FunctionRef<void(const Range& channels, Scalar** places)>& pack) const {
     const Split& blocks = layout_.channel_blocks();
-    std::vector<Scalar*> places(panels_.size());
+    Scalar** const places =
+        runtime::Arena(scratch).take<Scalar*>(static_cast<Index>(panels_.size()));
     for (Index b = 0; b < blocks.parts; ++b) {
       const Range channels{std::max(first, blocks.begin(b)), std::min(end, blocks.end(b))};
       if (channels.first >= channels.end) continue;
       for (std::size_t i = 0; i < panels_.size(); ++i)
         places[i] = to + place(panels_[i], b, channels.first);
-      pack(channels, places.data());
+      pack(channels, places);
     }
   }
 

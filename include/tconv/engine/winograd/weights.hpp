@@ -14,13 +14,14 @@
 #include "tconv/engine/winograd/filter.hpp"
 #include "tconv/engine/winograd/lines.hpp"
 #include "tconv/engine/winograd/schedule.hpp"
+#include "tconv/runtime/arena.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
 template <class Scalar>
 class WinogradPacker {
  public:
-  /// Both must outlive the packer. The source's `data` does not matter.
+  /// The schedule must outlive the packer. Of the source the strides matter.
   WinogradPacker(const WinogradSchedule& schedule, const WeightSource<Scalar>& source)
       : source_(source),
         out_channels_(schedule.layout().chunks().size),
@@ -48,27 +49,45 @@ class WinogradPacker {
               combine_axes({&z, &y, &x}, turns_ ? strides : row_major_steps(extents)));
   }
 
-  /// Packs the input channels `[first, end)` of the group whose weights begin at `group`, and whose
-  /// packed weights begin at `to`.
-  void pack(const Scalar* group, Index first, Index end, Scalar* to) const {
+  /// As `WeightPacker::scratch_bytes`.
+  std::size_t scratch_bytes() const {
+    runtime::Arena arena(nullptr);
+    carve(arena);
+    return arena.used() + panels_.places_bytes();
+  }
+
+  /// As `WeightPacker::pack`.
+  void pack(const Scalar* group, const Scalar* source_end, Index first, Index end, Scalar* to,
+            std::byte* scratch) const {
     const Index pitch = turned_pitch<Scalar>(out_channels_);
-    std::vector<Scalar> turned(static_cast<std::size_t>((turns_ ? reach_ : taps_) * pitch));
-    std::vector<Scalar> transformed(kernels_.size() * static_cast<std::size_t>(pitch) +
-                                    static_cast<std::size_t>(panels_.spare()));
-    panels_.pack_turned(first, end, to, [&](Index c) -> const Scalar* {
-      const Scalar* from = group + c * source_.in_stride;
-      if (turns_)
-        turn_weights(source_, from, out_channels_, reach_, turned.data());
-      else
-        gather_weights(from, turned.data());
-      for (std::size_t k = 0; k < kernels_.size(); ++k)
-        combine(kernels_[k], turned.data(), pitch, pitch,
-                transformed.data() + static_cast<Index>(k) * pitch);
-      return transformed.data();
-    });
+    runtime::Arena arena(scratch);
+    const auto [turned, transformed] = carve(arena);
+    std::fill_n(turned, (turns_ ? reach_ : taps_) * pitch, Scalar(0));
+    std::fill_n(transformed, kernels() * pitch + panels_.spare(), Scalar(0));
+    panels_.pack_turned(first, end, to, scratch + arena.used(),
+                        [&, turned = turned, transformed = transformed](Index c) -> const Scalar* {
+                          const Scalar* from = group + c * source_.in_stride;
+                          if (turns_)
+                            turn_weights(source_, from, source_end, out_channels_, reach_, turned);
+                          else
+                            gather_weights(from, turned);
+                          for (Index k = 0; k < kernels(); ++k)
+                            combine(kernels_[static_cast<std::size_t>(k)], turned, pitch, pitch,
+                                    transformed + k * pitch);
+                          return transformed;
+                        });
   }
 
  private:
+  Index kernels() const { return static_cast<Index>(kernels_.size()); }
+
+  /// The weights of an input channel turned, and transformed.
+  std::array<Scalar*, 2> carve(runtime::Arena& arena) const {
+    const Index pitch = turned_pitch<Scalar>(out_channels_);
+    Scalar* const turned = arena.take<Scalar>((turns_ ? reach_ : taps_) * pitch);
+    return {turned, arena.take<Scalar>(kernels() * pitch + panels_.spare())};
+  }
+
   /// Numbers the elements of transformed kernels.
   static WeightSource<Scalar> transformed_source(const WinogradSchedule& schedule) {
     const std::array<Index, 3> counts = schedule.problem().kernel_counts();

@@ -5,9 +5,10 @@
 /// reading at plan.hpp.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
-#include <vector>
+#include <memory>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/integer.hpp"
@@ -19,6 +20,7 @@
 #include "tconv/gradient/partial_sums.hpp"
 #include "tconv/gradient/target.hpp"
 #include "tconv/runtime/execution.hpp"
+#include "tconv/simd/packet.hpp"
 #include "tconv/simd/register.hpp"
 
 namespace tconv::inline TCONV_ISA::gradient {
@@ -30,8 +32,12 @@ bool panel_gradient(const GradientPlan& plan, const Image<const Scalar>& coarse,
                     const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
                     runtime::Execution& execution) {
   const ConvShape& shape = plan.shape();
-  const std::vector<StoredTap> taps = list_stored_taps(plan, target.tap_strides);
-  if (taps.empty()) return true;
+  const auto& strides = target.tap_strides;
+  const auto& taps = execution.plan<StoredTaps<Scalar>>(
+      shape.key(std::array<Index, 6>{simd::Packet<Scalar>::size, sizeof(Scalar),
+                                     execution.threads(), strides[0], strides[1], strides[2]}),
+      [&] { return std::make_shared<StoredTaps<Scalar>>(plan, strides); });
+  if (taps.taps().empty()) return true;
   const Index blocks = plan.coarse_blocks().parts * plan.fine_blocks().parts;
   const Index parts = plan.tile_parts().parts;
   const Index tasks = shape.groups * blocks * parts;

@@ -51,17 +51,57 @@ inline std::vector<StoredTap> list_stored_taps(const GradientPlan& plan,
   return taps;
 }
 
+/// The taps of a gradient, and how they lie in it: made once for a plan and the gradient's strides.
+template <class Scalar>
+class StoredTaps {
+ public:
+  static constexpr Index size = simd::Square<Scalar>::size;
+
+  /// Taps that lie side by side in the gradient, at most a packet.
+  struct Run {
+    typename simd::Square<Scalar>::Offsets sums;
+    Index target, count;
+  };
+
+  StoredTaps(const GradientPlan& plan, const std::array<Index, 3>& tap_strides)
+      : taps_(list_stored_taps(plan, tap_strides)) {
+    for (std::size_t t = 1; t < taps_.size(); ++t)
+      dense_ = dense_ && taps_[t].target == taps_[t - 1].target + 1;
+    for (std::size_t t = 0; t < taps_.size(); t += static_cast<std::size_t>(runs_.back().count))
+      runs_.push_back(run_from(t));
+  }
+
+  const std::vector<StoredTap>& taps() const { return taps_; }
+  const std::vector<Run>& runs() const { return runs_; }
+  bool dense() const { return dense_; }
+
+ private:
+  Run run_from(std::size_t t) const {
+    const StoredTap* const tap = taps_.data() + t;
+    const Index left = std::min(size, static_cast<Index>(taps_.size() - t));
+    Run run{{}, tap->target, 1};
+    while (run.count < left && tap[run.count].target == tap->target + run.count) ++run.count;
+    for (Index i = 0; i < size; ++i)
+      run.sums[static_cast<std::size_t>(i)] = tap[std::min(i, run.count - 1)].sum;
+    return run;
+  }
+
+  std::vector<StoredTap> taps_;
+  std::vector<Run> runs_;
+  bool dense_ = true;
+};
+
 /// Writes the sums of one pair of panels.
 template <class Scalar>
 class GradientStore {
  public:
-  GradientStore(const GradientPlan& plan, const std::vector<StoredTap>& taps,
+  GradientStore(const GradientPlan& plan, const StoredTaps<Scalar>& taps,
                 const GradientTarget<Scalar>& target)
-      : plan_(plan), taps_(taps), target_(target) {
-    for (std::size_t t = 1; t < taps.size(); ++t)
-      dense_ = dense_ && taps[t].target == taps[t - 1].target + 1;
-    list_runs();
-  }
+      : plan_(plan),
+        taps_(taps.taps()),
+        runs_(taps.runs()),
+        target_(target),
+        dense_(taps.dense()) {}
 
   /// `channels` coarse and `items` fine channels, the first ones at `to`. Returns whether all are
   /// finite, which costs little here, where they are in the cache.
@@ -103,30 +143,12 @@ class GradientStore {
   }
 
  private:
-  static constexpr Index size = simd::Square<Scalar>::size;
-
-  /// Taps that lie side by side in the gradient, at most a packet.
-  struct TapRun {
-    typename simd::Square<Scalar>::Offsets sums;
-    Index target, count;
-  };
-
-  void list_runs() {
-    for (std::size_t t = 0; t < taps_.size(); t += static_cast<std::size_t>(runs_.back().count)) {
-      const StoredTap* const tap = taps_.data() + t;
-      const Index left = std::min(size, static_cast<Index>(taps_.size() - t));
-      TapRun run{{}, tap->target, 1};
-      while (run.count < left && tap[run.count].target == tap->target + run.count) ++run.count;
-      for (Index i = 0; i < size; ++i)
-        run.sums[static_cast<std::size_t>(i)] = tap[std::min(i, run.count - 1)].sum;
-      runs_.push_back(run);
-    }
-  }
+  static constexpr Index size = StoredTaps<Scalar>::size;
 
   /// All taps of `width` lanes, the first tap at `to + front`.
   void store_taps(const Scalar* sums, Index width, Scalar* to, Index lane_step, Index front) const {
     to += front - taps_.front().target;
-    for (const TapRun& run : runs_) {
+    for (const auto& run : runs_) {
       if (run.count == 1) {
         for (Index j = 0; j < width; ++j) to[run.target + j * lane_step] = sums[run.sums[0] + j];
         continue;
@@ -142,9 +164,9 @@ class GradientStore {
 
   const GradientPlan& plan_;
   const std::vector<StoredTap>& taps_;
-  std::vector<TapRun> runs_;
+  const std::vector<typename StoredTaps<Scalar>::Run>& runs_;
   const GradientTarget<Scalar>& target_;
-  bool dense_ = true;
+  const bool dense_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::gradient

@@ -14,7 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/integer.hpp"
@@ -204,8 +204,8 @@ class GradientTask {
     const Index width = plan_.fine_width();
     const Index coarse_panel = plan_.coarse_width() * box_.pixels();
     const Index fine_panel = box_.n.size() * extents[0] * extents[1] * extents[2] * width;
-    const std::vector<SpanTap> one{{0, 0}};
-    const auto& x_taps = folds ? one : spans[2]->taps;
+    const SpanTap one{0, 0};
+    const std::span x_taps(folds ? &one : spans[2]->taps.data(), folds ? 1 : spans[2]->taps.size());
     const auto slots =
         static_cast<Index>(spans[0]->taps.size() * spans[1]->taps.size() * x_taps.size());
     const bool completes = last_tile && slot_ + slots == plan_.slots();
