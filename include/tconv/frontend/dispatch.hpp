@@ -100,8 +100,11 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
              Workspace& workspace, const RunEngine& run_engine) {
   if constexpr (EngineScalar<Scalar>)
     if (engine_counts(geometry)) {
-      ConvShape shape = joined_shape_of<direction>(geometry, layout);
-      shape.order = term_order(summation, layout);
+      const TermOrder order = term_order(summation, layout);
+      // A joined axis has the taps in the order of memory, which is not that of the kernel.
+      ConvShape shape = order == TermOrder::backward ? shape_of<direction>(geometry, layout)
+                                                     : joined_shape_of<direction>(geometry, layout);
+      shape.order = order;
       if (run_engine(shape,
                      engine::Operands<Scalar>{bias, image_of<R>(x, layout), image_of<R>(y, layout),
                                               make_epilogue<Scalar>(f)},
