@@ -19,4 +19,5 @@
 #include "tconv/linear_operator.hpp"
 #include "tconv/upsample.hpp"
 #include "tconv/upsample_conv.hpp"
+#include "tconv/window.hpp"
 // clang-format on
