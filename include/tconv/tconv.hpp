@@ -20,4 +20,5 @@
 #include "tconv/upsample.hpp"
 #include "tconv/upsample_conv.hpp"
 #include "tconv/window.hpp"
+#include "tconv/stream.hpp"
 // clang-format on

@@ -38,38 +38,6 @@ struct Window {
 
 namespace detail {
 
-/// The padding with which inputs `[in.first, in.end)` of `conv_transpose` make its outputs
-/// `[out.first, out.end)`:
-///
-///     before' = before + out.first - in.first * stride
-///     after'  = (in.size - 1) * stride + k_eff + output_padding - before' - out.size
-///
-/// It is negative where outputs lie in front of the first input, or behind what the last one
-/// reaches. `output_padding` stays as it is.
-constexpr Padding conv_transpose_padding(const core::AxisOptions& o, Index kernel,
-                                         const core::Range& in, const core::Range& out) {
-  const Index before = o.padding.before + out.first - in.first * o.stride;
-  return {before, (in.size() - 1) * o.stride + (kernel - 1) * o.dilation + 1 + o.output_padding -
-                      before - out.size()};
-}
-
-/// The same for `conv`:
-///
-///     before' = before + in.first - out.first * stride
-///     after'  = (out.size - 1) * stride + k_eff - before' - in.size
-constexpr Padding conv_padding(const core::AxisOptions& o, Index kernel, const core::Range& in,
-                               const core::Range& out) {
-  const Index before = o.padding.before + in.first - out.first * o.stride;
-  return {before, (out.size() - 1) * o.stride + (kernel - 1) * o.dilation + 1 - before - in.size()};
-}
-
-template <Direction direction>
-constexpr Padding part_padding(const core::AxisOptions& o, Index kernel, const core::Range& in,
-                               const core::Range& out) {
-  return direction == Direction::scatter ? conv_transpose_padding(o, kernel, in, out)
-                                         : conv_padding(o, kernel, in, out);
-}
-
 /// The inputs that outputs `[out.first, out.end)` need, one if none.
 template <Direction direction>
 constexpr core::Range window_of_axis(const Axis& axis, const core::Range& out) {
@@ -119,7 +87,7 @@ constexpr Window<static_cast<int>(R)> find_window(const char* function,
     const core::Range inputs = window_of_axis<direction>(axis, outputs);
     window.first[a] = inputs.first;
     window.end[a] = inputs.end;
-    window.options.padding[number] = part_padding<direction>(o, kernel[a], inputs, outputs);
+    window.options.padding[number] = core::part_padding<direction>(o, kernel[a], inputs, outputs);
   }
   return window;
 }

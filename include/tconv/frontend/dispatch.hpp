@@ -91,6 +91,25 @@ inline TermOrder term_order(Summation summation, int layout) {
   return layout == Eigen::RowMajor ? TermOrder::forward : TermOrder::backward;
 }
 
+/// Computes a call by loops, for every scalar.
+template <Direction direction, int R, class Scalar, class F>
+void compute_by_loops(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                      const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                      const TensorView<Scalar, R + 2>& y, Summation summation, const F& f) {
+  if (summation == Summation::ordered)
+    ordered_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
+  else
+    direct_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
+  if constexpr (!std::is_same_v<F, NoEpilogue>)
+    for (Index m = 0; m < y.extents[1]; ++m) {
+      TensorView<Scalar, R + 2> channel = y;
+      channel.data += m * y.strides[1];
+      channel.extents[1] = 1;
+      for_each_row_major(channel,
+                         [&](Scalar& value) { value = frontend::finish<Scalar>(f, value, m); });
+    }
+}
+
 /// Computes a call: by `run_engine(shape, operands, execution)`, unless that returns false or the
 /// engine does not know the scalar.
 template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
@@ -111,18 +130,7 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
                      execution_of(workspace)))
         return;
     }
-  if (summation == Summation::ordered)
-    ordered_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
-  else
-    direct_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
-  if constexpr (!std::is_same_v<F, NoEpilogue>)
-    for (Index m = 0; m < y.extents[1]; ++m) {
-      TensorView<Scalar, R + 2> channel = y;
-      channel.data += m * y.strides[1];
-      channel.extents[1] = 1;
-      for_each_row_major(channel,
-                         [&](Scalar& value) { value = frontend::finish<Scalar>(f, value, m); });
-    }
+  compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
 }
 
 /// The production path of the free functions: packs the weights for this call.
