@@ -8,6 +8,7 @@ template TCONV_EXPORT const char* instruction_set<float>();
 template TCONV_EXPORT bool run_once(const ConvShape&, const WeightSource<float>&,
                                     const Operands<float>&, runtime::Execution&);
 template class TCONV_EXPORT PackedWeights<float>;
+template class TCONV_EXPORT PreparedCall<float>;
 
 template TCONV_EXPORT StripReader<float> element_reader<Eigen::half, float>();
 template TCONV_EXPORT StripWriter<float> element_writer<Eigen::half, float>();

@@ -56,6 +56,9 @@ class Layer {
 
   const ConvOptions<R>& options() const { return state_->options; }
 
+  /// What streams compute with.
+  friend const auto& state_of(const Layer& layer) { return *layer.state_; }
+
   /// The dimensions of the result for an `x` of the given dimensions.
   template <class Dimensions>
   auto output_dimensions(const Dimensions& x) const {

@@ -19,4 +19,6 @@
 #include "tconv/linear_operator.hpp"
 #include "tconv/upsample.hpp"
 #include "tconv/upsample_conv.hpp"
+#include "tconv/window.hpp"
+#include "tconv/stream.hpp"
 // clang-format on

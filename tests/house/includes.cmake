@@ -1,7 +1,7 @@
 # cmake -DINCLUDE=.../include/tconv -P includes.cmake
 #
 # Includes go down the floors only, no wing includes another, no header is longer than 400 lines, and
-# no folder holds more than 16 of them.
+# no folder holds more than 16 of them, 18 where each is a public feature.
 cmake_minimum_required(VERSION 3.23)
 
 set(floor_core 0)
@@ -55,7 +55,11 @@ file(GLOB_RECURSE entries LIST_DIRECTORIES TRUE ${INCLUDE}/*)
 foreach(folder IN LISTS INCLUDE entries)
   file(GLOB inside ${folder}/*.hpp)
   list(LENGTH inside count)
-  if(count GREATER 16)
+  set(most 16)
+  if(folder STREQUAL INCLUDE)
+    set(most 18)
+  endif()
+  if(count GREATER most)
     message(SEND_ERROR "${folder} holds ${count} headers")
   endif()
 endforeach()

@@ -20,7 +20,7 @@ constexpr Index round_up(Index value, Index multiple) {
 struct Range {
   Index first = 0;
   Index end = 0;
-  Index size() const { return end - first; }
+  constexpr Index size() const { return end - first; }
   bool operator==(const Range&) const = default;
 };
 

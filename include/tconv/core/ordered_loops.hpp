@@ -3,43 +3,60 @@
 /// \file
 /// The sums of `Summation::ordered`, output by output.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <utility>
-#include <vector>
+#include <numeric>
 
 #include "tconv/core/accumulator.hpp"
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/multiply_add.hpp"
 #include "tconv/core/view.hpp"
 
 namespace tconv::core::inline TCONV_ISA {
 
-/// A tap that an output has on one axis, and the input that it reads there.
-struct TapAndInput {
-  Index kernel, input;
+/// The taps of an output of an axis that meet an input, in the order of the kernel, and where they
+/// do: every `kernel_step`-th one from `kernel` on, `input_step` apart.
+struct MeetingTaps {
+  Index kernel = 0, input = 0, kernel_step = 1, input_step = 1, count = 0;
 };
 
-/// Those of each output of an axis, in the order of the kernel.
 template <Direction direction>
-std::vector<std::vector<TapAndInput>> taps_of_outputs(const Axis& axis) {
-  constexpr bool scatters = direction == Direction::scatter;
-  std::vector<std::vector<TapAndInput>> taps(
-      static_cast<std::size_t>(scatters ? axis.fine : axis.coarse));
-  for (Index k = 0; k < axis.kernel; ++k)
-    for (Index i = 0; i < axis.coarse; ++i) {
-      const Index o = axis.fine_position(i, k);
-      if (axis.has_fine(o))
-        taps[static_cast<std::size_t>(scatters ? o : i)].push_back({k, scatters ? i : o});
-    }
+MeetingTaps taps_of_output(const Axis& axis, Index o) {
+  MeetingTaps taps;
+  if constexpr (direction == Direction::gather) {
+    taps.kernel =
+        std::clamp<Index>(ceil_div(-axis.fine_position(o, 0), axis.dilation), 0, axis.kernel);
+    taps.input = axis.fine_position(o, taps.kernel);
+    taps.input_step = axis.dilation;
+    if (axis.has_fine(taps.input))
+      taps.count =
+          std::min(axis.kernel - 1 - taps.kernel, (axis.fine - 1 - taps.input) / axis.dilation) + 1;
+  } else {
+    const Index factor = std::gcd(axis.stride, axis.dilation);
+    taps.kernel_step = axis.stride / factor;
+    taps.input_step = -axis.dilation / factor;
+    const auto distance = [&](Index k) { return o + axis.before - k * axis.dilation; };
+    // The first tap whose input is not behind the image, and then one between two steps.
+    taps.kernel = std::max<Index>(
+        ceil_div(o + axis.before - (axis.coarse - 1) * axis.stride, axis.dilation), 0);
+    const Index end = std::min(axis.kernel, taps.kernel + taps.kernel_step);
+    while (taps.kernel < end && distance(taps.kernel) % axis.stride != 0) ++taps.kernel;
+    taps.input = floor_div(distance(taps.kernel), axis.stride);
+    if (taps.kernel < end && taps.input >= 0)
+      taps.count = std::min((axis.kernel - 1 - taps.kernel) / taps.kernel_step,
+                            taps.input / -taps.input_step) +
+                   1;
+  }
   return taps;
 }
 
 /// As `direct_loops`, with every output summed from zero in the order of input channels and, within
 /// one, of kernel positions, by one multiplication and addition each; then the bias is added if
-/// there was a product. Positions outside `x` are no terms.
+/// there was a product. Positions outside `x` are no terms. Allocates nothing.
 template <Direction direction, int R, class Scalar>
 void ordered_loops(const std::array<Axis, static_cast<std::size_t>(R)>& axes, Index groups,
                    const TensorView<const Scalar, R + 2>& x,
@@ -48,13 +65,8 @@ void ordered_loops(const std::array<Axis, static_cast<std::size_t>(R)>& axes, In
   using Sum = Accumulator<Scalar>;
   constexpr bool scatters = direction == Direction::scatter;
   const Index in_per_group = x.extents[1] / groups, out_per_group = y.extents[1] / groups;
-  std::array<std::vector<std::vector<TapAndInput>>, static_cast<std::size_t>(R)> taps;
-  for (std::size_t a = 0; a < axes.size(); ++a) taps[a] = taps_of_outputs<direction>(axes[a]);
-
+  std::array<MeetingTaps, static_cast<std::size_t>(R)> taps;
   Extents<R> o{}, k{}, i{};
-  const auto taps_at = [&](std::size_t a) -> const std::vector<TapAndInput>& {
-    return taps[a][static_cast<std::size_t>(o[a])];
-  };
   for (Index n = 0; n < y.extents[0]; ++n)
     for (Index m = 0; m < y.extents[1]; ++m) {
       const Index group = m / out_per_group;
@@ -65,16 +77,20 @@ void ordered_loops(const std::array<Axis, static_cast<std::size_t>(R)>& axes, In
           sum = multiply_add(static_cast<Sum>(x(n, c, i)), static_cast<Sum>(factor), sum);
           return;
         }
-        for (const TapAndInput& tap : taps_at(a)) {
-          k[a] = tap.kernel;
-          i[a] = tap.input;
+        k[a] = taps[a].kernel;
+        i[a] = taps[a].input;
+        for (Index t = 0; t < taps[a].count; ++t) {
           self(self, c, a + 1, sum);
+          k[a] += taps[a].kernel_step;
+          i[a] += taps[a].input_step;
         }
       };
       const auto visit_outputs = [&](const auto& self, std::size_t a, bool reached) -> void {
         if (a < axes.size()) {
-          for (o[a] = 0; o[a] < y.extents[a + 2]; ++o[a])
-            self(self, a + 1, reached && !taps_at(a).empty());
+          for (o[a] = 0; o[a] < y.extents[a + 2]; ++o[a]) {
+            taps[a] = taps_of_output<direction>(axes[a], o[a]);
+            self(self, a + 1, reached && taps[a].count > 0);
+          }
           return;
         }
         Sum sum(0);

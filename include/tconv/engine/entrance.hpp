@@ -42,6 +42,9 @@ void widen(const Element* from, Index count, Scalar* to);
 template <class Element, class Scalar>
 void narrow(const Scalar* from, Index count, Element* to);
 
+template <class Scalar>
+class PreparedCall;
+
 /// Weights that are kept, in the packings that were asked for most recently. Which packing is best
 /// depends on the image's extents, so the first call with new extents may pack once more. Safe to
 /// share between threads: they wait for one another only while a packing is looked up.
@@ -55,7 +58,12 @@ class PackedWeights {
   bool run(const ConvShape& shape, const Operands<Scalar>& operands,
            runtime::Execution& execution) const;
 
+  /// Whether no weight is infinite or no number.
+  bool finite() const { return finite_; }
+
  private:
+  friend class PreparedCall<Scalar>;
+
   /// Packings that a layer keeps. Few shapes differ in theirs.
   static constexpr std::size_t max_variants = 8;
 
@@ -81,6 +89,23 @@ class PackedWeights {
   bool finite_;
   mutable std::mutex mutex_;
   mutable std::vector<VariantPointer> variants_;  // the most recent first
+};
+
+/// Calls of one shape, planned for one thread, with weights that are kept packed for as long as
+/// this lives. They allocate and lock nothing. Weights must be finite.
+template <class Scalar>
+class PreparedCall {
+ public:
+  PreparedCall(const PackedWeights<Scalar>& weights, const ConvShape& shape);
+
+  /// What a call takes of its execution's scratch.
+  std::size_t scratch_bytes() const;
+
+  void run(const Operands<Scalar>& operands, runtime::Execution& execution) const;
+
+ private:
+  struct Parts;
+  std::shared_ptr<const Parts> parts_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

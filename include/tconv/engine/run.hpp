@@ -232,4 +232,50 @@ typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::get(
   return packed;
 }
 
+template <class Scalar>
+struct PreparedCall<Scalar>::Parts {
+  using Variant = typename PackedWeights<Scalar>::VariantPointer;
+
+  Schedule schedule;
+  Scalar magnitude;
+  // The plain weights are there too where others are transformed: inputs may be too large.
+  Variant plain, winograd;
+
+  Parts(const PackedWeights<Scalar>& weights, const ConvShape& shape)
+      : schedule(make_correlation(shape),
+                 Resources{simd::Packet<Scalar>::size, runtime::scratch_budget<Scalar>(), 1}),
+        magnitude(weights.magnitude_),
+        plain(weights.get(products(schedule.plain()), weights.source_.of(shape))) {
+    if (schedule.winograd())
+      winograd = weights.get(*schedule.winograd(), weights.source_.of(shape));
+  }
+
+  const Scalar* packed(const DirectSchedule&) const { return plain->elements; }
+  const Scalar* packed(const WinogradSchedule&) const { return winograd->elements; }
+};
+
+template <class Scalar>
+PreparedCall<Scalar>::PreparedCall(const PackedWeights<Scalar>& weights, const ConvShape& shape)
+    : parts_(std::make_shared<const Parts>(weights, shape)) {}
+
+template <class Scalar>
+std::size_t PreparedCall<Scalar>::scratch_bytes() const {
+  const PlainSchedule& plain = parts_->schedule.plain();
+  const auto* const direct = std::get_if<DirectSchedule>(&plain);
+  const std::size_t bytes = direct
+                                ? worker_bytes<DirectTask<Scalar>>(*direct)
+                                : worker_bytes<Col2imTask<Scalar>>(std::get<Col2imSchedule>(plain));
+  const WinogradSchedule* const winograd = parts_->schedule.winograd();
+  return winograd ? std::max(bytes, worker_bytes<WinogradTask<Scalar>>(*winograd)) : bytes;
+}
+
+template <class Scalar>
+void PreparedCall<Scalar>::run(const Operands<Scalar>& operands,
+                               runtime::Execution& execution) const {
+  const Parts& parts = *parts_;
+  run_packed(
+      parts.schedule, parts.winograd != nullptr, parts.magnitude,
+      [&](const auto& schedule) { return parts.packed(schedule); }, operands, execution);
+}
+
 }  // namespace tconv::inline TCONV_ISA::engine

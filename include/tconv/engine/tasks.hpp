@@ -48,6 +48,11 @@ struct TaskKind {
   std::size_t object_bytes, scratch_bytes;
   void (*begin)(void* object, const void* call, std::byte* scratch);
   void (*run)(void* object, const TileBox& box, const Range& units);
+
+  /// A worker's object, and its scratch behind it. The object keeps what it has packed from task to
+  /// task.
+  std::size_t first_bytes() const { return runtime::whole_pages(object_bytes); }
+  std::size_t worker_bytes() const { return first_bytes() + runtime::whole_pages(scratch_bytes); }
 };
 
 /// How the outputs of a correlation are shared: tiles, and parts of their rows where tiles are few.
@@ -98,21 +103,25 @@ inline void run_tasks(const TaskKind& kind, const void* call, const TaskGrid& gr
                       runtime::Execution& execution) {
   const Index tasks = grid.size();
   if (tasks == 0) return;
-  // A worker's object begins its scratch, and keeps what it has packed from task to task.
-  const std::size_t object_bytes = runtime::whole_pages(kind.object_bytes);
-  const std::size_t bytes = object_bytes + runtime::whole_pages(kind.scratch_bytes);
+  const std::size_t bytes = kind.worker_bytes();
   const auto workers = static_cast<int>(std::min<Index>({threads, execution.threads(), tasks}));
   std::byte* const scratch = execution.scratch(bytes * static_cast<std::size_t>(workers));
   const auto object = [&](int worker) {
     return scratch + bytes * static_cast<std::size_t>(worker);
   };
   for (int worker = 0; worker < workers; ++worker)
-    kind.begin(object(worker), call, object(worker) + object_bytes);
+    kind.begin(object(worker), call, object(worker) + kind.first_bytes());
   execution.parallel_for(tasks, workers, [&](Index task, int worker) {
     grid.find(task, [&](const TileBox& box, const Range& units) {
       kind.run(object(worker), box, units);
     });
   });
+}
+
+/// What one worker takes of the scratch.
+template <class Task, class AnySchedule>
+std::size_t worker_bytes(const AnySchedule& schedule) {
+  return TaskKind{sizeof(Task), Task::scratch_bytes(schedule), nullptr, nullptr}.worker_bytes();
 }
 
 /// Runs all tasks of a call on the threads of `execution`.

@@ -119,22 +119,34 @@ const Accumulator<Scalar>* widened(const Scalar* from, Index count,
   }
 }
 
-/// How the rows of an image lie, for a shape of which it is the input or the output.
+/// Whether an image has no rows of the engine's elements along the last axis of a shape.
 template <class Scalar, class T>
 bool is_strips(const Image<T>& image, Index last_extent) {
   return StoredNarrow<Scalar> || (last_extent > 1 && image.strides[2] != 1);
 }
 
-/// Computes a call by `run_engine(shape, operands, execution)`, unless that returns false.
-template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
-bool compute_on_engine(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
-                       const Accumulator<Scalar>* bias, const TensorView<Scalar, R + 2>& y,
-                       Summation summation, const F& f, runtime::Execution& execution,
-                       const RunEngine& run_engine) {
+/// A call as the engine takes it.
+template <class Sum>
+struct EngineCall {
+  ConvShape shape;
+  engine::Operands<Sum> operands;
+};
+
+/// The call on `x` and `y`, which are dense tensors or frames of one. `bias` is as the engine takes
+/// it.
+template <Direction direction, int layout, int R, class Scalar, class F>
+EngineCall<Accumulator<Scalar>> engine_call(const Geometry<R>& geometry,
+                                            const TensorView<const Scalar, R + 2>& x,
+                                            const Accumulator<Scalar>* bias,
+                                            const TensorView<Scalar, R + 2>& y, Summation summation,
+                                            const F& f, bool dense) {
   using Sum = Accumulator<Scalar>;
-  if (!engine_counts(geometry)) return false;
-  ConvShape shape = joined_shape_of<direction>(geometry, layout);
-  shape.order = term_order(summation, layout);
+  const TermOrder order = term_order(summation, layout);
+  // A joined axis has the taps in the order of memory, which is not that of the kernel.
+  ConvShape shape = order == TermOrder::backward || !dense
+                        ? shape_of<direction>(geometry, layout)
+                        : joined_shape_of<direction>(geometry, layout);
+  shape.order = order;
   auto x_image = image_of<R>(x, layout);
   auto y_image = image_of<R>(y, layout);
   if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
@@ -149,20 +161,14 @@ bool compute_on_engine(const Geometry<R>& geometry, const TensorView<const Scala
     operands.read = engine::element_reader<Scalar, Sum>();
     operands.writer = engine::element_writer<Scalar, Sum>();
   }
-  return run_engine(shape, operands, execution);
+  return {shape, operands};
 }
 
-/// Computes a call: on the engine, where it knows the scalar, and otherwise by the definition.
-/// `engine_bias` is the bias as the engine takes it.
-template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
-void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
-             const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
-             const Accumulator<Scalar>* engine_bias, const TensorView<Scalar, R + 2>& y,
-             Summation summation, const F& f, Workspace& workspace, const RunEngine& run_engine) {
-  if constexpr (EngineScalar<Accumulator<Scalar>>)
-    if (compute_on_engine<direction, layout>(geometry, x, engine_bias, y, summation, f,
-                                             execution_of(workspace), run_engine))
-      return;
+/// Computes a call by loops, for every scalar.
+template <Direction direction, int R, class Scalar, class F>
+void compute_by_loops(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                      const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                      const TensorView<Scalar, R + 2>& y, Summation summation, const F& f) {
   if (summation == Summation::ordered)
     ordered_loops<direction, R>(geometry.axes(), geometry.groups(), x, weight, bias, y);
   else
@@ -175,6 +181,22 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
       for_each_row_major(channel,
                          [&](Scalar& value) { value = frontend::finish<Scalar>(f, value, m); });
     }
+}
+
+/// Computes a call: by `run_engine(shape, operands, execution)`, unless that returns false or the
+/// engine does not know the scalar. `engine_bias` is the bias as the engine takes it.
+template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
+void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+             const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+             const Accumulator<Scalar>* engine_bias, const TensorView<Scalar, R + 2>& y,
+             Summation summation, const F& f, Workspace& workspace, const RunEngine& run_engine) {
+  if constexpr (EngineScalar<Accumulator<Scalar>>)
+    if (engine_counts(geometry)) {
+      const auto call =
+          engine_call<direction, layout>(geometry, x, engine_bias, y, summation, f, true);
+      if (run_engine(call.shape, call.operands, execution_of(workspace))) return;
+    }
+  compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
 }
 
 /// The production path of the free functions: packs the weights for this call.
