@@ -130,7 +130,10 @@ class Layer {
     }
   };
   using Sum = core::Accumulator<Scalar>;
-  using Packed = std::conditional_t<core::EngineScalar<Sum>, engine::PackedWeights<Sum>, Unpacked>;
+  using Packed = std::conditional_t<
+      core::EngineScalar<Sum>, engine::PackedWeights<Sum>,
+      std::conditional_t<core::EngineInteger<Scalar>,
+                         frontend::IntegerWeights<direction, layout, R, Scalar>, Unpacked>>;
 
   struct State {
     Weight weight;
@@ -144,8 +147,7 @@ class Layer {
         : weight(w),
           options(o),
           engine_weight(widened(weight.data(), weight.size())),
-          packed(frontend::weight_source<direction, R>(engine_view(), std::max<Index>(o.groups, 1),
-                                                       layout)) {
+          packed(packed_weight(std::max<Index>(o.groups, 1))) {
       Geometry<R>::check_weight(view().extents, o, name);
       if constexpr (!std::same_as<Bias, frontend::NoBias>) {
         const auto& elements = frontend::stored_bias(b);
@@ -161,6 +163,13 @@ class Layer {
     }
 
     core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
+
+    Packed packed_weight(Index groups) const {
+      if constexpr (core::EngineInteger<Scalar>)
+        return Packed(view(), groups);
+      else
+        return Packed(frontend::weight_source<direction, R>(engine_view(), groups, layout));
+    }
 
     /// The weight, and the bias, as the engine takes them.
     core::TensorView<const Sum, R + 2> engine_view() const {
@@ -210,12 +219,16 @@ class Layer {
                const core::TensorView<Scalar, R + 2>& y, Workspace& workspace, const F& f) const {
     if (geometry.batch() == 0) return;
     const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
-    frontend::compute<direction, layout>(
-        geometry, x, state_->view(), bias, state_->bias_of_engine(), y, options().summation, f,
-        workspace,
-        [&](const core::ConvShape& shape, const auto& operands, runtime::Execution& execution) {
-          return state_->packed.run(shape, operands, execution);
-        });
+    if constexpr (core::EngineInteger<Scalar>)
+      frontend::compute<direction, layout>(geometry, x, state_->view(), bias, nullptr, y,
+                                           options().summation, f, workspace, state_->packed);
+    else
+      frontend::compute<direction, layout>(
+          geometry, x, state_->view(), bias, state_->bias_of_engine(), y, options().summation, f,
+          workspace,
+          [&](const core::ConvShape& shape, const auto& operands, runtime::Execution& execution) {
+            return state_->packed.run(shape, operands, execution);
+          });
   }
 
   std::shared_ptr<const State> state_;

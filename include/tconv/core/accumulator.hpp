@@ -36,6 +36,10 @@ using Accumulator = typename AccumulatorOf<Scalar>::type;
 template <class Scalar>
 concept EngineScalar = std::same_as<Scalar, float> || std::same_as<Scalar, double>;
 
+/// Integers that the engine sums exactly in floating point.
+template <class Scalar>
+concept EngineInteger = std::integral<Scalar> && sizeof(Scalar) <= 4 && !std::same_as<Scalar, bool>;
+
 /// Scalars that are stored in other elements than they are computed in.
 template <class Scalar>
 concept StoredNarrow = EngineScalar<Accumulator<Scalar>> && !EngineScalar<Scalar>;

@@ -3,6 +3,12 @@
 /// \file
 /// Images of other elements than the engine's, which convert on their way in and out.
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/operands.hpp"
@@ -10,14 +16,60 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
+/// The integer modulo 2^32 that a number of magnitude below 2^51 is.
+inline std::uint32_t integer_of(double number) {
+  constexpr double unit = 0x1.8p52;  // the last bit of its sums counts ones
+  return static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(number + unit));
+}
+inline std::uint32_t integer_of(float number) {
+  return static_cast<std::uint32_t>(static_cast<std::int32_t>(number));
+}
+
+/// Writes rows of sums, which are whole numbers.
+template <class Element, class Scalar>
+void write_integers(const void* context, void* image, const simd::Strip& strip, const Scalar* from,
+                    Index from_step) {
+  const auto& output = *static_cast<const IntegerOutput<Element>*>(context);
+  constexpr Index most = 256;
+  std::array<Element, most> row;
+  for (Index c = 0; c < strip.channels; ++c) {
+    const Index channel = strip.channel + c;
+    const auto bias = static_cast<std::uint32_t>(output.bias ? output.bias[channel] : Element(0));
+    for (Index first = 0; first < strip.count; first += most) {
+      const Index count = std::min(most, strip.count - first);
+      Element* const to = static_cast<Element*>(image) + strip.begin() + c * strip.channel_step +
+                          first * strip.step;
+      const Scalar* const sums = from + c * from_step + first;
+      for (Index i = 0; i < count; ++i)
+        row[static_cast<std::size_t>(i)] =
+            static_cast<Element>((integer_of(sums[i]) << output.shift) + bias);
+      if (output.accumulates)
+        for (Index i = 0; i < count; ++i)
+          row[static_cast<std::size_t>(i)] =
+              static_cast<Element>(static_cast<std::uint32_t>(row[static_cast<std::size_t>(i)]) +
+                                   static_cast<std::uint32_t>(to[i * strip.step]));
+      if (output.finish) output.finish(output.function, row.data(), count, channel);
+      if (strip.step == 1)
+        std::copy_n(row.data(), count, to);
+      else
+        for (Index i = 0; i < count; ++i) to[i * strip.step] = row[static_cast<std::size_t>(i)];
+    }
+  }
+}
+
 template <class Element, class Scalar>
 StripReader<Scalar> element_reader() {
-  return &simd::read_elements<Element, Scalar>;
+  return {&simd::read_elements<Element, Scalar>, nullptr};
 }
 
 template <class Element, class Scalar>
 StripWriter<Scalar> element_writer() {
   return {&simd::write_elements<Element, Scalar>, nullptr};
+}
+
+template <class Element, class Scalar>
+StripWriter<Scalar> integer_writer(const IntegerOutput<Element>& output) {
+  return {&write_integers<Element, Scalar>, &output};
 }
 
 template <class Element, class Scalar>

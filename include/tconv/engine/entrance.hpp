@@ -36,6 +36,10 @@ StripReader<Scalar> element_reader();
 template <class Element, class Scalar>
 StripWriter<Scalar> element_writer();
 
+/// The same of whole numbers, which become integers. `output` must stay.
+template <class Element, class Scalar>
+StripWriter<Scalar> integer_writer(const IntegerOutput<Element>& output);
+
 /// `count` elements as numbers of the engine, and the way back, rounded once.
 template <class Element, class Scalar>
 void widen(const Element* from, Index count, Scalar* to);

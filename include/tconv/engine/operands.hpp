@@ -4,6 +4,7 @@
 /// What a call of the engine reads and writes.
 
 #include <array>
+#include <cstdint>
 
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
@@ -52,17 +53,45 @@ struct Epilogue {
   }
 };
 
-/// How the engine reads an image of other elements than its own.
+/// How the engine reads an image of other elements than its own. `context` is the caller's.
 template <class Scalar>
-using StripReader = void (*)(const void* image, const simd::Strip& strip, Scalar* to,
-                             Index to_step);
+struct StripReader {
+  void (*read)(const void* context, const void* image, const simd::Strip& strip, Scalar* to,
+               Index to_step) = nullptr;
+  const void* context = nullptr;
+};
 
-/// How it writes one. `context` is the caller's.
+/// How it writes one.
 template <class Scalar>
 struct StripWriter {
   void (*write)(const void* context, void* image, const simd::Strip& strip, const Scalar* from,
                 Index from_step) = nullptr;
   const void* context = nullptr;
+};
+
+/// The low or the high 16 bits of an integer, which together make it: `low + 2^16 * high`.
+template <class Element>
+struct LowHalf {
+  Element value;
+  explicit operator double() const {
+    return static_cast<double>(static_cast<std::uint32_t>(value) & 0xffffU);
+  }
+};
+template <class Element>
+struct HighHalf {
+  Element value;
+  explicit operator double() const { return static_cast<double>(value >> 16); }
+};
+
+/// What becomes of sums that are whole numbers, modulo 2 to the power of an element's bits.
+template <class Element>
+struct IntegerOutput {
+  const Element* bias = nullptr;  // one a channel of all groups, or null
+  int shift = 0;                  // sums count 2^shift
+  bool accumulates = false;       // to what the image has
+  /// As an epilogue's.
+  void (*finish)(const void* function, Element* row, Index count, Index channel) = nullptr;
+  const void* function = nullptr;
 };
 
 /// The operands of a call but for its weights. Strides count elements of the images.
@@ -72,8 +101,8 @@ struct Operands {
   Image<const void> x;
   Image<void> y;
   Epilogue<Scalar> epilogue;
-  StripReader<Scalar> read = nullptr;  // null where `x` has elements of the engine
-  StripWriter<Scalar> writer{};        // null where `y` has
+  StripReader<Scalar> reader{};  // null where `x` has elements of the engine
+  StripWriter<Scalar> writer{};  // null where `y` has
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -79,7 +79,7 @@ class TurningBlock {
 
 /// As `read_strip`, of an image of other elements.
 template <class Element, class Scalar>
-void read_elements(const void* image, const Strip& strip, Scalar* to, Index to_step) {
+void read_elements(const void*, const void* image, const Strip& strip, Scalar* to, Index to_step) {
   const Element* const from = static_cast<const Element*>(image) + strip.begin();
   if (strip.step == 1) {
     for (Index c = 0; c < strip.channels; ++c)

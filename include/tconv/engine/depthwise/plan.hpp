@@ -25,8 +25,8 @@ template <class Scalar>
 bool is_depthwise(const ConvShape& shape, const Operands<Scalar>& operands) {
   return shape.groups > 1 && shape.groups == shape.coarse_channels &&
          shape.groups == shape.fine_channels && shape.reads_strips && shape.writes_strips &&
-         operands.x.channel_stride == 1 && operands.y.channel_stride == 1 && !operands.read &&
-         !operands.writer.write;
+         operands.x.channel_stride == 1 && operands.y.channel_stride == 1 &&
+         !operands.reader.read && !operands.writer.write;
 }
 
 /// What is computed once for a shape.

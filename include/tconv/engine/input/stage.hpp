@@ -87,15 +87,19 @@ InputRows<Scalar> input_rows(const Correlation& c, const Operands<Scalar>& opera
   const Index pitch = channel_plane(box.batch * entry, simd::Packet<Scalar>::size);
   // Rows that follow one another in the image are one.
   const bool joins = xs.size() == reach[2].in && x.strides[1] == row * x.strides[2];
-  const StripReader<Scalar> read = operands.read ? operands.read : &simd::read_strip<Scalar>;
+  const auto read = [&](const simd::Strip& strip, Scalar* to) {
+    if (operands.reader.read)
+      operands.reader.read(operands.reader.context, x.data, strip, to, pitch);
+    else
+      simd::read_strip(x.data, strip, to, pitch);
+  };
   for (Index n = 0; n < box.batch && row > 0; ++n)
     for (Index i = 0; i < z.size(); ++i)
       for (Index j = 0; j < (joins ? std::min<Index>(y.size(), 1) : y.size()); ++j)
-        read(x.data,
-             {(box.n + n) * x.batch_stride + (z.first + i) * x.strides[0] +
+        read({(box.n + n) * x.batch_stride + (z.first + i) * x.strides[0] +
                   (y.first + j) * x.strides[1] + xs.first * x.strides[2],
               channels.first, channels.size(), x.channel_stride, joins ? plane : row, x.strides[2]},
-             scratch + n * entry + i * plane + j * row, pitch);
+             scratch + n * entry + i * plane + j * row);
   // Positions count from the image's first one, which need not be here.
   const Index first =
       box.n * entry + channels.first * pitch + z.first * plane + y.first * row + xs.first;

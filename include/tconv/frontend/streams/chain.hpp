@@ -10,7 +10,7 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
-#include "tconv/frontend/time_axis.hpp"
+#include "tconv/frontend/streams/time_axis.hpp"
 
 namespace tconv::inline TCONV_ISA::frontend {
 
