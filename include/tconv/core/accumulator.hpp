@@ -4,6 +4,7 @@
 /// The type in which sums of products of a scalar are formed.
 
 #include <concepts>
+#include <cstdint>
 #include <type_traits>
 
 #include "tconv/core/eigen.hpp"
@@ -36,9 +37,13 @@ using Accumulator = typename AccumulatorOf<Scalar>::type;
 template <class Scalar>
 concept EngineScalar = std::same_as<Scalar, float> || std::same_as<Scalar, double>;
 
+template <class T, class... Types>
+concept OneOf = (std::same_as<T, Types> || ...);
+
 /// Integers that the engine sums exactly in floating point.
 template <class Scalar>
-concept EngineInteger = std::integral<Scalar> && sizeof(Scalar) <= 4 && !std::same_as<Scalar, bool>;
+concept EngineInteger = OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t,
+                              std::int32_t, std::uint32_t>;
 
 /// Scalars that are stored in other elements than they are computed in.
 template <class Scalar>
