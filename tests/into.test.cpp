@@ -335,7 +335,7 @@ TEST_CASE("all gradients go into Gradients, or into what is tied") {
 }
 
 TEST_CASE("all outputs of gradients are checked before one of them is written") {
-  const auto& [x, w, dense, bias, y] = arguments();
+  const T4 &x = arguments().x, &w = arguments().w, &y = arguments().y;
   T4 grad_x(x.dimensions()), grad_w(w.dimensions());
   grad_x.setConstant(7), grad_w.setConstant(7);
   Eigen::VectorXf grad_bias(5);
