@@ -266,11 +266,10 @@ TEST_CASE("an output may begin where an input ends, and overlap what an expressi
   REQUIRE(x.size() + y.size() <= both.size());
   upsample_nearest_into(y, x, 2);
   CHECK(std::equal(y.data(), y.data() + y.size(), expected.data()));
+  const T4 point = a.dense.slice(Extents<4>{0, 0, 1, 1}, Extents<4>{8, 8, 1, 1});
+  const T4 product = conv(a.dense, point);
   T4 square = a.dense;
-  conv_into(square, square * 1.0f,
-            T4(a.dense.slice(std::array{0, 0, 1, 1}, std::array{8, 8, 1, 1})));
-  const T4 product =
-      conv(a.dense, T4(a.dense.slice(std::array{0, 0, 1, 1}, std::array{8, 8, 1, 1})));
+  conv_into(square, square * 1.0f, point);
   CHECK(elements(square) == elements(product));
 }
 
@@ -335,7 +334,7 @@ TEST_CASE("all gradients go into Gradients, or into what is tied") {
 }
 
 TEST_CASE("all outputs of gradients are checked before one of them is written") {
-  const auto& [x, w, dense, bias, y] = arguments();
+  const T4 &x = arguments().x, &w = arguments().w, &y = arguments().y;
   T4 grad_x(x.dimensions()), grad_w(w.dimensions());
   grad_x.setConstant(7), grad_w.setConstant(7);
   Eigen::VectorXf grad_bias(5);
@@ -353,8 +352,8 @@ TEST_CASE("all outputs of gradients are checked before one of them is written") 
         "grad_weight has shape (2, 8, 11, 12), but the result has (8, 3, 3, 4)");
   Map inside(grad_x.data() + 5, w.dimensions());
   check(std::tie(grad_x, inside, grad_bias), "grad_weight overlaps grad_x in memory, but must not");
-  Eigen::Map<Eigen::VectorXf> last(grad_w.data() + grad_w.size() - 1, 6);
-  check(std::tie(grad_x, grad_w, last), "grad_bias overlaps grad_weight in memory, but must not");
+  Eigen::Map<Eigen::VectorXf> tail(grad_w.data() + grad_w.size() - 1, 6);
+  check(std::tie(grad_x, grad_w, tail), "grad_bias overlaps grad_weight in memory, but must not");
   Map on_y(const_cast<float*>(y.data()), x.dimensions());
   check(std::tie(on_y, grad_w, grad_bias), "grad_x overlaps grad_y in memory, but must not");
 }

@@ -85,7 +85,8 @@ class Interpolation {
                   runtime::Execution& execution) const {
     const Target target(*this, ranges, y);
     if constexpr (core::EngineScalar<Scalar>) {
-      constexpr Index few = std::max<Index>(simd::Packet<Scalar>::size / 4, 2);
+      // Elements of one pixel that make a register of more than one.
+      constexpr Index lanes = simd::Packet<Scalar>::size, few = lanes / 4 > 1 ? lanes / 4 : lanes;
       if (grid_.inner == 1 || grid_.inner >= few) switch (scale_[2]) {
           case 1:
             return enlarge_rows<1>(target, execution);

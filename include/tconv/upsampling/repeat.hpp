@@ -24,7 +24,7 @@ namespace tconv::inline TCONV_ISA::upsampling {
 template <class Scalar>
 void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>& scale, Scalar* y,
                    runtime::Execution& execution) {
-  const auto& [n0, n1, n2] = grid.extents;
+  const Index n0 = grid.extents[0], n1 = grid.extents[1], n2 = grid.extents[2];
   const Index x_row = n2 * grid.inner, y_pixel = scale[2] * grid.inner, y_row = n2 * y_pixel;
   const Index y_plane = n1 * scale[1] * y_row;
   const bool streams = streams_rows(y, y_row, grid.outer * n0 * scale[0] * y_plane);

@@ -92,7 +92,7 @@ void shuffle_pixels(const TensorView<const Scalar, R + 2>& x, const TensorView<S
   // The result before it is enlarged.
   Grid grid = grid_of<R>(x, format, layout);
   (inside ? grid.inner : grid.outer) /= phases;
-  const auto& [n0, n1, n2] = grid.extents;
+  const Index n0 = grid.extents[0], n1 = grid.extents[1], n2 = grid.extents[2];
   const Index y_pixel = scale[2] * grid.inner, y_row = n2 * y_pixel;
   const Index y_plane = n1 * scale[1] * y_row;
   const bool streams = streams_rows(y.data, y_row, grid.outer * n0 * scale[0] * y_plane);
