@@ -51,6 +51,28 @@ void for_each_plane(const Images& x, const F& f) {
     for (Index c = 0; c < x.dimension(1); ++c) f(c, (n * x.dimension(1) + c) * size, size);
 }
 
+/// The channels of `a`, then those of `b`.
+inline Images join_channels(const Images& a, const Images& b) {
+  Images both(a.dimension(0), a.dimension(1) + b.dimension(1), a.dimension(2), a.dimension(3));
+  const Index of_a = a.size() / a.dimension(0), of_b = b.size() / b.dimension(0);
+  float* to = both.data();
+  for (Index n = 0; n < a.dimension(0); ++n) {
+    to = std::copy_n(a.data() + n * of_a, of_a, to);
+    to = std::copy_n(b.data() + n * of_b, of_b, to);
+  }
+  return both;
+}
+
+/// The `count` channels of `x` from `first`.
+inline Images take_channels(const Images& x, Index first, Index count) {
+  Images part(x.dimension(0), count, x.dimension(2), x.dimension(3));
+  const Index size = x.dimension(2) * x.dimension(3);
+  float* to = part.data();
+  for (Index n = 0; n < x.dimension(0); ++n)
+    to = std::copy_n(x.data() + (n * x.dimension(1) + first) * size, count * size, to);
+  return part;
+}
+
 enum class Kind { conv, conv_transpose };
 
 /// `conv` or `conv_transpose` with a square kernel and a bias, without groups.
@@ -72,10 +94,10 @@ class Convolution {
     for (float& value : weight_.value) value = deviation * random.normal();
   }
 
-  Images forward(const Images& x, tconv::Workspace& workspace) {
-    x_ = x;
-    return kind_ == Kind::conv ? tconv::conv(workspace, x, weight(), bias(), options_)
-                               : tconv::conv_transpose(workspace, x, weight(), bias(), options_);
+  Images forward(Images x, tconv::Workspace& workspace) {
+    x_ = std::move(x);
+    return kind_ == Kind::conv ? tconv::conv(workspace, x_, weight(), bias(), options_)
+                               : tconv::conv_transpose(workspace, x_, weight(), bias(), options_);
   }
 
   /// Adds to the gradients of weight and bias, and returns that of the input.
@@ -144,18 +166,23 @@ class Rectifier {
  public:
   explicit Rectifier(float slope = 0) : slope_(slope) {}
 
-  Images forward(const Images& x, tconv::Workspace&) {
+  Images forward(Images x, tconv::Workspace&) {
     x_ = x;
-    Images y = x;
-    for (Index i = 0; i < y.size(); ++i) y.data()[i] *= y.data()[i] > 0 ? 1.0f : slope_;
-    return y;
+    scale_negative(x_.data(), x.data(), x.size(), slope_);
+    return x;
   }
-  Images backward(const Images& grad_y, tconv::Workspace&) {
-    Images grad_x = grad_y;
-    for (Index i = 0; i < x_.size(); ++i) grad_x.data()[i] *= x_.data()[i] > 0 ? 1.0f : slope_;
-    return grad_x;
+  Images backward(Images gradient, tconv::Workspace&) {
+    scale_negative(x_.data(), gradient.data(), x_.size(), slope_);
+    return gradient;
   }
   std::vector<Parameter*> parameters() { return {}; }
+
+  /// Multiplies `values` by `slope` where `x` is not positive. They must not be the same.
+  static void scale_negative(const float* x, float* values, Index size, float slope) {
+    // A branch would be mispredicted at every second number.
+    const std::array<float, 2> factors{slope, 1};
+    for (Index i = 0; i < size; ++i) values[i] *= factors[x[i] > 0 ? 1 : 0];
+  }
 
  private:
   float slope_;
@@ -167,27 +194,24 @@ class ParametricRectifier {
  public:
   explicit ParametricRectifier(Index channels, float initial = 0.25f) : slope_(channels, initial) {}
 
-  Images forward(const Images& x, tconv::Workspace&) {
+  Images forward(Images x, tconv::Workspace&) {
     x_ = x;
-    Images y(x.dimensions());
-    for_each_plane(x, [&](Index channel, Index first, Index size) {
-      const float slope = slope_.value[static_cast<std::size_t>(channel)];
-      for (Index i = first; i < first + size; ++i)
-        y.data()[i] = x.data()[i] > 0 ? x.data()[i] : slope * x.data()[i];
-    });
-    return y;
-  }
-  Images backward(const Images& grad_y, tconv::Workspace&) {
-    Images grad_x(x_.dimensions());
     for_each_plane(x_, [&](Index channel, Index first, Index size) {
-      const float slope = slope_.value[static_cast<std::size_t>(channel)];
-      const float *const x = x_.data() + first, *const from = grad_y.data() + first;
-      for (Index i = 0; i < size; ++i)
-        grad_x.data()[first + i] = x[i] > 0 ? from[i] : slope * from[i];
-      slope_.gradient[static_cast<std::size_t>(channel)] += static_cast<float>(
-          sum_of(size, [&](Index i) { return x[i] > 0 ? 0.0f : x[i] * from[i]; }));
+      Rectifier::scale_negative(x_.data() + first, x.data() + first, size,
+                                slope_.value[static_cast<std::size_t>(channel)]);
     });
-    return grad_x;
+    return x;
+  }
+  Images backward(Images gradient, tconv::Workspace&) {
+    for_each_plane(x_, [&](Index channel, Index first, Index size) {
+      const float* const x = x_.data() + first;
+      float* const values = gradient.data() + first;
+      const auto c = static_cast<std::size_t>(channel);
+      slope_.gradient[c] += static_cast<float>(
+          sum_of(size, [&](Index i) { return x[i] > 0 ? 0.0f : x[i] * values[i]; }));
+      Rectifier::scale_negative(x, values, size, slope_.value[c]);
+    });
+    return gradient;
   }
   std::vector<Parameter*> parameters() { return {&slope_}; }
 
@@ -196,16 +220,110 @@ class ParametricRectifier {
   Images x_;
 };
 
+/// Batch normalization (Ioffe and Szegedy, 2015): each channel with the mean and deviation of its
+/// batch taken away, then times a learnt scale and plus a learnt shift. It always takes those of
+/// the batch, so that a batch of one image is of no use.
+class BatchNormalization {
+ public:
+  explicit BatchNormalization(Index channels)
+      : scale_(channels, 1),
+        shift_(channels),
+        mean_(scale_.value.size(), 0.0),
+        variance_(scale_.value.size(), 1.0),
+        inverse_deviation_(scale_.value.size()) {}
+
+  void set_training(bool training) { training_ = training; }
+
+  Images forward(Images x, tconv::Workspace&) {
+    const float* const from = x.data();
+    std::vector<double> means = mean_, variances = variance_;
+    if (training_) {
+      means = channel_means(x, [&](Index i) { return from[i]; });
+      variances = channel_means(
+          x, [&](Index i) { return static_cast<double>(from[i]) * static_cast<double>(from[i]); });
+      constexpr double keep = 0.98;
+      for (std::size_t c = 0; c < means.size(); ++c) {
+        variances[c] -= means[c] * means[c];
+        mean_[c] = keep * mean_[c] + (1 - keep) * means[c];
+        variance_[c] = keep * variance_[c] + (1 - keep) * variances[c];
+      }
+    }
+    for (std::size_t c = 0; c < means.size(); ++c)
+      inverse_deviation_[c] = static_cast<float>(1 / std::sqrt(variances[c] + 1e-5));
+    normal_ = std::move(x);
+    Images y(normal_.dimensions());
+    for_each_plane(y, [&](Index channel, Index first, Index size) {
+      const auto c = static_cast<std::size_t>(channel);
+      const float mean = static_cast<float>(means[c]), factor = inverse_deviation_[c],
+                  scale = scale_.value[c], shift = shift_.value[c];
+      float *const normal = normal_.data() + first, *const to = y.data() + first;
+      for (Index i = 0; i < size; ++i) {
+        normal[i] = (normal[i] - mean) * factor;
+        to[i] = scale * normal[i] + shift;
+      }
+    });
+    return y;
+  }
+
+  Images backward(Images gradient, tconv::Workspace&) {
+    float* const at = gradient.data();
+    const float* const normal = normal_.data();
+    const auto shifts = channel_means(gradient, [&](Index i) { return at[i]; });
+    const auto scales =
+        channel_means(gradient, [&](Index i) { return static_cast<double>(at[i]) * normal[i]; });
+    const auto count = static_cast<double>(gradient.size() / gradient.dimension(1));
+    for (std::size_t c = 0; c < shifts.size(); ++c) {
+      shift_.gradient[c] += static_cast<float>(shifts[c] * count);
+      scale_.gradient[c] += static_cast<float>(scales[c] * count);
+    }
+    for_each_plane(gradient, [&](Index channel, Index first, Index size) {
+      const auto c = static_cast<std::size_t>(channel);
+      const float factor = scale_.value[c] * inverse_deviation_[c];
+      const auto along_shift = static_cast<float>(shifts[c]);
+      const auto along_scale = static_cast<float>(scales[c]);
+      // The mean and deviation of the batch depend on each of its values.
+      for (Index i = first; i < first + size; ++i)
+        at[i] = factor * (at[i] - along_shift - along_scale * normal[i]);
+    });
+    return gradient;
+  }
+
+  std::vector<Parameter*> parameters() { return {&scale_, &shift_}; }
+
+ private:
+  /// The mean of `term(i)` over each channel's numbers `i`.
+  template <class Term>
+  static std::vector<double> channel_means(const Images& x, const Term& term) {
+    std::vector<double> means(static_cast<std::size_t>(x.dimension(1)));
+    const auto count = static_cast<double>(x.size() / x.dimension(1));
+    for_each_plane(x, [&](Index channel, Index first, Index size) {
+      means[static_cast<std::size_t>(channel)] +=
+          sum_of(size, [&](Index i) { return term(first + i); }) / count;
+    });
+    return means;
+  }
+
+  Parameter scale_, shift_;
+  bool training_ = true;
+  std::vector<double> mean_, variance_;
+  std::vector<float> inverse_deviation_;
+  Images normal_;
+};
+
 /// Layers one after another.
 class Network {
  public:
-  using Layer = std::variant<Convolution, Rectifier, ParametricRectifier>;
+  using Layer = std::variant<Convolution, Rectifier, ParametricRectifier, BatchNormalization>;
 
   Network(std::vector<Layer> layers) : layers_(std::move(layers)) {}
 
+  void append(const std::vector<Layer>& layers) {
+    layers_.insert(layers_.end(), layers.begin(), layers.end());
+  }
+
   Images forward(Images x, tconv::Workspace& workspace) {
     for (Layer& layer : layers_)
-      x = std::visit([&](auto& it) { return it.forward(x, workspace); }, layer);
+      x = std::visit([&](auto& it) { return it.forward(std::move(x), workspace); }, layer);
     return x;
   }
 
@@ -213,8 +331,21 @@ class Network {
   /// returns that of the input.
   Images backward(Images gradient, tconv::Workspace& workspace) {
     for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
-      gradient = std::visit([&](auto& it) { return it.backward(gradient, workspace); }, *layer);
+      gradient =
+          std::visit([&](auto& it) { return it.backward(std::move(gradient), workspace); }, *layer);
     return gradient;
+  }
+
+  /// Whether batch normalization takes the averages of the batch, as at first, or those of the
+  /// past.
+  void set_training(bool training) {
+    for (Layer& layer : layers_)
+      if (auto* const it = std::get_if<BatchNormalization>(&layer)) it->set_training(training);
+  }
+
+  void forget_gradients() {
+    for (Parameter* parameter : parameters())
+      std::fill(parameter->gradient.begin(), parameter->gradient.end(), 0.0f);
   }
 
   std::vector<Parameter*> parameters() {

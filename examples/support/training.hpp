@@ -75,6 +75,11 @@ class Adam {
   double start_of_mean_ = 1, start_of_square_ = 1;
 };
 
+/// A rate that falls evenly to a twentieth, so that the training settles.
+inline float falling_rate(float first, int step, int steps) {
+  return first * (1 - 0.95f * static_cast<float>(step) / static_cast<float>(steps));
+}
+
 /// A loss, and its gradient by the network's output.
 struct Loss {
   double value;
@@ -89,6 +94,47 @@ inline Loss mean_square(const Images& y, const Images& truth) {
       sum_of(error.size(), [&](Index i) { return static_cast<double>(values[i]) * values[i]; });
   const auto size = static_cast<double>(error.size());
   return {sum / size, error * static_cast<float>(2 / size)};
+}
+
+/// The mean over all pixels of the negative logarithm of the probability that `scores` give to the
+/// true class, by softmax over the channels. `classes` has one for each pixel, in the order of
+/// `(n, row, column)`.
+inline Loss cross_entropy(const Images& scores, const std::vector<int>& classes) {
+  const Index channels = scores.dimension(1), size = scores.dimension(2) * scores.dimension(3);
+  const double pixels = static_cast<double>(classes.size());
+  Loss loss{0, Images(scores.dimensions())};
+  std::vector<double> powers(static_cast<std::size_t>(channels));
+  for (std::size_t pixel = 0; pixel < classes.size(); ++pixel) {
+    const Index n = static_cast<Index>(pixel) / size, i = static_cast<Index>(pixel) % size;
+    const auto at = [&](Index c) { return (n * channels + c) * size + i; };
+    double sum = 0;
+    for (Index c = 0; c < channels; ++c)
+      sum += powers[static_cast<std::size_t>(c)] =
+          exponential(static_cast<double>(scores.data()[at(c)]) -
+                      static_cast<double>(scores.data()[at(classes[pixel])]));
+    loss.value += logarithm(sum) / pixels;
+    for (Index c = 0; c < channels; ++c)
+      loss.gradient.data()[at(c)] = static_cast<float>(
+          (powers[static_cast<std::size_t>(c)] / sum - (c == classes[pixel] ? 1 : 0)) / pixels);
+  }
+  return loss;
+}
+
+/// The mean over all of `y` of the negative logarithm of the probability of `truth`, in [0, 1],
+/// where `sigmoid(y)` is that of 1.
+inline Loss binary_cross_entropy(const Images& y, const Images& truth) {
+  const auto size = static_cast<double>(y.size());
+  Loss loss{0, Images(y.dimensions())};
+  loss.value =
+      sum_of(y.size(),
+             [&](Index i) {
+               return softplus(y.data()[i]) - static_cast<double>(truth.data()[i]) * y.data()[i];
+             }) /
+      size;
+  for (Index i = 0; i < y.size(); ++i)
+    loss.gradient.data()[i] =
+        static_cast<float>((sigmoid(y.data()[i]) - static_cast<double>(truth.data()[i])) / size);
+  return loss;
 }
 
 /// Threads, and a workspace on them.
