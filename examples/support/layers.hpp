@@ -179,9 +179,10 @@ class Rectifier {
 
   /// Multiplies `values` by `slope` where `x` is not positive. They must not be the same.
   static void scale_negative(const float* x, float* values, Index size, float slope) {
-    // A branch would be mispredicted at every second number.
-    const std::array<float, 2> factors{slope, 1};
-    for (Index i = 0; i < size; ++i) values[i] *= factors[x[i] > 0 ? 1 : 0];
+    for (Index i = 0; i < size; ++i) {
+      const float factor = x[i] > 0 ? 1.0f : slope;
+      values[i] = factor * values[i];
+    }
   }
 
  private:
