@@ -1,12 +1,12 @@
-// Trains a U-Net (Ronneberger and others, 2015) to tell discs, squares and triangles, drawn on a
-// photograph, from each other and from the photograph.
+// Trains a U-Net (Ronneberger and others, 2015) to find the discs, squares and triangles that are
+// drawn on pieces of a photograph.
 //
 //   train_unet [--threads=n] [steps [result.png]]
 //
 // Convolutions with stride 2 make the image small, so that a pixel sees all of a shape; transposed
 // convolutions make it large again. On the way up each level also gets what the same level had on
 // the way down, which says where exactly the edges are. The result shows images that the network
-// has not seen, on a part of the photograph that it has not seen; the true classes; and its own.
+// has not seen, on a part of the photograph that it has not seen; the true shapes; and its own.
 
 #define EIGEN_USE_THREADS
 
@@ -26,11 +26,10 @@ constexpr tconv::ConvOptions<2> same{.padding = 1, .summation = tconv::Summation
 constexpr tconv::ConvOptions<2> twice{
     .stride = 2, .padding = 1, .summation = tconv::Summation::ordered};
 constexpr Index image_size = 48;
-constexpr int classes = 4;  // the photograph, and one for each shape
 
 class UNet {
  public:
-  explicit UNet(Random& random) : out_({Convolution(Kind::conv, 8, classes, 3, same, random, 1)}) {
+  explicit UNet(Random& random) : out_({Convolution(Kind::conv, 8, 1, 3, same, random, 1)}) {
     constexpr std::array<Index, levels + 1> width{8, 16, 32, 64};
     const auto block = [](Convolution convolution, Index channels) {
       return std::vector<Network::Layer>{std::move(convolution), BatchNormalization(channels),
@@ -51,7 +50,7 @@ class UNet {
     }
   }
 
-  /// Scores of the classes, `(n, class, row, column)`.
+  /// `(n, 1, row, column)`: positive where the network sees a shape.
   Images forward(const Images& image, tconv::Workspace& workspace) {
     std::vector<Images> left{down_[0].forward(image, workspace)};
     for (std::size_t i = 0; i < levels; ++i)
@@ -77,10 +76,16 @@ class UNet {
     down_[0].backward(std::move(gradient), workspace);
   }
 
-  std::vector<Network*> networks() {
-    std::vector<Network*> all{&out_};
+  void set_training(bool training) {
     for (std::vector<Network>* part : {&down_, &up_, &join_})
-      for (Network& network : *part) all.push_back(&network);
+      for (Network& network : *part) network.set_training(training);
+  }
+
+  std::vector<Parameter*> parameters() {
+    std::vector<Parameter*> all = out_.parameters();
+    for (std::vector<Network>* part : {&down_, &up_, &join_})
+      for (Network& network : *part)
+        for (Parameter* parameter : network.parameters()) all.push_back(parameter);
     return all;
   }
 
@@ -93,91 +98,84 @@ class UNet {
 
 struct Examples {
   Images images;
-  std::vector<int> classes;  ///< of each pixel, in the order of `(n, row, column)`
+  Images truth;  ///< `(n, 1, row, column)`: 1 in a shape, 0 elsewhere
 };
 
-/// One to three shapes on pieces of `photo`, each of a colour that the photograph shines through.
+/// One to three shapes on pieces of `photo`, each of a vivid colour that the photograph shines
+/// through. The pieces are mirrored and coloured at random, as the photograph is small.
 Examples draw_examples(const Picture& photo, Index count, Random& random) {
-  Examples examples{Images(count, 3, image_size, image_size), {}};
+  Examples examples{Images(count, 3, image_size, image_size),
+                    Images(count, 1, image_size, image_size)};
+  examples.truth.setZero();
   for (Index n = 0; n < count; ++n) {
-    const auto any = [&](Index largest) {
-      return static_cast<Index>(random.below(static_cast<int>(largest) + 1));
-    };
-    const Index row = any(photo.dimension(1) - image_size),
-                column = any(photo.dimension(2) - image_size);
-    examples.images.chip<0>(n) = photo.slice(Eigen::array<Index, 3>{0, row, column},
-                                             Eigen::array<Index, 3>{3, image_size, image_size});
-    std::array<int, image_size * image_size> drawn{};
+    const Index row = random.below(static_cast<int>(photo.dimension(1) - image_size) + 1);
+    const Index column = random.below(static_cast<int>(photo.dimension(2) - image_size) + 1);
+    const bool mirrored = random.below(2) == 1;
+    const float brightness = random.uniform(0.7f, 1.3f);
+    for (Index c = 0; c < 3; ++c)
+      for (Index i = 0; i < image_size; ++i)
+        for (Index j = 0; j < image_size; ++j)
+          examples.images(n, c, i, j) =
+              brightness * photo(c, row + i, column + (mirrored ? image_size - 1 - j : j));
     for (int shapes = 1 + random.below(3); shapes > 0; --shapes) {
-      const int shape = random.below(classes - 1);
+      const auto shape = static_cast<Shape>(random.below(3));
       Placement placement;
       placement.centre.x = random.uniform(8, image_size - 8);
       placement.centre.y = random.uniform(8, image_size - 8);
       placement.scale = random.uniform(6, 12);
       placement.turn = random.uniform(-1, 1);
       std::array<float, 3> colour;
-      for (float& part : colour) part = random.uniform();
+      for (float& part : colour) {
+        part = 0.7f * static_cast<float>(random.below(2));
+        part += random.uniform(0, 0.3f);
+      }
       for (Index i = 0; i < image_size; ++i)
         for (Index j = 0; j < image_size; ++j) {
           const Point p{static_cast<float>(j) + 0.5f, static_cast<float>(i) + 0.5f};
-          const float away =
-              placement.scale * distance(static_cast<Shape>(shape), placement.inverse(p));
+          const float away = placement.scale * distance(shape, placement.inverse(p));
           const float cover = 0.8f * std::clamp(0.5f - away, 0.0f, 1.0f);
           for (Index c = 0; c < 3; ++c) {
             float& pixel = examples.images(n, c, i, j);
             pixel += cover * (colour[static_cast<std::size_t>(c)] - pixel);
           }
-          if (away < 0) drawn[static_cast<std::size_t>(i * image_size + j)] = shape + 1;
+          if (away < 0) examples.truth(n, 0, i, j) = 1;
         }
     }
-    examples.classes.insert(examples.classes.end(), drawn.begin(), drawn.end());
   }
   return examples;
 }
 
-/// The class with the highest score at each pixel.
-std::vector<int> decide(const Images& scores) {
-  std::vector<int> best;
-  for (Index n = 0; n < scores.dimension(0); ++n)
-    for (Index i = 0; i < image_size; ++i)
-      for (Index j = 0; j < image_size; ++j) {
-        int choice = 0;
-        for (int c = 1; c < classes; ++c)
-          if (scores(n, c, i, j) > scores(n, choice, i, j)) choice = c;
-        best.push_back(choice);
-      }
-  return best;
+/// 1 where the network sees a shape, 0 elsewhere.
+Images decide(const Images& scores) {
+  Images seen = scores;
+  for (Index i = 0; i < seen.size(); ++i) seen.data()[i] = seen.data()[i] > 0 ? 1.0f : 0.0f;
+  return seen;
 }
 
-/// The pixels that both call a class, divided by those that either does; the mean of the classes.
-double intersection_over_union(const std::vector<int>& a, const std::vector<int>& b) {
+/// The pixels that are 1 in both, divided by those that are 1 in either; the mean over the images.
+double intersection_over_union(const Images& a, const Images& b) {
+  const Index count = a.dimension(0), size = a.size() / count;
   double sum = 0;
-  for (int c = 0; c < classes; ++c) {
-    int both = 0, either = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      both += a[i] == c && b[i] == c;
-      either += a[i] == c || b[i] == c;
+  for (Index n = 0; n < count; ++n) {
+    float both = 0, either = 0;
+    for (Index i = n * size; i < (n + 1) * size; ++i) {
+      both += std::min(a.data()[i], b.data()[i]);
+      either += std::max(a.data()[i], b.data()[i]);
     }
-    sum += static_cast<double>(both) / std::max(either, 1);
+    sum += static_cast<double>(both / either);
   }
-  return sum / classes;
+  return sum / static_cast<double>(count);
 }
 
-/// `(count, 3, row, column)`: each class in a colour.
-Images paint(const std::vector<int>& classes_of_pixels, Index count) {
-  constexpr float colours[classes][3] = {
-      {0.15f, 0.15f, 0.15f}, {0.9f, 0.6f, 0}, {0.35f, 0.7f, 0.9f}, {0, 0.6f, 0.5f}};
-  Images images(count, 3, image_size, image_size);
-  std::size_t pixel = 0;
-  for (Index n = 0; n < count; ++n)
-    for (Index i = 0; i < image_size; ++i)
-      for (Index j = 0; j < image_size; ++j, ++pixel)
-        for (Index c = 0; c < 3; ++c) images(n, c, i, j) = colours[classes_of_pixels[pixel]][c];
-  return images;
+/// The first images.
+Images first(const Images& images, Index count) {
+  Images::Dimensions part = images.dimensions();
+  part[0] = count;
+  return images.slice(Images::Dimensions(0, 0, 0, 0), part);
 }
 
 int run(const Arguments& given) {
-  const TrainingArguments arguments("train_unet", given, 2000, {"train_unet.png"});
+  const TrainingArguments arguments("train_unet", given, 1000, {"train_unet.png"});
   constexpr Index batch = 16, tests = 160, shown = 8;
   const Picture photo = read_png(DATA_FOLDER "/photo.png");
   const Index height = photo.dimension(1), unseen = 60, seen = photo.dimension(2) - unseen;
@@ -188,31 +186,26 @@ int run(const Arguments& given) {
   Threads threads(arguments.threads);
   Random random(1);
   UNet network(random);
-  std::vector<Parameter*> parameters;
-  for (Network* part : network.networks())
-    for (Parameter* parameter : part->parameters()) parameters.push_back(parameter);
-  Adam adam(parameters);
+  Adam adam(network.parameters());
   Progress progress(arguments.steps, batch);
   for (int step = 1; step <= arguments.steps; ++step) {
     const Examples examples = draw_examples(for_training, batch, random);
     const Images scores = network.forward(examples.images, threads.workspace());
-    const Loss loss = cross_entropy(scores, examples.classes);
+    const Loss loss = binary_cross_entropy(scores, examples.truth);
     network.backward(loss.gradient, threads.workspace());
-    adam.step(falling_rate(5e-3f, step, arguments.steps));
+    adam.step(falling_rate(3e-3f, step, arguments.steps));
     progress.step(loss.value);
   }
 
-  for (Network* part : network.networks()) part->set_training(false);
+  network.set_training(false);
   Random other(2);
   const Examples examples = draw_examples(for_tests, tests, other);
-  const std::vector<int> found = decide(network.forward(examples.images, threads.workspace()));
+  const Images found = decide(network.forward(examples.images, threads.workspace()));
   std::printf("mean intersection over union on %d unseen images: %.3f\n", static_cast<int>(tests),
-              intersection_over_union(found, examples.classes));
-  const Images images = examples.images.slice(Images::Dimensions(0, 0, 0, 0),
-                                              Images::Dimensions(shown, 3, image_size, image_size));
-  const Images rows =
-      images.concatenate(paint(examples.classes, shown), 0).concatenate(paint(found, shown), 0);
-  save(arguments.files[0], sheet(rows, shown, 2));
+              intersection_over_union(found, examples.truth));
+  const auto row = [](const Images& images) { return sheet(first(images, shown), shown, 2); };
+  save(arguments.files[0],
+       one_above_another({row(examples.images), row(examples.truth), row(found)}));
   return 0;
 }
 

@@ -25,7 +25,7 @@ namespace {
 constexpr tconv::ConvOptions<2> whole{.summation = tconv::Summation::ordered};
 constexpr tconv::ConvOptions<2> twice{
     .stride = 2, .padding = 1, .summation = tconv::Summation::ordered};
-constexpr Index image_size = 32, latent_size = 12;
+constexpr Index image_size = 32, latent_size = 8;
 
 class VariationalAutoencoder {
  public:
@@ -119,7 +119,7 @@ Images walks(const Images& latent, Index count) {
 }
 
 int run(const Arguments& given) {
-  const TrainingArguments arguments("train_vae", given, 3000, {"train_vae.png"});
+  const TrainingArguments arguments("train_vae", given, 4000, {"train_vae.png"});
   constexpr Index batch = 32, rows = 5, samples = 5, steps_of_walk = 8;
   Threads threads(arguments.threads);
   tconv::Workspace& workspace = threads.workspace();

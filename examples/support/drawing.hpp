@@ -186,3 +186,18 @@ inline Picture sheet(const Images& images, Index columns, Index factor) {
               images(n, std::min(c, images.dimension(1) - 1), i / factor, j / factor);
   return picture;
 }
+
+/// Pictures of one width below each other.
+inline Picture one_above_another(const std::vector<Picture>& pictures) {
+  Index height = 0;
+  for (const Picture& picture : pictures) height += picture.dimension(1) + 4;
+  Picture all(3, height - 4, pictures[0].dimension(2));
+  all.setConstant(1.0f);
+  Index top = 0;
+  using Position = Eigen::array<Index, 3>;
+  for (const Picture& picture : pictures) {
+    all.slice(Position{0, top, 0}, picture.dimensions()) = picture;
+    top += picture.dimension(1) + 4;
+  }
+  return all;
+}

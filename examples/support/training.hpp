@@ -96,30 +96,6 @@ inline Loss mean_square(const Images& y, const Images& truth) {
   return {sum / size, error * static_cast<float>(2 / size)};
 }
 
-/// The mean over all pixels of the negative logarithm of the probability that `scores` give to the
-/// true class, by softmax over the channels. `classes` has one for each pixel, in the order of
-/// `(n, row, column)`.
-inline Loss cross_entropy(const Images& scores, const std::vector<int>& classes) {
-  const Index channels = scores.dimension(1), size = scores.dimension(2) * scores.dimension(3);
-  const double pixels = static_cast<double>(classes.size());
-  Loss loss{0, Images(scores.dimensions())};
-  std::vector<double> powers(static_cast<std::size_t>(channels));
-  for (std::size_t pixel = 0; pixel < classes.size(); ++pixel) {
-    const Index n = static_cast<Index>(pixel) / size, i = static_cast<Index>(pixel) % size;
-    const auto at = [&](Index c) { return (n * channels + c) * size + i; };
-    double sum = 0;
-    for (Index c = 0; c < channels; ++c)
-      sum += powers[static_cast<std::size_t>(c)] =
-          exponential(static_cast<double>(scores.data()[at(c)]) -
-                      static_cast<double>(scores.data()[at(classes[pixel])]));
-    loss.value += logarithm(sum) / pixels;
-    for (Index c = 0; c < channels; ++c)
-      loss.gradient.data()[at(c)] = static_cast<float>(
-          (powers[static_cast<std::size_t>(c)] / sum - (c == classes[pixel] ? 1 : 0)) / pixels);
-  }
-  return loss;
-}
-
 /// The mean over all of `y` of the negative logarithm of the probability of `truth`, in [0, 1],
 /// where `sigmoid(y)` is that of 1.
 inline Loss binary_cross_entropy(const Images& y, const Images& truth) {
