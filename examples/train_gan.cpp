@@ -78,7 +78,7 @@ Images choose(const Images& images, Index count, Random& random) {
 }
 
 int run(const Arguments& given) {
-  const TrainingArguments arguments("train_gan", given, 6000, {"train_gan.png"});
+  const TrainingArguments arguments("train_gan", given, 8000, {"train_gan.png"});
   constexpr Index digits = 5000, columns = 5, shown = 25;
   Threads threads(arguments.threads);
   tconv::Workspace& workspace = threads.workspace();
@@ -90,7 +90,7 @@ int run(const Arguments& given) {
   Adam of_generator(generator.parameters(), keep_mean);
   Adam of_discriminator(discriminator.parameters(), keep_mean);
   const Images shown_latent = draw_latent(shown, random);
-  const int early = std::max(1, arguments.steps / 24),
+  const int early = std::max(1, arguments.steps / 50),
             midway = std::max(early + 1, arguments.steps / 8);
   std::vector<Picture> pictures;
 
