@@ -19,6 +19,7 @@ class Arguments {
     for (int i = 1; i < argc; ++i) values_.emplace_back(argv[i]);
   }
 
+  std::size_t size() const { return values_.size(); }
   std::string text(std::size_t i, const std::string& otherwise) const {
     return i < values_.size() ? values_[i] : otherwise;
   }
