@@ -10,7 +10,6 @@
 
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
-#include "tconv/core/integer.hpp"
 #include "tconv/core/require.hpp"
 #include "tconv/options.hpp"
 
@@ -85,38 +84,6 @@ constexpr Index conv_transpose_input_extent(Index out, Index kernel, const AxisO
           ", stride ", o.stride, ", padding ", o.padding.before, " and ", o.padding.after,
           ", output padding ", o.output_padding, ")");
   return reach / o.stride + 1;
-}
-
-/// The padding with which inputs `[in.first, in.end)` of `conv_transpose` make its outputs
-/// `[out.first, out.end)`:
-///
-///     before' = before + out.first - in.first * stride
-///     after'  = (in.size - 1) * stride + k_eff + output_padding - before' - out.size
-///
-/// It is negative where outputs lie in front of the first input, or behind what the last one
-/// reaches. `output_padding` stays as it is.
-constexpr Padding conv_transpose_padding(const AxisOptions& o, Index kernel, const Range& in,
-                                         const Range& out) {
-  const Index before = o.padding.before + out.first - in.first * o.stride;
-  return {before, (in.size() - 1) * o.stride + (kernel - 1) * o.dilation + 1 + o.output_padding -
-                      before - out.size()};
-}
-
-/// The same for `conv`:
-///
-///     before' = before + in.first - out.first * stride
-///     after'  = (out.size - 1) * stride + k_eff - before' - in.size
-constexpr Padding conv_padding(const AxisOptions& o, Index kernel, const Range& in,
-                               const Range& out) {
-  const Index before = o.padding.before + in.first - out.first * o.stride;
-  return {before, (out.size() - 1) * o.stride + (kernel - 1) * o.dilation + 1 - before - in.size()};
-}
-
-template <Direction direction>
-constexpr Padding part_padding(const AxisOptions& o, Index kernel, const Range& in,
-                               const Range& out) {
-  return direction == Direction::scatter ? conv_transpose_padding(o, kernel, in, out)
-                                         : conv_padding(o, kernel, in, out);
 }
 
 /// The channels of all groups. `weight` is the weight's extent on axis 1.

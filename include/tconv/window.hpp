@@ -15,6 +15,7 @@
 #include "tconv/core/integer.hpp"
 #include "tconv/core/reach.hpp"
 #include "tconv/core/require.hpp"
+#include "tconv/frontend/part_padding.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
 

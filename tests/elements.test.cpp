@@ -1,0 +1,142 @@
+// Scalars that are stored in other elements than the engine computes with: results are those of
+// `float`, rounded once, and of integers modulo 2 to the power of their bits.
+
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <tconv/tconv.hpp>
+#include <type_traits>
+
+#include "support/catch.hpp"
+#include "support/problem.hpp"
+
+using tconv::ConvOptions;
+using tconv::Index;
+
+namespace {
+
+using Random = std::mt19937;
+
+Index draw(Random& random, int first, int last) {
+  return first + static_cast<Index>(random() % static_cast<unsigned>(last - first + 1));
+}
+
+/// A random call of `conv` or `conv_transpose`.
+template <class Scalar, int layout>
+struct Call {
+  using Tensor = Eigen::Tensor<Scalar, 4, layout>;
+  Tensor x, weight;
+  Eigen::Tensor<Scalar, 1, layout> bias;
+  ConvOptions<2> options;
+  bool transposed;
+
+  template <class Number>
+  Call(Random& random, const Number& number) {
+    const Index groups = draw(random, 0, 3) == 0 ? draw(random, 2, 20) : 1;
+    const Index in = groups > 3 ? 1 : draw(random, 1, 36),
+                out = groups > 3 ? 1 : draw(random, 1, 20);
+    const std::array<Index, 2> kernel{draw(random, 1, 4), draw(random, 1, 4)};
+    transposed = draw(random, 0, 1) == 1;
+    options.groups = groups;
+    options.summation = tconv::Summation::ordered;
+    std::array<Index, 2> image{};
+    for (std::size_t a = 0; a < 2; ++a) {
+      options.stride[a] = draw(random, 1, 3);
+      options.dilation[a] = draw(random, 1, 2);
+      options.padding[a] = {draw(random, 0, 1), draw(random, 0, 1)};
+      image[a] = draw(random, 7, 14);
+    }
+    const Index batch = draw(random, 1, 3);
+    if (draw(random, 0, 1) == 1) {
+      options.data_format = tconv::DataFormat::channels_last;
+      x.resize(batch, image[0], image[1], in * groups);
+    } else {
+      x.resize(batch, in * groups, image[0], image[1]);
+    }
+    if (transposed)
+      weight.resize(in * groups, out, kernel[0], kernel[1]);
+    else
+      weight.resize(out * groups, in, kernel[0], kernel[1]);
+    bias.resize(out * groups);
+    for (auto* tensor : {&x, &weight})
+      for (Index i = 0; i < tensor->size(); ++i) tensor->data()[i] = number();
+    for (Index i = 0; i < bias.size(); ++i) bias.data()[i] = number();
+  }
+
+  Tensor result() const {
+    return transposed ? Tensor(tconv::conv_transpose(x, weight, bias, options))
+                      : Tensor(tconv::conv(x, weight, bias, options));
+  }
+  Tensor definition() const {
+    return transposed ? Tensor(tconv::scatter::conv_transpose(x, weight, bias, options))
+                      : Tensor(tconv::scatter::conv(x, weight, bias, options));
+  }
+  template <class F>
+  Tensor layer(const F& f) const {
+    Tensor y = result();
+    y.setZero();
+    tconv::Workspace workspace;
+    if (transposed)
+      tconv::ConvTranspose(weight, bias, options).run(x, y, workspace, f);
+    else
+      tconv::Conv(weight, bias, options).run(x, y, workspace, f);
+    return y;
+  }
+};
+
+template <class Tensor>
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return std::memcmp(a.data(), b.data(),
+                     static_cast<std::size_t>(a.size()) * sizeof(typename Tensor::Scalar)) == 0;
+}
+
+/// Ordered sums of `float` are those of the narrow scalar before it is rounded.
+template <class Scalar, int layout>
+void check_narrow(Random& random) {
+  const Call<Scalar, layout> call(random, [&] {
+    return static_cast<Scalar>(static_cast<float>(draw(random, -4000, 4000)) / 1024.0F);
+  });
+  Call<float, layout> wide(random, [] { return 0.0F; });
+  wide.x = call.x.template cast<float>();
+  wide.weight = call.weight.template cast<float>();
+  wide.bias = call.bias.template cast<float>();
+  wide.options = call.options;
+  wide.transposed = call.transposed;
+  const Eigen::Tensor<Scalar, 4, layout> expected = wide.result().template cast<Scalar>();
+  CHECK(same_bits(call.result(), expected));
+  const auto twice = [](Scalar value) { return static_cast<Scalar>(value + value); };
+  const Eigen::Tensor<Scalar, 4, layout> doubled = expected.unaryExpr(twice);
+  CHECK(same_bits(call.layer(twice), doubled));
+}
+
+/// Numbers of up to `bits` bits.
+template <class Scalar, int layout>
+void check_integers(Random& random, int bits) {
+  const Call<Scalar, layout> call(random, [&] {
+    const auto magnitude = static_cast<std::int64_t>(random() >> (32 - bits));
+    return static_cast<Scalar>(random() % 2 == 0 ? magnitude : -magnitude);
+  });
+  CHECK(same_bits(call.result(), call.definition()));
+  const auto inverted = [](Scalar value) { return static_cast<Scalar>(~value); };
+  const Eigen::Tensor<Scalar, 4, layout> expected = call.definition().unaryExpr(inverted);
+  CHECK(same_bits(call.layer(inverted), expected));
+}
+
+}  // namespace
+
+TEST_CASE("half and bfloat16 are summed in float and rounded once") {
+  Random random(1);
+  for (int i = 0; i < support::effort(60); ++i) {
+    check_narrow<Eigen::half, Eigen::RowMajor>(random);
+    check_narrow<Eigen::bfloat16, Eigen::ColMajor>(random);
+  }
+}
+
+TEST_CASE("integers of every size are exact modulo 2 to the power of their bits") {
+  Random random(2);
+  for (int i = 0; i < support::effort(40); ++i) {
+    check_integers<std::int8_t, Eigen::RowMajor>(random, 8);
+    check_integers<std::uint16_t, Eigen::RowMajor>(random, 16);
+    for (const int bits : {6, 20, 32}) check_integers<std::int32_t, Eigen::ColMajor>(random, bits);
+  }
+}
