@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <functional>
@@ -66,6 +67,8 @@ constexpr World worlds[] = {
     {"ColMajor", prepare<float, Eigen::ColMajor>, first},
     {"half", prepare<Eigen::half, Eigen::RowMajor>, first},
     {"bfloat16", prepare<Eigen::bfloat16, Eigen::RowMajor>, first},
+    {"int8", prepare<std::int8_t, Eigen::RowMajor>, first},
+    {"int32", prepare<std::int32_t, Eigen::RowMajor>, first},
 };
 constexpr std::size_t world_count = std::size(worlds);
 
