@@ -47,6 +47,8 @@ namespace core {
 /// The order in which the products of an output are summed.
 enum class TermOrder {
   any,
+  /// Any, of the products as they are: a transform would make fractions of whole numbers.
+  untransformed,
   /// By input channel, then by kernel position, the first axis of a `ConvShape` the outermost.
   forward,
   /// The same with the last axis the outermost.

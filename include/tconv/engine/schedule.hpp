@@ -44,13 +44,15 @@ class Schedule {
     if (!c.zeros_around && count_products(c) > most_products) return;
     const Plan direct = make_plan(c, resources);
     resources.threads = threads_for(direct.cycles, resources.threads);
-    if (c.order != TermOrder::any || !c.zeros_around) {
+    const bool ordered = c.order == TermOrder::forward || c.order == TermOrder::backward;
+    if (ordered || !c.zeros_around) {
       // The direct products alone are summed channel by channel, and tap by tap. The transform adds
       // infinite weights to others.
       cut(plain_, c, resources, direct, std::nullopt);
       return;
     }
-    const auto winograd = find_winograd(c, resources, direct.cycles);
+    const auto winograd =
+        c.order == TermOrder::any ? find_winograd(c, resources, direct.cycles) : std::nullopt;
     Plan limit = direct;
     // Direct products of few channels take longer than estimated, on most shapes.
     limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;

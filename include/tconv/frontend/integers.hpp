@@ -14,12 +14,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <type_traits>
 #include <vector>
 
 #include "tconv/core/accumulator.hpp"
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/engine/entrance.hpp"
@@ -49,15 +51,18 @@ double largest_magnitude(const Scalar* from, Index count) {
   return std::max(-static_cast<double>(*least), static_cast<double>(*largest));
 }
 
-/// The largest magnitude that a sum of an output's weights can have.
-template <Direction direction, int R, class Scalar>
-double largest_weight_sum(const TensorView<const Scalar, R + 2>& weight, Index groups) {
-  Index count = 1;
-  for (const Index extent : weight.extents) count *= extent;
-  const Index outputs =
-      direction == Direction::scatter ? weight.extents[1] * groups : weight.extents[0];
-  return largest_magnitude(weight.data, count) *
-         static_cast<double>(count / std::max<Index>(outputs, 1));
+/// The products of an output, at most.
+template <Direction direction, int R>
+double most_products(const Geometry<R>& geometry) {
+  constexpr bool scatters = direction == Direction::scatter;
+  double products = static_cast<double>(
+      (scatters ? geometry.coarse_channels() : geometry.fine_channels()) / geometry.groups());
+  for (const Axis& axis : geometry.axes()) {
+    // Of a transposed convolution, taps that are a multiple of the stride apart.
+    const Index apart = scatters ? axis.stride / std::gcd(axis.stride, axis.dilation) : 1;
+    products *= static_cast<double>(ceil_div(axis.kernel, apart));
+  }
+  return products;
 }
 
 /// Weights that serve one call.
@@ -67,7 +72,7 @@ class IntegerWeightsOnce {
   IntegerWeightsOnce(const TensorView<const Scalar, R + 2>& weight, Index groups)
       : weight_(weight), groups_(groups) {}
 
-  double largest_sum() const { return largest_weight_sum<direction, R>(weight_, groups_); }
+  double largest() const { return largest_magnitude(weight_.data, size_of(weight_.extents)); }
 
   template <class Sum>
   bool run(IntegerPart part, const ConvShape& shape, const engine::Operands<Sum>& operands,
@@ -94,9 +99,9 @@ class IntegerWeights {
   IntegerWeights(const TensorView<const Scalar, R + 2>& weight, Index groups)
       : weight_(weight),
         groups_(groups),
-        largest_sum_(largest_weight_sum<direction, R>(weight, groups)) {}
+        largest_(largest_magnitude(weight.data, size_of(weight.extents))) {}
 
-  double largest_sum() const { return largest_sum_; }
+  double largest() const { return largest_; }
 
   template <class Sum>
   bool run(IntegerPart part, const ConvShape& shape, const engine::Operands<Sum>& operands,
@@ -135,7 +140,7 @@ class IntegerWeights {
 
   TensorView<const Scalar, R + 2> weight_;
   Index groups_;
-  double largest_sum_;
+  double largest_;
   mutable std::mutex mutex_;
   mutable std::unique_ptr<const Kept<float>> single_;
   mutable std::array<std::unique_ptr<const Kept<double>>, 3> double_;  // by part
@@ -149,10 +154,11 @@ class IntegerCall {
               const Scalar* bias, const TensorView<Scalar, R + 2>& y, const F& f,
               const Weights& weights, runtime::Execution& execution)
       : x_(x),
+        products_(most_products<direction>(geometry)),
         weights_(weights),
         execution_(execution),
-        // Whole numbers have no use for the transform, which makes fractions of them.
-        images_(engine_images<direction, layout>(geometry, x, y, TermOrder::forward, true, false)) {
+        images_(engine_images<direction, layout>(geometry, x, y, TermOrder::untransformed, true,
+                                                 false)) {
     output_.bias = bias;
     if constexpr (!std::is_same_v<F, NoEpilogue>) {
       finish_ = [](const void* function, Scalar* row, Index count, Index channel) {
@@ -166,17 +172,13 @@ class IntegerCall {
   /// Returns false, and leaves `y` of no use, where the engine cannot.
   bool run() {
     const double largest = largest_magnitude(x_.data, size_of(x_.extents));
-    const double sum = largest * weights_.largest_sum();
+    const double sum = largest * weights_.largest() * products_;
     if (sum <= 0x1p24) return run_part<Scalar, float>(IntegerPart::whole, 0, false, true);
     if (sum <= 0x1p51) return run_part<Scalar, double>(IntegerPart::whole, 0, false, true);
     if constexpr (sizeof(Scalar) == 4) {
       using Low = engine::LowHalf<Scalar>;
       using High = engine::HighHalf<Scalar>;
-      const ConvShape& shape = images_.shape;
-      double products = static_cast<double>(
-          direction == Direction::scatter ? shape.coarse_per_group() : shape.fine_per_group());
-      for (const Axis& axis : shape.axes) products *= static_cast<double>(axis.kernel);
-      return products <= 0x1p19 && run_part<Low, double>(IntegerPart::low, 0, false, false) &&
+      return products_ <= 0x1p19 && run_part<Low, double>(IntegerPart::low, 0, false, false) &&
              run_part<High, double>(IntegerPart::low, 16, true, false) &&
              run_part<Low, double>(IntegerPart::high, 16, true, true);
     }
@@ -198,6 +200,7 @@ class IntegerCall {
   }
 
   TensorView<const Scalar, R + 2> x_;
+  double products_;  // of an output
   const Weights& weights_;
   runtime::Execution& execution_;
   EngineImages<Scalar> images_;

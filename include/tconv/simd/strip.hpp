@@ -45,8 +45,12 @@ void read_strip(const void* image, const Strip& strip, Scalar* to, Index to_step
   for (Index i = 0; i < count; i += size) {
     const auto offsets = Square<Scalar>::offsets(strip.step, std::min(size, count - i));
     const Scalar* const positions = from + i * strip.step;
+    const Index ahead = std::clamp<Index>(count - i - size, 0, size);
     for (Index c = 0; c < channels; c += size) {
       const Index height = std::min(size, channels - c);
+      // The hardware does not follow so many positions, each a stream of its own.
+      for (Index p = 0; p < ahead; ++p)
+        Eigen::internal::prefetch(positions + (size + p) * strip.step + c);
       Square<Scalar> square;
       if (height == size)
         square.load_transposed(positions + c, offsets);
