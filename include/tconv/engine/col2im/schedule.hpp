@@ -23,10 +23,10 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/cost.hpp"
 #include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/input/window.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {

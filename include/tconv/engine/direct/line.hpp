@@ -14,10 +14,10 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/direct/schedule.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/phases.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/input/window.hpp"
 #include "tconv/runtime/arena.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {

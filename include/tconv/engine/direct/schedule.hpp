@@ -9,11 +9,11 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
+#include "tconv/engine/input/stage.hpp"
+#include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
-#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/tile.hpp"
-#include "tconv/engine/input/window.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 

@@ -14,8 +14,8 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
-#include "tconv/engine/layout.hpp"
 #include "tconv/engine/input/stage.hpp"
+#include "tconv/engine/layout.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {

@@ -14,9 +14,9 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
+#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
-#include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 #include "tconv/engine/winograd/lines.hpp"
 
