@@ -81,7 +81,7 @@ void interleave_strip(const Scalar* from, Index from_step, Index count, Scalar* 
 }
 
 /// Rows of `count` positions begin `from_step` apart. Whole packets of them are read. Where
-/// `streams`, whole packets pass the caches by.
+/// `streams`, whole cache lines pass the caches by.
 template <class Scalar>
 void write_strip(void* image, const Strip& strip, const Scalar* from, Index from_step,
                  bool streams) {
@@ -100,9 +100,10 @@ void write_strip(void* image, const Strip& strip, const Scalar* from, Index from
         to[c * strip.channel_step + i * strip.step] = from[c * from_step + i];
     return;
   }
-  constexpr std::uintptr_t alignment = size * sizeof(Scalar);
-  streams = streams && strip.step % size == 0 && channels % size == 0 &&
-            reinterpret_cast<std::uintptr_t>(to) % alignment == 0;
+  // Parts of cache lines would be fetched back.
+  constexpr Index line = 64 / static_cast<Index>(sizeof(Scalar));
+  streams = streams && strip.step % line == 0 && channels % line == 0 &&
+            reinterpret_cast<std::uintptr_t>(to) % 64 == 0;
   const auto all = Square<Scalar>::offsets(from_step, size);
   for (Index i = 0; i < count; i += size)
     for (Index c = 0; c < channels; c += size) {
