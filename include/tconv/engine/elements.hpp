@@ -25,6 +25,12 @@ inline std::uint32_t integer_of(float number) {
   return static_cast<std::uint32_t>(static_cast<std::int32_t>(number));
 }
 
+/// An integer modulo 2^32.
+template <class Element>
+std::uint32_t bits_of(Element value) {
+  return static_cast<std::uint32_t>(static_cast<std::int64_t>(value));
+}
+
 /// Writes rows of sums, which are whole numbers.
 template <class Element, class Scalar>
 void write_integers(const void* context, void* image, const simd::Strip& strip, const Scalar* from,
@@ -34,7 +40,7 @@ void write_integers(const void* context, void* image, const simd::Strip& strip, 
   std::array<Element, most> row;
   for (Index c = 0; c < strip.channels; ++c) {
     const Index channel = strip.channel + c;
-    const auto bias = static_cast<std::uint32_t>(output.bias ? output.bias[channel] : Element(0));
+    const std::uint32_t bias = output.bias ? bits_of(output.bias[channel]) : 0;
     for (Index first = 0; first < strip.count; first += most) {
       const Index count = std::min(most, strip.count - first);
       Element* const to = static_cast<Element*>(image) + strip.begin() + c * strip.channel_step +
@@ -45,9 +51,8 @@ void write_integers(const void* context, void* image, const simd::Strip& strip, 
             static_cast<Element>((integer_of(sums[i]) << output.shift) + bias);
       if (output.accumulates)
         for (Index i = 0; i < count; ++i)
-          row[static_cast<std::size_t>(i)] =
-              static_cast<Element>(static_cast<std::uint32_t>(row[static_cast<std::size_t>(i)]) +
-                                   static_cast<std::uint32_t>(to[i * strip.step]));
+          row[static_cast<std::size_t>(i)] = static_cast<Element>(
+              bits_of(row[static_cast<std::size_t>(i)]) + bits_of(to[i * strip.step]));
       if (output.finish) output.finish(output.function, row.data(), count, channel);
       if (strip.step == 1)
         std::copy_n(row.data(), count, to);

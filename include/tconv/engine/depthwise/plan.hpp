@@ -45,7 +45,8 @@ struct DepthwisePlan {
     for (std::size_t a = 0; a < 3; ++a) kernel[a] = shape.axes[a].kernel;
     double taps = 1;
     for (const PhasedAxis& axis : correlation.axes) taps *= static_cast<double>(most_taps(axis));
-    const double row = static_cast<double>(correlation.axes[2].out * padded_channels / lanes);
+    const Index packets = correlation.axes[2].out * (padded_channels / lanes);
+    const auto row = static_cast<double>(packets);
     const double row_cycles = 50 + row * (1 + 0.7 * taps);
     cycles = row_cycles * static_cast<double>(rows());
     constexpr double task_cycles = 20e3;
