@@ -1,8 +1,8 @@
-# cmake -DCXX=... -DINCLUDE=... -DEIGEN=... -DSOURCE=wrong_types.cpp -P check.cmake
+# cmake -DCXX=... -DALL_ERRORS=<flag that lifts the limit of errors> -DINCLUDE=... -DEIGEN=... -DSOURCE=wrong_types.cpp -P check.cmake
 #
 # Compiles SOURCE and compares the errors with the sentences in its comments, one by one.
 execute_process(
-  COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${CXX} -std=c++20 -fsyntax-only
+  COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${CXX} -std=c++20 -fsyntax-only ${ALL_ERRORS}
     -I ${INCLUDE} -isystem ${EIGEN} ${SOURCE}
   RESULT_VARIABLE failed ERROR_VARIABLE output)
 if(NOT failed)
