@@ -106,6 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     constexpr Wide most = 1 << 20;
     Wide elements = Wide{others} * options.groups;
     for (const AxisNumbers& axis : axes) {
+      // What is no shape at all is rejected whatever its size.
+      if (elements < 1 || axis.conv_transpose() < 1) return true;
       if (elements > most || axis.conv_transpose() > most) return false;
       elements *= axis.conv_transpose();
     }
