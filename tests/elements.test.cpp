@@ -1,5 +1,6 @@
-// Scalars that are stored in other elements than the engine computes with: results are those of
-// `float`, rounded once, and of integers modulo 2 to the power of their bits.
+// Images that are no rows of the engine's elements. Channels or the batch lie side by side: results
+// are those of the definition. Elements are narrow: results are those of `float`, rounded once.
+// Elements are integers: results are exact modulo 2 to the power of their bits.
 
 #include <cstdint>
 #include <cstring>
@@ -32,7 +33,8 @@ struct Call {
 
   template <class Number>
   Call(Random& random, const Number& number) {
-    const Index groups = draw(random, 0, 3) == 0 ? draw(random, 2, 20) : 1;
+    // Few groups, or as many as channels: from part of a packet to several.
+    const Index groups = draw(random, 0, 2) > 0 ? 1 : draw(random, 2, 70);
     const Index in = groups > 3 ? 1 : draw(random, 1, 36),
                 out = groups > 3 ? 1 : draw(random, 1, 20);
     const std::array<Index, 2> kernel{draw(random, 1, 4), draw(random, 1, 4)};
@@ -90,6 +92,28 @@ bool same_bits(const Tensor& a, const Tensor& b) {
                      static_cast<std::size_t>(a.size()) * sizeof(typename Tensor::Scalar)) == 0;
 }
 
+/// Small whole numbers, whose sums are exact in every order.
+template <class Scalar, int layout>
+void check_layouts(Random& random) {
+  Call<Scalar, layout> call(random, [&] { return static_cast<Scalar>(draw(random, -4, 4)); });
+  const auto expected = call.definition();
+  CHECK(same_bits(call.result(), expected));
+  call.options.summation = tconv::Summation::fastest;
+  CHECK(same_bits(call.result(), expected));
+  const auto next = [](Scalar value, Index channel) {
+    return 2 * value + static_cast<Scalar>(channel);
+  };
+  const auto finished = call.layer(next);
+  const bool last = call.options.data_format == tconv::DataFormat::channels_last;
+  bool right = true;
+  for (Index n = 0; n < expected.dimension(0); ++n)
+    for (Index i = 0; i < expected.dimension(1); ++i)
+      for (Index j = 0; j < expected.dimension(2); ++j)
+        for (Index k = 0; k < expected.dimension(3); ++k)
+          right = right && finished(n, i, j, k) == next(expected(n, i, j, k), last ? k : i);
+  CHECK(right);
+}
+
 /// Ordered sums of `float` are those of the narrow scalar before it is rounded.
 template <class Scalar, int layout>
 void check_narrow(Random& random) {
@@ -123,6 +147,14 @@ void check_integers(Random& random, int bits) {
 }
 
 }  // namespace
+
+TEST_CASE("layouts with channels or the batch side by side give the exact result") {
+  Random random(3);
+  for (int i = 0; i < support::effort(100); ++i) {
+    check_layouts<float, Eigen::RowMajor>(random);
+    check_layouts<double, Eigen::ColMajor>(random);
+  }
+}
 
 TEST_CASE("half and bfloat16 are summed in float and rounded once") {
   Random random(1);

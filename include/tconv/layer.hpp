@@ -220,8 +220,8 @@ class Layer {
     if (geometry.batch() == 0) return;
     const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
     if constexpr (core::EngineInteger<Scalar>)
-      frontend::compute<direction, layout>(geometry, x, state_->view(), bias, nullptr, y,
-                                           options().summation, f, workspace, state_->packed);
+      frontend::compute_integers<direction, layout>(
+          geometry, x, state_->view(), bias, y, options().summation, f, workspace, state_->packed);
     else
       frontend::compute<direction, layout>(
           geometry, x, state_->view(), bias, state_->bias_of_engine(), y, options().summation, f,

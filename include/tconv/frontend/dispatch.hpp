@@ -43,25 +43,32 @@ void compute_by_loops(const Geometry<R>& geometry, const TensorView<const Scalar
     }
 }
 
-/// Computes a call: by `run_engine(shape, operands, execution)`, or with `run_engine` as the
-/// weights of integers, unless that returns false or the engine does not know the scalar.
-/// `engine_bias` is the bias as the engine takes it.
+/// Computes a call: by `run_engine(shape, operands, execution)`, unless that returns false or the
+/// engine does not know the scalar. `engine_bias` is the bias as the engine takes it.
 template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
 void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
              const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
              const Accumulator<Scalar>* engine_bias, const TensorView<Scalar, R + 2>& y,
              Summation summation, const F& f, Workspace& workspace, const RunEngine& run_engine) {
-  if constexpr (EngineInteger<Scalar>)
-    if (engine_counts(geometry) &&
-        compute_integers<direction, layout>(geometry, x, bias, y, f, execution_of(workspace),
-                                            run_engine))
-      return;
   if constexpr (EngineScalar<Accumulator<Scalar>>)
     if (engine_counts(geometry)) {
       const auto call =
           engine_call<direction, layout>(geometry, x, engine_bias, y, summation, f, true);
       if (run_engine(call.shape, call.operands, execution_of(workspace))) return;
     }
+  compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
+}
+
+/// The same of integers, whose `weights` the engine takes in parts.
+template <Direction direction, int layout, int R, class Scalar, class F, class Weights>
+void compute_integers(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                      const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                      const TensorView<Scalar, R + 2>& y, Summation summation, const F& f,
+                      Workspace& workspace, const Weights& weights) {
+  using Call = IntegerCall<direction, layout, R, Scalar, F, Weights>;
+  if (engine_counts(geometry) &&
+      Call(geometry, x, bias, y, f, weights, execution_of(workspace)).run())
+    return;
   compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
 }
 
@@ -76,8 +83,8 @@ struct Production {
                   const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
                   const TensorView<Scalar, R + 2>& y) const {
     if constexpr (EngineInteger<Scalar>)
-      compute<direction, layout>(
-          geometry, x, weight, bias, nullptr, y, summation, NoEpilogue{}, workspace,
+      compute_integers<direction, layout>(
+          geometry, x, weight, bias, y, summation, NoEpilogue{}, workspace,
           IntegerWeightsOnce<direction, layout, R, Scalar>(weight, geometry.groups()));
     else
       compute_once(geometry, x, weight, bias, y);

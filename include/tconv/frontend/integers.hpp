@@ -175,12 +175,12 @@ class IntegerCall {
   bool run() {
     const double largest = largest_magnitude(x_.data, size_of(x_.extents));
     const double sum = largest * weights_.largest() * products_;
-    if (sum <= 0x1p24) return run_part<Scalar, float>(IntegerPart::whole, 0, false, true);
-    if (sum <= 0x1p51) return run_part<Scalar, double>(IntegerPart::whole, 0, false, true);
+    if (sum < 0x1p24) return run_part<Scalar, float>(IntegerPart::whole, 0, false, true);
+    if (sum < 0x1p51) return run_part<Scalar, double>(IntegerPart::whole, 0, false, true);
     if constexpr (sizeof(Scalar) == 4) {
       using Low = engine::LowHalf<Scalar>;
       using High = engine::HighHalf<Scalar>;
-      return products_ <= 0x1p19 && run_part<Low, double>(IntegerPart::low, 0, false, false) &&
+      return products_ < 0x1p19 && run_part<Low, double>(IntegerPart::low, 0, false, false) &&
              run_part<High, double>(IntegerPart::low, 16, true, false) &&
              run_part<Low, double>(IntegerPart::high, 16, true, true);
     }
@@ -209,14 +209,5 @@ class IntegerCall {
   engine::IntegerOutput<Scalar> output_;
   void (*finish_)(const void*, Scalar*, Index, Index) = nullptr;
 };
-
-template <Direction direction, int layout, int R, class Scalar, class F, class Weights>
-bool compute_integers(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
-                      const Scalar* bias, const TensorView<Scalar, R + 2>& y, const F& f,
-                      runtime::Execution& execution, const Weights& weights) {
-  return IntegerCall<direction, layout, R, Scalar, F, Weights>(geometry, x, bias, y, f, weights,
-                                                               execution)
-      .run();
-}
 
 }  // namespace tconv::inline TCONV_ISA::frontend

@@ -6,16 +6,14 @@
 /// which are turned in registers.
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/simd/packet.hpp"
-#include "tconv/simd/register.hpp"
 #include "tconv/simd/stride.hpp"
 #include "tconv/simd/transpose.hpp"
+#include "tconv/simd/transpose_rows.hpp"
 
 namespace tconv::inline TCONV_ISA::simd {
 
@@ -64,22 +62,6 @@ void read_strip(const void* image, const Strip& strip, Scalar* to, Index to_step
   }
 }
 
-/// Writes `count` positions of 2, 3 or 4 channels that lie side by side.
-template <std::size_t channels, class Scalar>
-void interleave_strip(const Scalar* from, Index from_step, Index count, Scalar* to) {
-  constexpr Index size = Packet<Scalar>::size;
-  using Row = Register<Scalar, static_cast<std::size_t>(size)>;
-  Index i = 0;
-  for (; i + size <= count; i += size, to += size * static_cast<Index>(channels)) {
-    typename Row::Type rows[channels];
-    for (std::size_t c = 0; c < channels; ++c)
-      rows[c] = Row::load(from + static_cast<Index>(c) * from_step + i);
-    Row::interleave(rows, to);
-  }
-  for (; i < count; ++i)
-    for (std::size_t c = 0; c < channels; ++c) *to++ = from[static_cast<Index>(c) * from_step + i];
-}
-
 /// Rows of `count` positions begin `from_step` apart. Whole packets of them are read. Where
 /// `streams`, whole cache lines pass the caches by.
 template <class Scalar>
@@ -90,9 +72,7 @@ void write_strip(void* image, const Strip& strip, const Scalar* from, Index from
   const Index channels = strip.channels, count = strip.count;
   if (strip.channel_step == 1 && strip.step == channels && channels <= 4) {
     if (channels == 1) return copy_dense(from, count, to);
-    if (channels == 2) return interleave_strip<2>(from, from_step, count, to);
-    if (channels == 3) return interleave_strip<3>(from, from_step, count, to);
-    return interleave_strip<4>(from, from_step, count, to);
+    return interleave_row(from, from_step, channels, count, to);
   }
   if (strip.channel_step != 1 || channels <= 2 || size == 1) {
     for (Index c = 0; c < channels; ++c)

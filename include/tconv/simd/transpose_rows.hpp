@@ -28,20 +28,28 @@ struct RowSource {
 
 /// Dense positions of a few channels, to positions of just as many.
 template <std::size_t channels, class Scalar>
-void interleave_row(const Scalar* from, const RowSource<Scalar>& source, Index count, Scalar* to) {
+void interleave_row(const Scalar* from, Index channel_stride, Index count, Scalar* to) {
   constexpr Index size = Packet<Scalar>::size;
   using Row = Register<Scalar, static_cast<std::size_t>(size)>;
   Index j = 0;
   for (; j + size <= count; j += size, to += size * static_cast<Index>(channels)) {
     typename Row::Type rows[channels];
     for (std::size_t c = 0; c < channels; ++c)
-      std::memcpy(&rows[c], from + static_cast<Index>(c) * source.channel_stride + j,
-                  sizeof(rows[c]));
+      std::memcpy(&rows[c], from + static_cast<Index>(c) * channel_stride + j, sizeof(rows[c]));
     Row::interleave(rows, to);
   }
   for (; j < count; ++j)
     for (std::size_t c = 0; c < channels; ++c)
-      *to++ = from[static_cast<Index>(c) * source.channel_stride + j];
+      *to++ = from[static_cast<Index>(c) * channel_stride + j];
+}
+
+/// The same of 2, 3 or 4 channels.
+template <class Scalar>
+void interleave_row(const Scalar* from, Index channel_stride, Index channels, Index count,
+                    Scalar* to) {
+  if (channels == 2) return interleave_row<2>(from, channel_stride, count, to);
+  if (channels == 3) return interleave_row<3>(from, channel_stride, count, to);
+  interleave_row<4>(from, channel_stride, count, to);
 }
 
 /// `count` positions of all channels to `to + position * pitch + channel`. Writes up to a packet
@@ -63,10 +71,8 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
     }
     return;
   }
-  if (source.position_stride == 1 && channels == pitch && channels <= 4) {
-    if (channels == 2) interleave_row<2>(from, source, count, to);
-    if (channels == 3) interleave_row<3>(from, source, count, to);
-    if (channels == 4) interleave_row<4>(from, source, count, to);
+  if (source.position_stride == 1 && channels == pitch && 2 <= channels && channels <= 4) {
+    interleave_row(from, source.channel_stride, channels, count, to);
     return;
   }
   // Squares of few channels are mostly zeros.
