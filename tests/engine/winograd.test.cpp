@@ -3,6 +3,7 @@
 /// used.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -42,6 +43,9 @@ Result<Scalar> run_schedule(const Problem& p, const Data<Scalar>& data,
   return {y, exceeded};
 }
 
+/// The distances of the outputs that are computed together on each axis, zero for no transform.
+using Distances = std::array<Index, 3>;
+
 /// Axes that can be transformed, each in turn or not, but at least one; or none, if none can be.
 Distances random_distances(Random& random, const Correlation& c) {
   Distances possible{}, chosen{};
@@ -56,8 +60,11 @@ Distances random_distances(Random& random, const Correlation& c) {
 std::unique_ptr<const WinogradSchedule> random_cut(Random& random, const Correlation& c,
                                                    const Distances& distances, Index lanes,
                                                    int threads) {
-  auto problem =
-      std::make_shared<const WinogradProblem>(c, distances, std::bernoulli_distribution()(random));
+  std::array<WinogradAxis, 3> axes;
+  for (std::size_t a = 0; a < 3; ++a) axes[a] = WinogradBuilder(c.axes[a], distances[a]).result();
+  auto problem = std::make_shared<const WinogradProblem>(
+      c, std::array<const WinogradAxis*, 3>{&axes[0], &axes[1], &axes[2]},
+      std::bernoulli_distribution()(random));
   const auto draw = [&](int first, int last) {
     return std::uniform_int_distribution<int>(first, last)(random);
   };

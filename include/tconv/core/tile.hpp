@@ -14,6 +14,8 @@ struct Tile {
   Index batch = 1;
   std::array<Index, 3> q{1, 1, 1};
 
+  bool operator==(const Tile&) const = default;
+
   Index pixels() const { return batch * q[0] * q[1] * q[2]; }
 };
 

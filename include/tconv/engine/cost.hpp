@@ -28,68 +28,84 @@ inline constexpr Index streamed_budgets = 25;
 /// loads. Constants are fitted to measurements on AVX-512; what matters is their ratio.
 class CostModel {
  public:
-  /// `budget` as in `make_plan`, of which a tile takes `scratch`.
-  CostModel(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-            const Tile& tile, Index lane_count, Index budget, Index scratch)
-      : c_(c), layout_(layout), packing_(packing), tile_(tile), lanes_(lane_count) {
+  /// `budget` as in `Resources`, of which a tile takes `scratch`.
+  CostModel(const Correlation& c, const WeightShape& shape, const Packing& packing,
+            const Tile& image, const Tile& tile, Index lane_count, Index budget, Index scratch)
+      : c_(c), shape_(shape), packing_(packing), image_(image), tile_(tile), lanes_(lane_count) {
     crowding_ = std::min(static_cast<double>(scratch) / static_cast<double>(budget), 1.0);
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
-    weights_in_cache_ = c.groups * layout.size() < streamed_budgets * budget;
+    weights_in_cache_ = c.groups * shape.size() < streamed_budgets * budget;
   }
 
   /// Of all tiles.
   double cycles() const {
-    double stores = 0;
-    for (std::size_t p = 0; p < layout_.products().size(); ++p) stores += store(p, box_of(p));
-    return (tile_sums() + stores) * static_cast<double>(count_tiles(c_, tile_));
+    return (tile_sums() + stores()) * static_cast<double>(c_.groups * count_tiles(image_, tile_));
+  }
+
+  /// Without what it takes to bring the operands, which depends most on the tile.
+  double least_cycles() const {
+    return (products() + stores()) * static_cast<double>(c_.groups * count_tiles(image_, tile_));
   }
 
   /// Until the sums of a tile are complete.
   double tile_sums() const {
     double sum = products();
+    // A line finds the pixels that the one before it has left.
+    const bool same = packing_.copied_axes < 2 && shape_.channel_blocks().parts == 1;
     bool packed = false;
-    for (std::size_t p = 0; p < layout_.products().size(); ++p) {
-      if (p % layout_.line_size() == 0) {
-        // A line finds the pixels that the one before it has left.
-        const bool same = packing_.copied_axes < 2 && layout_.channel_blocks().parts == 1;
-        const double cost = packed && same ? 0 : pack(p);
+    for (const SetKind& z : shape_.axis(0).kinds)
+      for (const SetKind& y : shape_.axis(1).kinds) {
+        if (packed && same) break;
+        const ProductKind first{&z, &y, &shape_.axis(2).kinds[0]};
+        const double cost = pack(first);
         packed = packed || cost > 0;
-        sum += cost;
+        sum += cost * static_cast<double>(same ? 1 : first.lines());
       }
-      sum += bring_weights(p);
-    }
+    shape_.for_each_kind([&](const ProductKind& p) { sum += number_of(p) * bring_weights(p); });
     return sum;
   }
 
   /// Of the products of a tile, their operands being at hand.
   double products() const {
     double sum = 0;
-    for (std::size_t p = 0; p < layout_.products().size(); ++p) sum += multiply(p, box_of(p));
+    shape_.for_each_kind(
+        [&](const ProductKind& p) { sum += number_of(p) * multiply(p, box_of(p)); });
     return sum;
   }
 
  private:
+  double stores() const {
+    double sum = 0;
+    shape_.for_each_kind([&](const ProductKind& p) { sum += number_of(p) * store(p, box_of(p)); });
+    return sum;
+  }
+
   struct Box {
     std::array<Index, 3> count;
     std::array<Index, 3> extents;
     double rows, pixels;
   };
 
-  Box box_of(std::size_t p) const {
-    const auto count = pixel_counts(layout_.product(p), tile_);
+  static double number_of(const ProductKind& p) {
+    return static_cast<double>(p.lines() * p.products());
+  }
+
+  Box box_of(const ProductKind& p) const {
+    const auto count = pixel_counts(p, tile_);
     const auto rows = static_cast<double>(tile_.batch * count[0] * count[1]);
-    return {count, window_extents(c_, packing_, count, tile_), rows,
+    return {count, window_extents(shape_, packing_, count, tile_), rows,
             rows * static_cast<double>(count[2])};
   }
 
   double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
 
   /// One copy of each window of a line, plane by plane.
-  double pack(std::size_t line) const {
-    const auto extents = box_of(line).extents;
-    const auto planes = static_cast<double>(WindowCount(c_, layout_, packing_, line).usual *
-                                            c_.in_channels * tile_.batch * extents[0]);
+  double pack(const ProductKind& first) const {
+    const auto extents = box_of(first).extents;
+    const auto planes =
+        static_cast<double>(WindowCount(shape_, packing_, *first.z, *first.y).usual *
+                            c_.in_channels * tile_.batch * extents[0]);
     // The taps of one output lie in a row, and are transposed with the batch.
     const bool row_of_pixels = c_.axes[0].in == 1 && c_.axes[1].in == 1 && extents[2] == 1;
     if (row_of_pixels && planes > static_cast<double>(c_.in_channels * tile_.batch))
@@ -104,8 +120,7 @@ class CostModel {
 
   /// Whether the input is read in the order of memory, as the hardware expects it.
   bool whole_planes() const {
-    const Tile image = whole_image(c_);
-    return tile_.q == image.q && (tile_.batch == 1 || c_.in_channels == 1);
+    return tile_.q == image_.q && (tile_.batch == 1 || c_.in_channels == 1);
   }
 
   /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
@@ -117,20 +132,20 @@ class CostModel {
   }
 
   double tile_overhead(Index rows, Index vectors) const {
-    const double reload = layout_.channel_blocks().parts > 1 ? 4 : 2;
+    const double reload = shape_.channel_blocks().parts > 1 ? 4 : 2;
     return 25 + reload * static_cast<double>(rows * vectors);
   }
 
-  double multiply(std::size_t p, const Box& box) const {
+  double multiply(const ProductKind& p, const Box& box) const {
     const PixelRuns runs(tile_.batch, box.count, box.extents);
-    const double steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
-    const double calls = static_cast<double>(layout_.channel_blocks().parts);
+    const double steps = static_cast<double>(c_.in_channels * p.taps());
+    const double calls = static_cast<double>(shape_.channel_blocks().parts);
     const bool aligned =
         packing_.weights_in_lanes() || (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
     const auto micro_tile = [&](Index rows, Index vectors) {
       return steps * step(rows, vectors, aligned) + calls * tile_overhead(rows, vectors);
     };
-    const Split panels = layout_.panels(p, 0);
+    const Split panels = shape_.panels(p.members(), 0);
     const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
     double panel = 0;
     if (packing_.weights_in_lanes()) {
@@ -155,38 +170,36 @@ class CostModel {
     // What lies far apart, or left the cache for weights and results, comes late.
     panel *= 1 + 0.1 * crowding_;
     // Panels are nearly equal.
-    const double average = static_cast<double>(layout_.total_rows(p)) /
-                           static_cast<double>(layout_.chunks().parts * panels.parts *
-                                               panels.largest() * layout_.lane_multiple());
+    const double average = static_cast<double>(shape_.total_rows(p.members())) /
+                           static_cast<double>(shape_.chunks().parts * panels.parts *
+                                               panels.largest() * shape_.lane_multiple());
     return panel * average * static_cast<double>(runs.size()) *
-           static_cast<double>(layout_.chunks().parts * panels.parts);
+           static_cast<double>(shape_.chunks().parts * panels.parts);
   }
 
   /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet.
   /// Those that are packed with their chunk cost no more then but for a leap from channel to
   /// channel if their rows lie side by side, and half as much again if they are turned. Tensors in
   /// row-major order are assumed, where it depends on the taps.
-  double bring_weights(std::size_t p) const {
-    const auto steps = static_cast<double>(c_.in_channels * layout_.product(p).taps());
+  double bring_weights(const ProductKind& p) const {
+    const auto steps = static_cast<double>(c_.in_channels * p.taps());
     const double packets =
-        steps * static_cast<double>(layout_.total_rows(p)) / static_cast<double>(lanes_);
+        steps * static_cast<double>(shape_.total_rows(p.members())) / static_cast<double>(lanes_);
     if (!packing_.packs_chunks) return 5 * packets;
-    if (layout_.product(p).taps() > 1) return (weights_in_cache_ ? 8 : 18) * packets;
-    const double leaps = steps * static_cast<double>(layout_.chunks().parts);
+    if (p.taps() > 1) return (weights_in_cache_ ? 8 : 18) * packets;
+    const double leaps = steps * static_cast<double>(shape_.chunks().parts);
     return weights_in_cache_ ? 5 * packets + 6 * leaps : 15 * packets + 13 * leaps;
   }
 
-  double store(std::size_t p, const Box& box) const {
-    const Product& product = layout_.product(p);
+  double store(const ProductKind& p, const Box& box) const {
     const double channels = static_cast<double>(c_.out_channels);
-    const double outputs = channels * box.pixels * static_cast<double>(product.members());
-    const double rows =
-        channels * box.rows * static_cast<double>(product.z->size() * product.y->size());
+    const double outputs = channels * box.pixels * static_cast<double>(p.members());
+    const double rows = channels * box.rows * static_cast<double>(p.rows());
     double element = 1.2;  // one by one
-    if (product.taps() == 0)
+    if (p.taps() == 0)
       element = 1 / static_cast<double>(lanes_);
     else if (packing_.weights_in_lanes())
-      element = layout_.turns_sums() ? 0.5 : product.x->size() >= joined_phases ? 0.4 : 3;
+      element = shape_.turns_sums() ? 0.5 : p.x->members >= joined_phases ? 0.4 : 3;
     else if (c_.axes[2].out_stride <= max_interleaved)
       element = 3 / static_cast<double>(lanes_);
     // A result that comes from memory lies on pages, of some 1024 elements, that take their time.
@@ -197,8 +210,9 @@ class CostModel {
   }
 
   const Correlation& c_;
-  const WeightLayout& layout_;
+  const WeightShape& shape_;
   const Packing& packing_;
+  const Tile& image_;
   const Tile& tile_;
   Index lanes_;
   double crowding_ = 0;  // share of the cache that the tile's scratch takes

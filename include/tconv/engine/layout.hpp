@@ -20,62 +20,10 @@
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/correlation.hpp"
+#include "tconv/engine/sets.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-struct PhaseSet {
-  Index first = 0;
-  Index count = 0;
-  std::vector<Tap> taps;
-  std::vector<Index> remainders;  // of the taps' shifts by the input's stride, in order
-  std::vector<const Phase*> members;
-
-  Index end() const { return first + count; }
-  Index size() const { return static_cast<Index>(members.size()); }
-};
-
-/// Which phases of an axis share a set.
-enum class Merge {
-  none,    ///< each phase is a set
-  equal,   ///< phases that read the same taps for the same q
-  unequal  ///< phases that read the same taps; q spans all, a few pixels computed for nothing
-};
-
-/// Whether two phases read the same taps, so that their rows can share one product.
-inline bool same_shifts(const std::vector<Tap>& a, const std::vector<Tap>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Tap& s, const Tap& t) { return s.shift == t.shift; });
-}
-
-/// The positions that the taps read, from one q to the next, where they repeat.
-inline std::vector<Index> shift_remainders(const PhasedAxis& axis, const std::vector<Tap>& taps) {
-  std::vector<Index> remainders;
-  remainders.reserve(taps.size());
-  for (const Tap& tap : taps) remainders.push_back(floor_mod(tap.shift, axis.in_stride));
-  sort_unique(remainders);
-  return remainders;
-}
-
-inline std::vector<PhaseSet> make_phase_sets(const PhasedAxis& axis, Merge merge) {
-  std::vector<PhaseSet> sets;
-  for (const Phase& phase : axis.phases) {
-    const auto fits = [&](const PhaseSet& set) {
-      return merge != Merge::none && same_shifts(set.taps, phase.taps) &&
-             (merge == Merge::unequal || (set.first == phase.first && set.count == phase.count));
-    };
-    auto set = std::find_if(sets.begin(), sets.end(), fits);
-    if (set == sets.end())
-      set = sets.insert(
-          sets.end(),
-          {phase.first, phase.count, phase.taps, shift_remainders(axis, phase.taps), {}});
-    const Index end = std::max(set->end(), phase.end());
-    set->first = std::min(set->first, phase.first);
-    set->count = end - set->first;
-    set->members.push_back(&phase);
-  }
-  return sets;
-}
 
 /// The choices that decide how weights are packed.
 struct Packing {
@@ -126,33 +74,43 @@ struct Product {
   Index members() const { return z->size() * y->size() * x->size(); }
 };
 
-/// Weights in the order in which the micro-kernel reads them, `[product][channel block][chunk]
-/// [panel][channel][tap][row]`. Depends on the layer and on `Packing`, not on the image's extents
-/// beyond which taps it can reach.
-class WeightLayout {
+/// Products that cost the same, one of each axis' kinds.
+struct ProductKind {
+  const SetKind* z;
+  const SetKind* y;
+  const SetKind* x;
+
+  const SetKind& set(std::size_t axis) const { return axis == 0 ? *z : axis == 1 ? *y : *x; }
+  Index taps() const { return z->taps * y->taps * x->taps; }
+  Index members() const { return z->members * y->members * x->members; }
+  /// Output rows of an output channel.
+  Index rows() const { return z->members * y->members; }
+  /// Products that there are in a line, and lines.
+  Index products() const { return x->sets; }
+  Index lines() const { return z->sets * y->sets; }
+};
+
+/// How the weights are cut, as far as a plan depends on it: what `WeightLayout` says of products,
+/// here for all products of a kind at once.
+class WeightShape {
  public:
-  /// `c` must outlive the layout.
-  WeightLayout(const Correlation& c, const Packing& packing, Index lane_count) {
-    const Merge outer = packing.outer;
-    for (std::size_t a = 0; a < 3; ++a)
-      sets_[a] = make_phase_sets(c.axes[a], a == 2 ? packing.inner : outer);
+  using Axes = std::array<const SetKinds*, 3>;
+
+  /// `axes` must outlive the shape.
+  WeightShape(const Correlation& c, const Axes& axes, const Packing& packing, Index lane_count)
+      : axes_(axes), in_channels_(c.in_channels), out_channels_(c.out_channels) {
     Index members = 1, taps = 1;
-    for (const PhaseSet& z : sets_[0])
-      for (const PhaseSet& y : sets_[1])
-        for (const PhaseSet& x : sets_[2]) {
-          const std::size_t z_taps = z.taps.size(), y_taps = y.taps.size(), x_taps = x.taps.size();
-          const Product& product = products_.emplace_back(
-              c.order == TermOrder::backward ? Product{&z, &y, &x, {1, z_taps, z_taps * y_taps}}
-                                             : Product{&z, &y, &x, {y_taps * x_taps, x_taps, 1}});
-          if (product.taps() > 0) members = std::max(members, product.members());
-          taps = std::max(taps, product.taps());
-        }
+    for_each_kind([&](const ProductKind& kind) {
+      if (kind.taps() > 0) members = std::max(members, kind.members());
+      taps = std::max(taps, kind.taps());
+    });
     weights_in_lanes_ = packing.weights_in_lanes();
     panel_ = weights_in_lanes_ ? packing.vectors * lane_count : simd::max_rows(packing.vectors);
-    lane_multiple_ = packing.weights_in_lanes() ? lane_count : 1;
-    turns_sums_ = packing.weights_in_lanes() &&
-                  std::all_of(sets_[2].begin(), sets_[2].end(),
-                              [](const PhaseSet& set) { return set.size() < joined_phases; });
+    lane_multiple_ = weights_in_lanes_ ? lane_count : 1;
+    const auto& x = axes[2]->kinds;
+    turns_sums_ = weights_in_lanes_ && std::all_of(x.begin(), x.end(), [](const SetKind& kind) {
+                    return kind.members < joined_phases;
+                  });
     // A chunk fills its panels, so that the micro-tile is as large as the registers allow. Channels
     // that lie side by side leave in whole packets.
     chunks_ = Split::into_at_most(c.out_channels,
@@ -160,10 +118,102 @@ class WeightLayout {
                                   c.writes_channels ? lane_count : 1);
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
+  }
 
+  const SetKinds& axis(std::size_t a) const { return *axes_[a]; }
+  /// Output channels whose rows are computed and stored together.
+  const Split& chunks() const { return chunks_; }
+  /// Input channels that one call of the micro-kernel sums over.
+  const Split& channel_blocks() const { return channel_blocks_; }
+  bool weights_in_lanes() const { return weights_in_lanes_; }
+  /// Rows of a chunk are padded to this.
+  Index lane_multiple() const { return lane_multiple_; }
+  /// Most rows of a panel.
+  Index panel() const { return panel_; }
+  /// Whether sums lie `[pixel][row]` and must be turned to be stored: few of a row's phases lie
+  /// side by side in the output.
+  bool turns_sums() const { return turns_sums_; }
+
+  /// The rows of a chunk in a product whose output channels have `members` rows each, padded.
+  Index padded_rows(Index members, Index chunk) const {
+    return round_up((chunks_.end(chunk) - chunks_.begin(chunk)) * members, lane_multiple_);
+  }
+  /// Those of the largest chunk.
+  Index chunk_rows(Index members) const {
+    return round_up(chunks_.largest() * members, lane_multiple_);
+  }
+  /// Those of all chunks.
+  Index total_rows(Index members) const {
+    // Channels in whole packets need no padding but the last ones.
+    if (lane_multiple_ == 1 || chunks_.unit > 1)
+      return round_up(out_channels_ * members, lane_multiple_);
+    const Index fewer = out_channels_ / chunks_.parts, larger = out_channels_ % chunks_.parts;
+    return larger * round_up((fewer + 1) * members, lane_multiple_) +
+           (chunks_.parts - larger) * round_up(fewer * members, lane_multiple_);
+  }
+  /// The panels of a chunk, in units of `lane_multiple()` rows.
+  Split panels(Index members, Index chunk) const {
+    return Split::into_at_most(padded_rows(members, chunk) / lane_multiple_,
+                               panel_ / lane_multiple_);
+  }
+
+  Index lines() const { return axes_[0]->sets * axes_[1]->sets; }
+  Index products() const { return lines() * axes_[2]->sets; }
+  /// Elements of one group.
+  Index size() const {
+    Index size = 0;
+    for_each_kind([&](const ProductKind& kind) {
+      size +=
+          kind.lines() * kind.products() * in_channels_ * kind.taps() * total_rows(kind.members());
+    });
+    return size;
+  }
+  /// Whether the weights are a matrix of rows and steps, each of which says by itself where it lies
+  /// in a tensor.
+  bool is_matrix() const {
+    if (products() != 1) return false;
+    const ProductKind only{&axes_[0]->kinds[0], &axes_[1]->kinds[0], &axes_[2]->kinds[0]};
+    return only.taps() > 0 && (only.taps() == 1 || only.members() == 1);
+  }
+
+  /// Calls `visit(kind)` for each kind of product, line by line.
+  template <class Visit>
+  void for_each_kind(const Visit& visit) const {
+    for (const SetKind& z : axes_[0]->kinds)
+      for (const SetKind& y : axes_[1]->kinds)
+        for (const SetKind& x : axes_[2]->kinds) visit(ProductKind{&z, &y, &x});
+  }
+
+ private:
+  Axes axes_;
+  Index in_channels_, out_channels_;
+  Split chunks_, channel_blocks_;
+  Index panel_ = 1, lane_multiple_ = 1;
+  bool weights_in_lanes_ = false, turns_sums_ = false;
+};
+
+/// Weights in the order in which the micro-kernel reads them, `[product][channel block][chunk]
+/// [panel][channel][tap][row]`. Depends on the layer and on `Packing`, not on the image's extents
+/// beyond which taps it can reach.
+class WeightLayout {
+ public:
+  /// `c` must outlive the layout.
+  WeightLayout(const Correlation& c, const Packing& packing, Index lane_count)
+      : sets_(make_sets(c, packing)),
+        kinds_{SetKinds(c.axes[0], sets_[0]), SetKinds(c.axes[1], sets_[1]),
+               SetKinds(c.axes[2], sets_[2])},
+        shape_(c, {&kinds_[0], &kinds_[1], &kinds_[2]}, packing, lane_count) {
+    for (const PhaseSet& z : sets_[0])
+      for (const PhaseSet& y : sets_[1])
+        for (const PhaseSet& x : sets_[2]) {
+          const std::size_t z_taps = z.taps.size(), y_taps = y.taps.size(), x_taps = x.taps.size();
+          products_.push_back(c.order == TermOrder::backward
+                                  ? Product{&z, &y, &x, {1, z_taps, z_taps * y_taps}}
+                                  : Product{&z, &y, &x, {y_taps * x_taps, x_taps, 1}});
+        }
     for (std::size_t p = 0; p < products_.size(); ++p) {
       Index row = 0;
-      for (Index chunk = 0; chunk < chunks_.parts; ++chunk) {
+      for (Index chunk = 0; chunk < chunks().parts; ++chunk) {
         row_begin_.push_back(row);
         row += padded_rows(p, chunk);
       }
@@ -183,61 +233,48 @@ class WeightLayout {
   std::size_t line_size() const { return sets_[2].size(); }
   Index lines() const { return static_cast<Index>(products_.size() / line_size()); }
 
-  /// Output channels whose rows are computed and stored together.
-  const Split& chunks() const { return chunks_; }
-  /// Input channels that one call of the micro-kernel sums over.
-  const Split& channel_blocks() const { return channel_blocks_; }
-  bool weights_in_lanes() const { return weights_in_lanes_; }
-  /// Rows of a chunk are padded to this.
-  Index lane_multiple() const { return lane_multiple_; }
-  /// Most rows of a panel.
-  Index panel() const { return panel_; }
+  /// What all products of a kind have in common.
+  const WeightShape& shape() const { return shape_; }
+  const Split& chunks() const { return shape_.chunks(); }
+  const Split& channel_blocks() const { return shape_.channel_blocks(); }
+  bool weights_in_lanes() const { return shape_.weights_in_lanes(); }
+  Index lane_multiple() const { return shape_.lane_multiple(); }
+  Index panel() const { return shape_.panel(); }
+  bool turns_sums() const { return shape_.turns_sums(); }
+  bool is_matrix() const { return shape_.is_matrix(); }
 
   /// Rows of a chunk in a product, before padding.
   Index rows(std::size_t p, Index chunk) const {
-    return (chunks_.end(chunk) - chunks_.begin(chunk)) * products_[p].members();
+    return (chunks().end(chunk) - chunks().begin(chunk)) * products_[p].members();
   }
   Index padded_rows(std::size_t p, Index chunk) const {
-    return round_up(rows(p, chunk), lane_multiple_);
+    return shape_.padded_rows(products_[p].members(), chunk);
   }
   /// Padded rows of a product before a chunk.
   Index rows_before(std::size_t p, Index chunk) const {
-    return row_begin_[p * static_cast<std::size_t>(chunks_.parts + 1) +
+    return row_begin_[p * static_cast<std::size_t>(chunks().parts + 1) +
                       static_cast<std::size_t>(chunk)];
   }
-  Index total_rows(std::size_t p) const { return rows_before(p, chunks_.parts); }
+  Index total_rows(std::size_t p) const { return rows_before(p, chunks().parts); }
   /// Padded rows of the largest chunk.
-  Index chunk_rows(std::size_t p) const {
-    return round_up(chunks_.largest() * products_[p].members(), lane_multiple_);
-  }
+  Index chunk_rows(std::size_t p) const { return shape_.chunk_rows(products_[p].members()); }
   /// The panels of a chunk, in units of `lane_multiple()` rows.
   Split panels(std::size_t p, Index chunk) const {
-    return Split::into_at_most(padded_rows(p, chunk) / lane_multiple_, panel_ / lane_multiple_);
+    return shape_.panels(products_[p].members(), chunk);
   }
-
-  /// Whether sums lie `[pixel][row]` and must be turned to be stored: few of a row's phases lie
-  /// side by side in the output.
-  bool turns_sums() const { return turns_sums_; }
 
   /// Where the weights of a product, channel block and chunk begin, in elements of a group.
   Index offset(std::size_t p, Index block, Index chunk) const {
-    const Index channels = channel_blocks_.end(block) - channel_blocks_.begin(block);
-    return offset_[p] + products_[p].taps() * (channel_blocks_.begin(block) * total_rows(p) +
+    const Index channels = channel_blocks().end(block) - channel_blocks().begin(block);
+    return offset_[p] + products_[p].taps() * (channel_blocks().begin(block) * total_rows(p) +
                                                channels * rows_before(p, chunk));
   }
   /// Elements of one group.
   Index size() const { return size_; }
 
-  /// Whether the weights are a matrix of rows and steps, each of which says by itself where it lies
-  /// in a tensor.
-  bool is_matrix() const {
-    return products_.size() == 1 && (products_[0].taps() == 1 || products_[0].members() == 1) &&
-           products_[0].taps() > 0;
-  }
-
   /// Numbers that are equal where weights are packed alike.
   std::vector<Index> signature() const {
-    std::vector<Index> numbers{panel_, lane_multiple_, chunks_.parts, channel_blocks_.parts};
+    std::vector<Index> numbers{panel(), lane_multiple(), chunks().parts, channel_blocks().parts};
     for (const Product& product : products_)
       for (const std::size_t step : product.tap_steps) numbers.push_back(static_cast<Index>(step));
     for (const auto& sets : sets_) {
@@ -254,11 +291,16 @@ class WeightLayout {
   }
 
  private:
+  static std::array<std::vector<PhaseSet>, 3> make_sets(const Correlation& c,
+                                                        const Packing& packing) {
+    return {make_phase_sets(c.axes[0], packing.outer), make_phase_sets(c.axes[1], packing.outer),
+            make_phase_sets(c.axes[2], packing.inner)};
+  }
+
   std::array<std::vector<PhaseSet>, 3> sets_;
+  std::array<SetKinds, 3> kinds_;
+  WeightShape shape_;
   std::vector<Product> products_;
-  Split chunks_, channel_blocks_;
-  Index panel_ = 1, lane_multiple_ = 1;
-  bool weights_in_lanes_ = false, turns_sums_ = false;
   std::vector<Index> offset_, row_begin_;
   Index size_ = 0;
 };

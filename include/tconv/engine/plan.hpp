@@ -3,21 +3,22 @@
 /// \file
 /// The search for the cheapest plan.
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
-#include "tconv/core/function_ref.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/cost.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/sets.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
@@ -48,22 +49,6 @@ inline bool streams_well(const Correlation& c, Index lane_count) {
   return row >= (row % lane_count == 0 ? 4 : 16) * lane_count;
 }
 
-/// Those of the candidates, each coarser than the one before, that differ on the axes `[first,
-/// end)`.
-inline std::vector<Merge> differing_merges(const Correlation& c, std::size_t first, std::size_t end,
-                                           std::initializer_list<Merge> candidates) {
-  std::vector<Merge> merges;
-  Index before = -1;
-  for (const Merge merge : candidates) {
-    Index sets = 0;
-    for (std::size_t a = first; a < end; ++a)
-      sets += static_cast<Index>(make_phase_sets(c.axes[a], merge).size());
-    if (sets != before) merges.push_back(merge);
-    before = sets;
-  }
-  return merges;
-}
-
 /// What the lanes hold, and packets of it, in the micro-tiles worth a look.
 inline constexpr std::pair<simd::LaneOperand, int> micro_tiles[] = {
     {simd::LaneOperand::pixels, 2},
@@ -72,73 +57,129 @@ inline constexpr std::pair<simd::LaneOperand, int> micro_tiles[] = {
     {simd::LaneOperand::weights, 4},
     {simd::LaneOperand::weights, 8}};
 
-/// Calls `visit(packing)` for every packing worth a look.
-inline void for_each_packing(const Correlation& c, const FunctionRef<void(const Packing&)>& visit) {
-  // Phases of the innermost axis that could share a product always should.
-  const auto inner_merges = differing_merges(c, 2, 3, {Merge::equal, Merge::unequal});
-  const auto outer_merges = differing_merges(c, 0, 2, {Merge::none, Merge::equal, Merge::unequal});
-  for (const Merge outer : outer_merges)
-    for (const Merge inner : inner_merges)
-      for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
-        for (const auto& [lanes, vectors] : micro_tiles)
-          for (const Index steps : {2048, 512, 128, 32})
-            if (vectors <= simd::max_vectors)
-              visit(Packing{lanes, vectors, copied_axes, inner, outer, steps});
-}
+/// Scratch that plans may take, as shares of the budget.
+inline constexpr double scratch_shares[] = {1.0 / 3, 1, 2};
 
-/// Whether a layout of the weights could be a matrix.
-inline bool may_be_matrix(const Correlation& c) {
-  const auto one_phase = [](const PhasedAxis& axis) { return axis.phases.size() == 1; };
-  const auto one_tap = [](const PhasedAxis& axis) {
-    return std::all_of(axis.phases.begin(), axis.phases.end(),
-                       [](const Phase& phase) { return phase.taps.size() == 1; });
-  };
-  return std::all_of(c.axes.begin(), c.axes.end(), one_phase) ||
-         std::all_of(c.axes.begin(), c.axes.end(), one_tap);
-}
-
-/// Replaces `best` by a plan with the given packing, if one is cheaper.
-inline void consider_packing(const Correlation& c, const Packing& packing,
-                             const WeightLayout& layout, const Resources& resources, Plan& best) {
-  const Index lane_count = resources.lane_count, budget = resources.budget;
-  for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
-    // Only the sums that wait for the next channel block may lie in the third-level cache.
-    if (scratch_size > budget && layout.channel_blocks().parts == 1) continue;
-    const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
-      return Footprint(c, layout, packing, candidate, lane_count).size();
-    });
-    const Footprint scratch(c, layout, packing, tile, lane_count);
-    if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
-    const double cycles =
-        CostModel(c, layout, packing, tile, lane_count, budget, scratch.size()).cycles();
-    if (cycles < best.cycles) best = {packing, tile, false, cycles};
+/// Looks for the cheapest plan of the direct products.
+class PlanSearch {
+ public:
+  /// `c` must outlive the search.
+  PlanSearch(const Correlation& c, const Resources& resources)
+      : c_(c), lanes_(resources.lane_count), budget_(resources.budget), image_(whole_image(c)) {
+    for (std::size_t a = 0; a < 3; ++a)
+      for (const Merge merge : {Merge::none, Merge::equal, Merge::unequal})
+        if (a < 2 || merge != Merge::none)
+          kinds(a, merge) = SetKinds(c.axes[a], make_phase_sets(c.axes[a], merge));
   }
-}
 
-/// The cheapest plan for one thread. If weights are to be packed by chunks, there may be none, and
-/// its cycles are infinite.
-inline Plan make_plan(const Correlation& c, const Resources& resources, bool packs_chunks = false) {
-  const Index lane_count = resources.lane_count, budget = resources.budget;
-  Plan best;
-  best.cycles = std::numeric_limits<double>::infinity();
-  if (packs_chunks && !may_be_matrix(c)) return best;
-  Index blocks = 0;
-  for_each_packing(c, [&](Packing packing) {
-    const WeightLayout layout(c, packing, lane_count);
-    // Fewer steps that make as many channel blocks are the same packing.
-    const Index parts = layout.channel_blocks().parts;
-    if (packing.steps < 2048 && parts == blocks) return;
-    blocks = parts;
-    packing.packs_chunks = packs_chunks;
-    if (!packs_chunks || layout.is_matrix()) consider_packing(c, packing, layout, resources, best);
-    if (!packs_chunks || !layout.is_matrix() || layout.product(0).taps() > 1) return;
-    for (const Index panels : {4, 16}) {
-      packing.chunk_panels = panels;
-      consider_packing(c, packing, WeightLayout(c, packing, lane_count), resources, best);
+  /// The cheapest plan for one thread. If weights are to be packed by chunks, there may be none,
+  /// and its cycles are infinite.
+  Plan find(bool packs_chunks) {
+    best_ = {};
+    best_.cycles = std::numeric_limits<double>::infinity();
+    // Phases of the innermost axis that could share a product always should.
+    const auto inner_merges = differing_merges(2, 3, {Merge::equal, Merge::unequal});
+    const auto outer_merges = differing_merges(0, 2, {Merge::none, Merge::equal, Merge::unequal});
+    for (const Merge outer : outer_merges)
+      for (const Merge inner : inner_merges)
+        for (const auto& [lanes, vectors] : micro_tiles)
+          for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
+            if (vectors <= simd::max_vectors && differs(copied_axes, outer))
+              consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
+    best_.streams = output_size(c_) >= streamed_budgets * budget_ && streams_well(c_, lanes_);
+    return best_;
+  }
+
+ private:
+  SetKinds& kinds(std::size_t axis, Merge merge) {
+    return kinds_[3 * axis + static_cast<std::size_t>(merge)];
+  }
+
+  /// Those of the candidates, each coarser than the one before, that differ on the axes `[first,
+  /// end)`.
+  std::vector<Merge> differing_merges(std::size_t first, std::size_t end,
+                                      std::initializer_list<Merge> candidates) {
+    std::vector<Merge> merges;
+    Index before = -1;
+    for (const Merge merge : candidates) {
+      Index sets = 0;
+      for (std::size_t a = first; a < end; ++a) sets += kinds(a, merge).sets;
+      if (sets != before) merges.push_back(merge);
+      before = sets;
     }
-  });
-  best.streams = output_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);
-  return best;
+    return merges;
+  }
+
+  /// Whether one more axis that is copied for each shift makes a difference.
+  bool differs(int copied_axes, Merge outer) {
+    if (copied_axes < 2) return true;
+    const SetKinds& axis = kinds(static_cast<std::size_t>(3 - copied_axes), outer);
+    return axis.reach > 1 || axis.kinds.size() > 1 || axis.kinds[0].taps != 1;
+  }
+
+  WeightShape shape_of(const Packing& packing) {
+    return {c_,
+            {&kinds(0, packing.outer), &kinds(1, packing.outer), &kinds(2, packing.inner)},
+            packing,
+            lanes_};
+  }
+
+  /// Replaces the best plan by one with the given packing, or fewer steps, if it is cheaper.
+  void consider(Packing packing) {
+    Index blocks = 0;
+    for (const Index steps : {2048, 512, 128, 32}) {
+      packing.steps = steps;
+      packing.chunk_panels = 1;
+      const WeightShape shape = shape_of(packing);
+      // Fewer steps that make as many channel blocks are the same packing.
+      if (shape.channel_blocks().parts == blocks) continue;
+      blocks = shape.channel_blocks().parts;
+      if (packing.packs_chunks && !shape.is_matrix()) return;
+      const CostModel whole(c_, shape, packing, image_, image_, lanes_, budget_, 0);
+      if (whole.least_cycles() >= best_.cycles) return;
+      const bool fits = consider(packing, shape);
+      const bool one_tap =
+          shape.axis(0).kinds[0].taps * shape.axis(1).kinds[0].taps * shape.axis(2).kinds[0].taps ==
+          1;
+      if (packing.packs_chunks && one_tap)
+        for (const Index panels : {4, 16}) {
+          packing.chunk_panels = panels;
+          consider(packing, shape_of(packing));
+        }
+      // More blocks would only make more calls.
+      if (fits) return;
+    }
+  }
+
+  /// Returns whether the whole image is one tile, which leaves most of the cache to others.
+  bool consider(const Packing& packing, const WeightShape& shape) {
+    for (const double share : scratch_shares) {
+      // Only the sums that wait for the next channel block may lie in the third-level cache.
+      if (share > 1 && shape.channel_blocks().parts == 1) continue;
+      const auto scratch_size = static_cast<Index>(share * static_cast<double>(budget_));
+      const Tile tile = choose_tile(image_, scratch_size, lanes_, [&](const Tile& candidate) {
+        return Footprint(c_, shape, packing, candidate, lanes_).size();
+      });
+      const Footprint scratch(c_, shape, packing, tile, lanes_);
+      if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
+      const CostModel cost(c_, shape, packing, image_, tile, lanes_, budget_, scratch.size());
+      const double cycles = cost.cycles();
+      if (cycles < best_.cycles) best_ = {packing, tile, false, cycles};
+      if (tile == image_) return 4 * scratch.size() <= budget_;
+    }
+    return false;
+  }
+
+  const Correlation& c_;
+  Index lanes_, budget_;
+  Tile image_;
+  std::array<SetKinds, 9> kinds_;  // by axis and merge
+  Plan best_;
+};
+
+/// The cheapest plan for one thread.
+inline Plan make_plan(const Correlation& c, const Resources& resources) {
+  return PlanSearch(c, resources).find(false);
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -42,7 +42,8 @@ class Schedule {
  public:
   Schedule(const Correlation& c, Resources resources) {
     if (!c.zeros_around && count_products(c) > most_products) return;
-    const Plan direct = make_plan(c, resources);
+    PlanSearch search(c, resources);
+    const Plan direct = search.find(false);
     resources.threads = threads_for(direct.cycles, resources.threads);
     const bool ordered = c.order == TermOrder::forward || c.order == TermOrder::backward;
     if (ordered || !c.zeros_around) {
@@ -66,7 +67,7 @@ class Schedule {
       transforms_once_ = winograd->cycles_once < once_share * packing;
       if (transforms_once_) limit.cycles = winograd->cycles_once;
     }
-    find_chunked(c, resources, limit);
+    find_chunked(search, c, resources, limit);
   }
 
   /// Whether there is no way: a problem without zeros around falls into so many products that to
@@ -114,10 +115,11 @@ class Schedule {
   }
 
   /// `limit` is what a call takes that packs all weights before.
-  void find_chunked(const Correlation& c, const Resources& resources, const Plan& limit) {
+  void find_chunked(PlanSearch& search, const Correlation& c, const Resources& resources,
+                    const Plan& limit) {
     if (static_cast<double>(products(*plain_).weight_size()) < limit.cycles / 64) return;
     const auto col2im = find_col2im(c, resources, limit, true);
-    const Plan chunked = make_plan(c, resources, true);
+    const Plan chunked = search.find(true);
     if (chunked.cycles < (col2im ? *col2im : limit).cycles)
       cut(chunked_, c, resources, chunked, std::nullopt);
     else if (col2im)

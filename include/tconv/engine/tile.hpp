@@ -20,40 +20,6 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// Bounds of q over all phases of an axis.
-inline Range q_range(const PhasedAxis& axis) {
-  Range range{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
-  for (const Phase& phase : axis.phases) {
-    range.first = std::min(range.first, phase.first);
-    range.end = std::max(range.end, phase.end());
-  }
-  return range;
-}
-
-/// Smallest and largest shift over all taps of an axis.
-inline Range shift_range(const PhasedAxis& axis) {
-  Range range{0, 1};
-  bool any = false;
-  for (const Phase& phase : axis.phases)
-    for (const Tap& tap : phase.taps) {
-      range = any ? Range{std::min(range.first, tap.shift), std::max(range.end, tap.shift + 1)}
-                  : Range{tap.shift, tap.shift + 1};
-      any = true;
-    }
-  return range;
-}
-
-/// The first and the last shift in units of the input's stride.
-inline Range stride_range(const PhasedAxis& axis) {
-  const Range shifts = shift_range(axis);
-  return {floor_div(shifts.first, axis.in_stride), floor_div(shifts.end - 1, axis.in_stride) + 1};
-}
-
-/// Pixels of equal remainder that `q` consecutive outputs of every phase read.
-inline Index halo_extent(const PhasedAxis& axis, Index q) {
-  return q - 1 + stride_range(axis).size();
-}
-
 /// A tile in its place: `batch` entries of a group from `n` on, and the q of each axis.
 struct TileBox {
   Index group = 0, n = 0, batch = 0;
@@ -77,7 +43,14 @@ inline Tile whole_image(const Correlation& c) {
           {q_range(c.axes[0]).size(), q_range(c.axes[1]).size(), q_range(c.axes[2]).size()}};
 }
 
-/// Tiles of an image, of all groups.
+/// Tiles of an image, of one group.
+inline Index count_tiles(const Tile& image, const Tile& tile) {
+  Index count = ceil_div(image.batch, tile.batch);
+  for (std::size_t a = 0; a < 3; ++a) count *= ceil_div(image.q[a], tile.q[a]);
+  return count;
+}
+
+/// The same of all groups.
 inline Index count_tiles(const Correlation& c, const Tile& tile) {
   Index count = ceil_div(c.batch, tile.batch) * c.groups;
   for (std::size_t a = 0; a < 3; ++a) count *= ceil_div(q_range(c.axes[a]).size(), tile.q[a]);
@@ -133,22 +106,32 @@ struct PixelBlocks {
 };
 
 /// Pixels of a product on a whole tile.
-inline std::array<Index, 3> pixel_counts(const Product& product, const Tile& tile) {
+inline std::array<Index, 3> pixel_counts(const ProductKind& product, const Tile& tile) {
   return {std::min(tile.q[0], product.z->count), std::min(tile.q[1], product.y->count),
           std::min(tile.q[2], product.x->count)};
 }
 
 /// Shrinks the tile from the whole image until its scratch, `scratch_size(tile)`, fits the budget,
 /// outermost axis first, so that rows stay long.
-inline Tile choose_tile(const Correlation& c, Index budget, Index lane_count,
+inline Tile choose_tile(const Tile& image, Index budget, Index lane_count,
                         const FunctionRef<Index(const Tile&)>& scratch_size) {
-  Tile tile = whole_image(c);
-  const auto too_large = [&] {
-    return tile.pixels() > 2 * lane_count && scratch_size(tile) > budget;
-  };
+  Tile tile = image;
+  const auto fits = [&] { return tile.pixels() <= 2 * lane_count || scratch_size(tile) <= budget; };
+  if (fits()) return tile;
   for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
     const Index whole = *extent;
-    for (Index parts = 2; *extent > 1 && too_large(); ++parts) *extent = ceil_div(whole, parts);
+    if (whole == 1) continue;
+    *extent = 1;
+    if (!fits()) continue;
+    // Fewer parts are too large, as many fit.
+    Index fewer = 1, parts = whole;
+    while (parts - fewer > 1) {
+      const Index middle = (fewer + parts) / 2;
+      *extent = ceil_div(whole, middle);
+      (fits() ? parts : fewer) = middle;
+    }
+    *extent = ceil_div(whole, parts);
+    break;
   }
   return tile;
 }

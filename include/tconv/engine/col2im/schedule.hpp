@@ -11,6 +11,7 @@
 /// which read one pixel each.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -26,6 +27,7 @@
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
+#include "tconv/engine/sets.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
@@ -63,12 +65,23 @@ inline Range read_pixels(const PhasedAxis& axis, const Range& q) {
 }
 
 /// The pixels that a tile of outputs reads, at most.
-inline Tile read_tile(const Correlation& c, const Tile& outputs) {
-  Tile tile = outputs;
-  for (std::size_t a = 0; a < 3; ++a)
-    tile.q[a] = std::min(c.axes[a].in, outputs.q[a] + shift_range(c.axes[a]).size() - 1);
-  return tile;
-}
+class ReadTile {
+ public:
+  explicit ReadTile(const Correlation& c) {
+    for (std::size_t a = 0; a < 3; ++a) {
+      in_[a] = c.axes[a].in;
+      reach_[a] = shift_range(c.axes[a]).size();
+    }
+  }
+  Tile operator()(Tile outputs) const {
+    for (std::size_t a = 0; a < 3; ++a)
+      outputs.q[a] = std::min(in_[a], outputs.q[a] + reach_[a] - 1);
+    return outputs;
+  }
+
+ private:
+  std::array<Index, 3> in_, reach_;
+};
 
 /// What is computed once for a shape.
 class Col2imSchedule {
@@ -78,8 +91,8 @@ class Col2imSchedule {
       : outputs_(c),
         plan_(plan),
         products_(tap_rows(c),
-                  Plan{plan.packing, read_tile(c, plan.tile), plan.streams, plan.cycles},
-                  lane_count, threads) {}
+                  Plan{plan.packing, ReadTile(c)(plan.tile), plan.streams, plan.cycles}, lane_count,
+                  threads) {}
 
   /// Whose outputs are computed.
   const Correlation& correlation() const { return outputs_; }
@@ -110,21 +123,36 @@ inline bool has_tap_rows(const Correlation& c) {
 }
 
 /// Estimated cycles of one core to sum the taps' rows of a tile, and to store them.
-inline double join_cycles(const Correlation& c, const Tile& tile, Index lane_count) {
-  const auto number = [](auto value) { return static_cast<double>(value); };
-  const PhasedAxis& x = c.axes[2];
-  double rows = number(tile.batch * tile.q[0] * tile.q[1]), outer_taps = 1;
-  for (const std::size_t a : {std::size_t{0}, std::size_t{1}}) {
-    rows *= number(c.axes[a].phases.size());
-    outer_taps *= number(kernel_range(c.axes[a]).size()) / number(c.axes[a].phases.size());
+class JoinCost {
+ public:
+  JoinCost(const Correlation& c, Index lane_count) : lanes_(lane_count) {
+    const PhasedAxis& x = c.axes[2];
+    phases_ = number(x.phases.size());
+    taps_ = number(kernel_range(x).size());
+    interleaves_ = x.out_stride <= max_interleaved;
+    rows_of_a_pixel_ = number(c.out_channels);
+    for (const std::size_t a : {std::size_t{0}, std::size_t{1}}) {
+      const double phases = number(c.axes[a].phases.size());
+      rows_of_a_pixel_ *= phases;
+      outer_taps_ *= number(kernel_range(c.axes[a]).size()) / phases;
+    }
   }
-  const double phases = number(x.phases.size()), taps = number(kernel_range(x).size());
-  const double packets = number(ceil_div(tile.q[2], lane_count));
-  const double element = x.out_stride <= max_interleaved ? 4 / number(lane_count) : 3;
-  const double row = 15 + 5 * outer_taps + (8 * phases + outer_taps * taps) * packets +
-                     phases * element * number(tile.q[2]);
-  return rows * number(c.out_channels) * row;
-}
+
+  double operator()(const Tile& tile) const {
+    const double rows = rows_of_a_pixel_ * number(tile.batch * tile.q[0] * tile.q[1]);
+    const double packets = number(ceil_div(tile.q[2], lanes_));
+    const double element = interleaves_ ? 4 / number(lanes_) : 3;
+    return rows * (15 + 5 * outer_taps_ + (8 * phases_ + outer_taps_ * taps_) * packets +
+                   phases_ * element * number(tile.q[2]));
+  }
+
+ private:
+  static double number(auto value) { return static_cast<double>(value); }
+
+  Index lanes_;
+  double phases_, taps_, rows_of_a_pixel_, outer_taps_ = 1;
+  bool interleaves_;
+};
 
 /// The cheapest plan with tap rows, if it is expected to take less than `limit`. The
 /// packing, and so the order of a sum, does not depend on the number of threads.
@@ -134,34 +162,46 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
   const int threads = resources.threads;
   if (!has_tap_rows(c)) return std::nullopt;
   const Correlation rows = tap_rows(c);
+  std::array<SetKinds, 3> kinds;
+  for (std::size_t a = 0; a < 3; ++a)
+    kinds[a] = SetKinds(rows.axes[a], make_phase_sets(rows.axes[a], Merge::equal));
+  const Tile image = whole_image(c), pixels_of_image = whole_image(rows);
+  const ReadTile read_tile(c);
+  const JoinCost join_cost(c, lane_count);
   Plan best = limit;
   bool found = false;
   for (const int vectors : {2, 1})
-    for (const Index chunk_panels : {1, 4, 16})
+    for (const Index chunk_panels : {1, 4, 16}) {
+      Index blocks = 0;
       for (const Index steps : {2048, 512, 128, 32}) {
         const Packing packing{
             simd::LaneOperand::pixels, vectors,     3, Merge::equal, Merge::equal, steps,
             chunk_panels * vectors,    packs_chunks};
-        const WeightLayout layout(rows, packing, lane_count);
-        for (const Index scratch_size : {budget / 3, budget, 2 * budget}) {
-          const auto footprint = [&](const Tile& tile) {
-            return Footprint(rows, layout, packing, read_tile(c, tile), lane_count);
-          };
-          const Tile tile = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
-            return footprint(candidate).size();
-          });
+        const WeightShape shape(rows, {&kinds[0], &kinds[1], &kinds[2]}, packing, lane_count);
+        if (shape.channel_blocks().parts == blocks) continue;
+        blocks = shape.channel_blocks().parts;
+        const auto scratch_of = [&](const Tile& outputs) {
+          return Footprint(rows, shape, packing, read_tile(outputs), lane_count).size();
+        };
+        for (const double share : scratch_shares) {
+          const auto scratch_size = static_cast<Index>(share * static_cast<double>(budget));
+          const Tile tile = choose_tile(image, scratch_size, lane_count, scratch_of);
           // The pixels around the outputs of a large kernel do not shrink with the tile.
-          const Index scratch = footprint(tile).size();
+          const Index scratch = scratch_of(tile);
           if (scratch > 2 * budget) continue;
-          const Tile pixels = read_tile(c, tile);
-          const CostModel products(rows, layout, packing, pixels, lane_count, budget, scratch);
-          const double cycles = static_cast<double>(count_tiles(c, tile)) *
-                                (products.tile_sums() + join_cycles(c, tile, lane_count));
-          if (cycles >= best.cycles) continue;
-          best = {packing, tile, limit.streams, cycles};
-          found = true;
+          const Tile pixels = read_tile(tile);
+          const CostModel products(rows, shape, packing, pixels_of_image, pixels, lane_count,
+                                   budget, scratch);
+          const double cycles = static_cast<double>(c.groups * count_tiles(image, tile)) *
+                                (products.tile_sums() + join_cost(tile));
+          if (cycles < best.cycles) {
+            best = {packing, tile, limit.streams, cycles};
+            found = true;
+          }
+          if (tile == image) break;
         }
       }
+    }
   if (!found) return std::nullopt;
   if (!packs_chunks) best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
   return best;

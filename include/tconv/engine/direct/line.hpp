@@ -206,7 +206,8 @@ class TileLine {
     const Product& product = layout_.product(pixels.product);
     Window window;
     for (std::size_t a = 0; a < 3; ++a) {
-      window.extents[a] = packing_.copies(a) ? count[a] : halo_extent(c_.axes[a], q_[a].size());
+      window.extents[a] =
+          packing_.copies(a) ? count[a] : layout_.shape().axis(a).halo_extent(q_[a].size());
       window.steps[a] = c_.axes[a].in_stride;
     }
     pixels.runs = PixelRuns(batch_, count, window.extents);

@@ -26,14 +26,14 @@ class DirectSchedule {
         layout_(correlation_, plan_.packing, lane_count),
         lane_count_(lane_count),
         threads_(threads),
-        footprint_(correlation_, layout_, plan_.packing, plan_.tile, lane_count) {}
+        footprint_(correlation_, layout_.shape(), plan_.packing, plan_.tile, lane_count) {}
 
   /// Cuts tiles until all threads have some. The packing does not depend on them, and so neither
   /// does the order of a sum.
   void share() {
     if (shares_rows()) return;
     plan_.tile = share_tile(correlation_, plan_.tile, threads_, 2 * threads_, 16 * lane_count_);
-    footprint_ = Footprint(correlation_, layout_, plan_.packing, plan_.tile, lane_count_);
+    footprint_ = Footprint(correlation_, layout_.shape(), plan_.packing, plan_.tile, lane_count_);
   }
 
   const Correlation& correlation() const { return correlation_; }

@@ -71,23 +71,12 @@ inline Index pixel_distance(const Window* windows, Index count,
 }
 
 /// Extents of the windows that a product reads on a tile.
-inline std::array<Index, 3> window_extents(const Correlation& c, const Packing& packing,
+inline std::array<Index, 3> window_extents(const WeightShape& shape, const Packing& packing,
                                            const std::array<Index, 3>& count, const Tile& tile) {
   std::array<Index, 3> extents{};
   for (std::size_t a = 0; a < 3; ++a)
-    extents[a] = packing.copies(a) ? count[a] : halo_extent(c.axes[a], tile.q[a]);
+    extents[a] = packing.copies(a) ? count[a] : shape.axis(a).halo_extent(tile.q[a]);
   return extents;
-}
-
-/// Windows that differ in their first pixel or extent.
-inline Index count_windows(const PhasedAxis& axis, const std::vector<PhaseSet>& sets) {
-  // First pixel and extent as one number.
-  std::vector<Index> windows;
-  for (const PhaseSet& set : sets)
-    for (const Tap& tap : set.taps)
-      windows.push_back((set.first * axis.in_stride + tap.shift) * (axis.out + 1) + set.count);
-  sort_unique(windows);
-  return static_cast<Index>(windows.size());
 }
 
 /// Windows that a product has on an axis.
@@ -102,19 +91,19 @@ struct WindowCount {
   Index usual = 1;
   Index most = 1;
 
-  WindowCount(const Correlation& c, const WeightLayout& layout, const Packing& packing,
-              std::size_t line) {
+  /// `z` and `y` are the sets of the line.
+  WindowCount(const WeightShape& shape, const Packing& packing, const SetKind& z,
+              const SetKind& y) {
+    const bool copied = packing.copies(2);
     Index places = 0, most_places = 0;
-    for (std::size_t p = line; p < line + layout.line_size(); ++p) {
-      const Index count = window_places(packing, layout.product(p), 2);
-      places += count;
-      most_places = std::max(most_places, count);
+    for (const SetKind& x : shape.axis(2).kinds) {
+      places += x.sets * x.windows(copied);
+      most_places = std::max(most_places, x.windows(copied));
     }
-    for (const std::size_t a : {std::size_t{0}, std::size_t{1}})
-      usual *= window_places(packing, layout.product(line), a);
-    most = usual * places;
+    const Index outer = z.windows(packing.copies(0)) * y.windows(packing.copies(1));
+    most = outer * places;
     // Without copies all products of a line read the same, those without taps nothing.
-    usual *= packing.copies(2) ? count_windows(c.axes[2], layout.sets(2)) : most_places;
+    usual = outer * (copied ? shape.axis(2).windows : most_places);
   }
 };
 
@@ -131,39 +120,42 @@ struct Footprint {
   Index staged = 0;  // inputs, of one block of channels
 
   Footprint() = default;
-  Footprint(const Correlation& c, const WeightLayout& layout, const Packing& packing,
+  Footprint(const Correlation& c, const WeightShape& shape, const Packing& packing,
             const Tile& tile, Index lane_count) {
-    const bool one_block = layout.channel_blocks().parts == 1;
-    const Index channels = layout.channel_blocks().largest();
+    const bool one_block = shape.channel_blocks().parts == 1;
+    const Index channels = shape.channel_blocks().largest();
     if (c.reads_strips) staged = staged_size(reach_of(c), tile, channels, lane_count);
-    for (std::size_t line = 0; line < layout.products().size(); line += layout.line_size()) {
-      Index line_sums = 0, line_turned = 0, window = 0;
-      for (std::size_t p = line; p < line + layout.line_size(); ++p) {
-        const auto count = pixel_counts(layout.product(p), tile);
-        const auto extents = window_extents(c, packing, count, tile);
-        const PixelRuns runs(tile.batch, count, extents);
-        const Index panel = layout.panels(p, 0).largest();
-        // A tile at the border may have a gap between planes where this one has none.
-        const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
-        const Index most =
-            std::max(runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
-                     tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
-        line_sums += (one_block ? layout.chunk_rows(p) : layout.total_rows(p)) * most;
-        if (layout.turns_sums()) line_turned += layout.chunk_rows(p) * round_up(most, lane_count);
-        window = std::max(window, tile.batch * runs.steps[0]);
-        if (packing.packs_chunks)
-          weights = std::max(weights, channels * layout.product(p).taps() * layout.chunk_rows(p));
+    for (const SetKind& z : shape.axis(0).kinds)
+      for (const SetKind& y : shape.axis(1).kinds) {
+        Index line_sums = 0, line_turned = 0, window = 0;
+        for (const SetKind& x : shape.axis(2).kinds) {
+          const ProductKind product{&z, &y, &x};
+          const Index members = product.members();
+          const auto count = pixel_counts(product, tile);
+          const auto extents = window_extents(shape, packing, count, tile);
+          const PixelRuns runs(tile.batch, count, extents);
+          const Index panel = shape.panels(members, 0).largest();
+          // A tile at the border may have a gap between planes where this one has none.
+          const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
+          const Index most = std::max(
+              runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
+              tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
+          const Index chunk = shape.chunk_rows(members);
+          line_sums += x.sets * (one_block ? chunk : shape.total_rows(members)) * most;
+          if (shape.turns_sums()) line_turned += x.sets * chunk * round_up(most, lane_count);
+          window = std::max(window, tile.batch * runs.steps[0]);
+          if (packing.packs_chunks) weights = std::max(weights, channels * product.taps() * chunk);
+        }
+        const WindowCount windows(shape, packing, z, y);
+        most_windows = std::max(most_windows, windows.most);
+        // Packets are read up to the end.
+        const Index spare = 2 * lane_count;
+        pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
+        most_pixels = std::max(most_pixels,
+                               channels * channel_plane(windows.most * window, lane_count) + spare);
+        sums = std::max(sums, line_sums);
+        turned = std::max(turned, line_turned);
       }
-      const WindowCount windows(c, layout, packing, line);
-      most_windows = std::max(most_windows, windows.most);
-      // Packets are read up to the end.
-      const Index spare = 2 * lane_count;
-      pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
-      most_pixels = std::max(most_pixels,
-                             channels * channel_plane(windows.most * window, lane_count) + spare);
-      sums = std::max(sums, line_sums);
-      turned = std::max(turned, line_turned);
-    }
   }
 
   Index size() const { return pixels + sums + turned + weights + staged; }

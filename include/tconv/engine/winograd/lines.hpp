@@ -38,6 +38,12 @@ inline Combination combine_axes(const std::array<const Combination*, 3>& axes,
   return result;
 }
 
+inline Index count_parts(const std::vector<Combination>& sums) {
+  std::size_t parts = 0;
+  for (const Combination& sum : sums) parts += sum.size();
+  return static_cast<Index>(parts);
+}
+
 /// Some families of terms of each outer axis, with all terms of the innermost one: whole output
 /// rows.
 struct WinogradLine {
@@ -51,6 +57,7 @@ struct WinogradLine {
     const Phase* z;
     const Phase* y;
     std::vector<Combination> sums;  // of products, for each phase of the innermost axis
+    Index parts = 0;                // of all sums
   };
 
   /// The innermost axis is copied in blocks of a period, whose positions are its shifts.
@@ -58,6 +65,7 @@ struct WinogradLine {
   Index first_shift = 0;                     // of the innermost axis
   Index periods = 1;
   std::vector<Combination> inputs;  // of copies, `[z shift][y shift][x shift]`
+  Index input_parts = 0;            // of all inputs
   std::vector<Product> products;
   std::vector<Rows> rows;
   Index period = 1;
@@ -85,13 +93,14 @@ struct WinogradExtremes {
 /// A correlation with transformed axes.
 class WinogradProblem {
  public:
-  /// Transforms the axes for which `distances` is not zero. The families of the outer axes may
+  /// `axes` are those of `c`, transformed or only numbered. The families of the outer axes may
   /// share one line, and with it the inputs that several of them read.
-  WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
+  WinogradProblem(const Correlation& c, const std::array<const WinogradAxis*, 3>& axes,
+                  bool one_line)
       : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels,  {},
                TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels} {
     for (std::size_t a = 0; a < 3; ++a) {
-      axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
+      axes_[a] = *axes[a];
       terms_.axes[a] = axes_[a].terms;
     }
     const auto z_families = static_cast<Index>(axes_[0].families.size());
@@ -214,6 +223,7 @@ class WinogradProblem {
       for (const Combination& y : sums[1])
         for (const Combination& x : sums[2])
           line.inputs.push_back(combine_axes({&z, &y, &x}, row_major_steps(copy_counts)));
+    line.input_parts = count_parts(line.inputs);
   }
 
   /// Lists the products of a line, and which inputs their taps read.
@@ -248,6 +258,7 @@ class WinogradProblem {
         for_each_output(2, parts, [&](std::size_t x_phase, const Combination& x) {
           rows.sums[x_phase] = combine_axes({&z, &y, &x}, steps);
         });
+        rows.parts = count_parts(rows.sums);
         line.rows.push_back(std::move(rows));
       });
     });

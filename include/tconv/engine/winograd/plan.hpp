@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
-#include "tconv/core/function_ref.hpp"
 #include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
@@ -21,6 +20,7 @@
 #include "tconv/engine/cost.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/plan.hpp"
+#include "tconv/engine/sets.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 #include "tconv/engine/winograd/lines.hpp"
@@ -32,13 +32,15 @@ namespace tconv::inline TCONV_ISA::engine {
 /// Estimated cycles, as `CostModel`'s.
 class WinogradCost {
  public:
-  /// `budget` as in `make_plan`.
-  WinogradCost(const WinogradProblem& problem, const WeightLayout& layout, const Packing& packing,
-               const Tile& tile, const WinogradFootprint& footprint, Index lane_count, Index budget)
+  /// `budget` as in `Resources`.
+  WinogradCost(const WinogradProblem& problem, const WeightShape& shape, const Packing& packing,
+               const Tile& image, const Tile& tile, const WinogradFootprint& footprint,
+               Index lane_count, Index budget)
       : problem_(problem),
         c_(problem.terms()),
-        layout_(layout),
+        shape_(shape),
         packing_(packing),
+        image_(image),
         tile_(tile),
         lanes_(lane_count),
         budget_(budget),
@@ -46,9 +48,9 @@ class WinogradCost {
 
   /// Of all tiles, whose rows `parts` tasks share, until the last thread is done.
   double cycles(int threads, Index parts) const {
-    const CostModel direct(c_, layout_, packing_, tile_, lanes_, budget_, footprint_.size());
+    const CostModel direct(c_, shape_, packing_, image_, tile_, lanes_, budget_, footprint_.size());
     const auto lines = static_cast<Index>(problem_.lines().size());
-    const Index units = lines * layout_.chunks().parts;
+    const Index units = lines * shape_.chunks().parts;
     double fill = 0;
     double rest = std::max(direct.products(), weights_arrive()) + stream_weights() + reload_sums();
     for (const WinogradLine& line : problem_.lines()) {
@@ -58,7 +60,8 @@ class WinogradCost {
     // Each part fills the inputs of its lines.
     if (lines % parts == 0) fill /= static_cast<double>(parts);
     rest *= static_cast<double>(ceil_div(units, parts)) / static_cast<double>(units);
-    const auto turns = static_cast<double>(ceil_div(count_tiles(c_, tile_) * parts, threads));
+    const auto turns =
+        static_cast<double>(ceil_div(c_.groups * count_tiles(image_, tile_) * parts, threads));
     // Of several threads one is late: a core may be shared.
     return (turns + (threads > 1 ? 0.2 : 0)) * (fill + rest);
   }
@@ -68,35 +71,32 @@ class WinogradCost {
   double planes() const { return static_cast<double>(tile_.batch * tile_.q[0]); }
   double rows() const { return planes() * static_cast<double>(tile_.q[1]); }
 
-  /// Loads, and a store for each sum.
-  double combine(const std::vector<Combination>& sums, double load) const {
-    std::size_t parts = 0;
-    for (const Combination& sum : sums) parts += sum.size();
+  /// Loads, and a store for each of some sums.
+  double combine(Index parts, std::size_t sums, double load) const {
     return packets(tile_.pixels()) *
-           (load * static_cast<double>(parts) + 1.5 * static_cast<double>(sums.size()));
+           (load * static_cast<double>(parts) + 1.5 * static_cast<double>(sums));
   }
 
   /// Weights that the second-level cache does not hold, whatever there is to multiply with them.
   double weights_arrive() const {
-    return layout_.size() > budget_ ? 6.5 * packets(layout_.size()) : 0;
+    return shape_.size() > budget_ ? 6.5 * packets(shape_.size()) : 0;
   }
 
   /// Weights come the slower the more there are. Narrow panels that serve few pixels wait for them.
   double stream_weights() const {
-    const Index weights = c_.groups * layout_.size();
+    const Index weights = c_.groups * shape_.size();
     const double share = static_cast<double>(weights) / static_cast<double>(25 * budget_);
     const bool waits =
         !packing_.weights_in_lanes() && packing_.vectors > 1 && tile_.pixels() <= 4 * lanes_;
-    return packets(layout_.size()) * std::clamp(share - 0.3, 0.1, 1.0) * (waits ? 9.5 : 6.5);
+    return packets(shape_.size()) * std::clamp(share - 0.3, 0.1, 1.0) * (waits ? 9.5 : 6.5);
   }
 
   /// Sums that wait for the next block of channels.
   double reload_sums() const {
-    double sums = 0;
-    for (std::size_t p = 0; p < layout_.products().size(); ++p)
-      sums += static_cast<double>(layout_.total_rows(p)) * packets(tile_.pixels());
+    const double sums =
+        static_cast<double>(shape_.products() * shape_.total_rows(1)) * packets(tile_.pixels());
     const double packet = footprint_.inputs + footprint_.sums > budget_ ? 8 : 2;
-    return 2 * packet * sums * static_cast<double>(layout_.channel_blocks().parts - 1);
+    return 2 * packet * sums * static_cast<double>(shape_.channel_blocks().parts - 1);
   }
 
   /// Rows of pixels, copied for each shift, and their sums.
@@ -112,7 +112,7 @@ class WinogradCost {
     const double copy = 30 + rows() * (3 + row) + 3 * period * packets(tile_.pixels());
     return static_cast<double>(c_.in_channels) *
            (static_cast<double>(line.copies()) / period * copy + rows() * row_packets * arrival +
-            combine(line.inputs, 0.5));
+            combine(line.input_parts, line.inputs.size(), 0.5));
   }
 
   /// Sums of terms, and their way to the result.
@@ -123,15 +123,17 @@ class WinogradCost {
                            (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5);
     const double outputs =
         static_cast<double>(tile_.pixels()) * static_cast<double>(rows_of_phases.sums.size());
-    return static_cast<double>(layout_.total_rows(0)) * combine(rows_of_phases.sums, 1.0) +
+    return static_cast<double>(shape_.total_rows(1)) *
+               combine(rows_of_phases.parts, rows_of_phases.sums.size(), 1.0) +
            static_cast<double>(c_.out_channels) *
                ((in_cache ? 0 : planes() * 300) + rows() * 40 + outputs * element);
   }
 
   const WinogradProblem& problem_;
   const Correlation& c_;
-  const WeightLayout& layout_;
+  const WeightShape& shape_;
   const Packing& packing_;
+  const Tile& image_;
   const Tile& tile_;
   Index lanes_, budget_;
   const WinogradFootprint& footprint_;
@@ -158,77 +160,9 @@ struct WinogradChoice {
 /// term has one tap.
 using Steps = std::vector<Index>;
 
-/// The axes that are transformed, for outputs of these distances, zero for the others.
-using Distances = std::array<Index, 3>;
-
 /// Products beyond which a plan would take longer to find than to follow: phases of a large stride
 /// are many.
-inline constexpr std::size_t max_winograd_products = 400;
-
-inline std::size_t count_products(const Correlation& c, const Distances& distances) {
-  std::size_t count = 1;
-  for (std::size_t a = 0; a < 3; ++a)
-    count *= WinogradBuilder(c.axes[a], distances[a]).result().terms.phases.size();
-  return count;
-}
-
-/// Calls `visit(distances)` for every choice of axes to transform.
-inline void for_each_distances(const Correlation& c,
-                               const FunctionRef<void(const Distances&)>& visit) {
-  Distances all{};
-  for (std::size_t a = 0; a < 3; ++a) all[a] = winograd_distance(c.axes[a]);
-  for (int axes = 1; axes < 8; ++axes) {
-    Distances chosen{};
-    bool possible = true;
-    for (std::size_t a = 0; a < 3; ++a)
-      if (axes >> a & 1) {
-        chosen[a] = all[a];
-        possible = possible && 0 < chosen[a] && chosen[a] <= max_winograd_distance;
-      }
-    if (possible && count_products(c, chosen) <= max_winograd_products) visit(chosen);
-  }
-}
-
-/// Replaces `best` by a cheaper cut of a transform for some threads, if there is one.
-inline void choose_cut(const std::shared_ptr<const WinogradProblem>& problem,
-                       const Resources& resources, const Steps& depths, WinogradChoice& best) {
-  const Index lane_count = resources.lane_count, budget = resources.budget;
-  const int threads = resources.threads;
-  const Correlation& c = problem->terms();
-  for (const auto& [lanes, vectors] : micro_tiles)
-    for (const Index steps : depths) {
-      if (vectors > simd::max_vectors) continue;
-      const Packing packing{lanes, vectors, 3, Merge::none, Merge::none, steps};
-      const WeightLayout layout(c, packing, lane_count);
-      const Index units = static_cast<Index>(problem->lines().size()) * layout.chunks().parts;
-      for (const Index scratch_size : {budget / 2, budget, 2 * budget, 3 * budget}) {
-        const Tile whole = choose_tile(c, scratch_size, lane_count, [&](const Tile& candidate) {
-          return WinogradFootprint(*problem, layout, packing, candidate, lane_count).size();
-        });
-        // Tiles for each thread, or parts of one.
-        for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
-          const Tile tile = share_tile(c, whole, threads, share * threads, 2 * lane_count);
-          const WinogradFootprint scratch(*problem, layout, packing, tile, lane_count);
-          if (scratch.inputs > std::numeric_limits<std::int32_t>::max()) continue;
-          const WinogradCost cost(*problem, layout, packing, tile, scratch, lane_count, budget);
-          for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
-            const double cycles = cost.cycles(threads, parts);
-            if (cycles < best.plan.cycles)
-              best = {problem, {packing, tile, false, cycles}, parts, 0};
-          }
-        }
-      }
-    }
-}
-
-inline void choose_cut(const Correlation& c, const Distances& distances, const Resources& resources,
-                       const Steps& depths, WinogradChoice& best) {
-  const auto lines = std::make_shared<const WinogradProblem>(c, distances, false);
-  choose_cut(lines, resources, depths, best);
-  if (lines->lines().size() > 1)
-    choose_cut(std::make_shared<const WinogradProblem>(c, distances, true), resources, depths,
-               best);
-}
+inline constexpr Index max_winograd_products = 400;
 
 /// Whether each term sums the products of one tap.
 inline bool has_single_taps(const Correlation& terms) {
@@ -238,36 +172,172 @@ inline bool has_single_taps(const Correlation& terms) {
   });
 }
 
-/// The cheapest transform of a correlation, unless the direct products, which take one thread
-/// `cycles`, are to be preferred. Whether there is one, of which axes and in which channel blocks,
-/// does not depend on the number of threads, and so neither do results.
+/// Looks for the cheapest transform of a correlation.
+class WinogradSearch {
+ public:
+  /// `c` must outlive the search.
+  WinogradSearch(const Correlation& c, const Resources& resources)
+      : c_(c), resources_(resources), lanes_(resources.lane_count), budget_(resources.budget) {
+    for (std::size_t a = 0; a < 3; ++a) {
+      ways_[a].push_back(Way(c.axes[a], 0));
+      const Index distance = winograd_distance(c.axes[a]);
+      if (0 < distance && distance <= max_winograd_distance)
+        ways_[a].push_back(Way(c.axes[a], distance));
+    }
+  }
+
+  /// The cheapest transform, unless the direct products, which take one thread `cycles`, are to be
+  /// preferred. Whether there is one, of which axes and in which channel blocks, does not depend on
+  /// the number of threads, and so neither do results.
+  std::optional<WinogradChoice> find(double cycles) {
+    best_.plan.cycles = cycles * winograd_share;
+    const Steps all_depths{2048, 512, 256, 128};
+    Ways best_ways{};
+    for_each_ways([&](const Ways& ways) {
+      const double before = best_.plan.cycles;
+      choose_cut(ways, 1, all_depths);
+      if (best_.plan.cycles < before) best_ways = ways;
+    });
+    if (!best_.problem) return std::nullopt;
+    const double cycles_of_one = best_.plan.cycles;
+    const WeightShape shape = shape_of(best_ways, best_.problem->terms(), best_.plan.packing);
+    const double cycles_once = cycles_of_one + transform_cycles(best_.problem->terms(), shape);
+    if (resources_.threads > 1) {
+      best_.plan.cycles = std::numeric_limits<double>::infinity();
+      choose_cut(
+          best_ways, resources_.threads,
+          has_single_taps(best_.problem->terms()) ? all_depths : Steps{best_.plan.packing.steps});
+    }
+    best_.plan.cycles = cycles_of_one;
+    best_.plan.streams = output_size(c_) >= streamed_budgets * budget_;
+    best_.cycles_once = cycles_once;
+    return best_;
+  }
+
+ private:
+  /// An axis, transformed or not.
+  struct Way {
+    Way(const PhasedAxis& outputs, Index distance)
+        : axis(WinogradBuilder(outputs, distance).result()),
+          kinds(axis.terms, make_phase_sets(axis.terms, Merge::none)) {}
+
+    WinogradAxis axis;
+    SetKinds kinds;
+  };
+  using Ways = std::array<const Way*, 3>;
+
+  /// Calls `visit(ways)` for every choice of axes to transform that may be worth its while.
+  template <class Visit>
+  void for_each_ways(const Visit& visit) const {
+    for (const Way& x : ways_[2])
+      for (const Way& y : ways_[1])
+        for (const Way& z : ways_[0]) {
+          const bool transforms =
+              &z != &ways_[0].front() || &y != &ways_[1].front() || &x != &ways_[2].front();
+          const Index products = z.kinds.sets * y.kinds.sets * x.kinds.sets;
+          if (transforms && products <= max_winograd_products &&
+              least_cycles({&z, &y, &x}) < best_.plan.cycles)
+            visit({&z, &y, &x});
+        }
+  }
+
+  /// Of the products, if all registers are full, and of what makes their inputs and joins them.
+  double least_cycles(const Ways& ways) const {
+    double taps = 1, inputs = 1, terms = 1, outputs = 1;
+    auto pixels = static_cast<double>(std::max<Index>(c_.batch, 1) * c_.groups);
+    for (const Way* way : ways) {
+      Index axis_taps = 0;
+      for (const SetKind& kind : way->kinds.kinds) axis_taps += kind.sets * kind.taps;
+      taps *= static_cast<double>(axis_taps);
+      inputs *= static_cast<double>(way->axis.inputs.size());
+      terms *= static_cast<double>(way->kinds.sets);
+      outputs *= static_cast<double>(way->axis.outputs.phases.size());
+      pixels *= static_cast<double>(way->kinds.q);
+    }
+    const auto in_channels = static_cast<double>(c_.in_channels);
+    const auto out_channels = static_cast<double>(c_.out_channels);
+    return pixels / static_cast<double>(lanes_) *
+           (in_channels * out_channels * taps / 2 + 2 * in_channels * inputs +
+            out_channels * (terms + 1.5 * outputs));
+  }
+
+  WeightShape shape_of(const Ways& ways, const Correlation& terms, const Packing& packing) const {
+    return {terms, {&ways[0]->kinds, &ways[1]->kinds, &ways[2]->kinds}, packing, lanes_};
+  }
+
+  /// Replaces the best choice by a cheaper cut for some threads, if there is one.
+  void choose_cut(const Ways& ways, int threads, const Steps& depths) {
+    const auto problem = [&](bool one_line) {
+      return std::make_shared<const WinogradProblem>(
+          c_, std::array{&ways[0]->axis, &ways[1]->axis, &ways[2]->axis}, one_line);
+    };
+    const auto lines = problem(false);
+    choose_cut(lines, ways, threads, depths);
+    if (lines->lines().size() > 1) choose_cut(problem(true), ways, threads, depths);
+  }
+
+  void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, const Ways& ways,
+                  int threads, const Steps& depths) {
+    const Correlation& c = problem->terms();
+    const Tile image = whole_image(c);
+    for (const auto& [lanes, vectors] : micro_tiles) {
+      if (vectors > simd::max_vectors) continue;
+      Index blocks = 0;
+      for (const Index steps : depths) {
+        const Packing packing{lanes, vectors, 3, Merge::none, Merge::none, steps};
+        const WeightShape shape = shape_of(ways, c, packing);
+        // Fewer steps that make as many channel blocks are the same packing.
+        if (shape.channel_blocks().parts == blocks) continue;
+        blocks = shape.channel_blocks().parts;
+        const CostModel least(c, shape, packing, image, image, lanes_, budget_, 0);
+        if (threads == 1 && least.products() * static_cast<double>(c.groups) >= best_.plan.cycles)
+          continue;
+        if (choose_cut(problem, image, packing, shape, threads)) break;
+      }
+    }
+  }
+
+  /// Returns whether the whole image is one tile.
+  bool choose_cut(const std::shared_ptr<const WinogradProblem>& problem, const Tile& image,
+                  const Packing& packing, const WeightShape& shape, int threads) {
+    const auto footprint = [&](const Tile& tile) {
+      return WinogradFootprint(*problem, shape, packing, tile, lanes_);
+    };
+    const Index units = static_cast<Index>(problem->lines().size()) * shape.chunks().parts;
+    for (const Index scratch_size : {budget_ / 2, budget_, 2 * budget_, 3 * budget_}) {
+      const Tile whole = choose_tile(image, scratch_size, lanes_, [&](const Tile& candidate) {
+        return footprint(candidate).size();
+      });
+      // Tiles for each thread, or parts of one.
+      for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
+        const Tile tile = share_tile(problem->terms(), whole, threads, share * threads, 2 * lanes_);
+        const WinogradFootprint scratch = footprint(tile);
+        if (scratch.inputs > std::numeric_limits<std::int32_t>::max()) continue;
+        const WinogradCost cost(*problem, shape, packing, image, tile, scratch, lanes_, budget_);
+        for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
+          const double cycles = cost.cycles(threads, parts);
+          if (cycles < best_.plan.cycles)
+            best_ = {problem, {packing, tile, false, cycles}, parts, 0};
+        }
+      }
+      if (whole == image) return true;
+    }
+    return false;
+  }
+
+  const Correlation& c_;
+  Resources resources_;
+  Index lanes_, budget_;
+  std::array<std::vector<Way>, 3> ways_;  // first those that are not transformed
+  WinogradChoice best_;
+};
+
+/// The cheapest transform of a correlation whose direct products take one thread `cycles`, if one
+/// is expected to take less.
 inline std::optional<WinogradChoice> find_winograd(const Correlation& c, const Resources& resources,
                                                    double cycles) {
   if (cycles < winograd_cycles) return std::nullopt;
-  const Steps all_depths{2048, 512, 256, 128};
-  WinogradChoice best;
-  best.plan.cycles = cycles * winograd_share;
-  Distances best_distances{};
-  for_each_distances(c, [&](const Distances& distances) {
-    const double before = best.plan.cycles;
-    choose_cut(c, distances, {resources.lane_count, resources.budget, 1}, all_depths, best);
-    if (best.plan.cycles < before) best_distances = distances;
-  });
-  if (!best.problem) return std::nullopt;
-  const Correlation& terms = best.problem->terms();
-  const double cycles_of_one = best.plan.cycles;
-  const double cycles_once =
-      cycles_of_one +
-      transform_cycles(terms, WeightLayout(terms, best.plan.packing, resources.lane_count));
-  if (resources.threads > 1) {
-    const Steps depths = has_single_taps(terms) ? all_depths : Steps{best.plan.packing.steps};
-    best.plan.cycles = std::numeric_limits<double>::infinity();
-    choose_cut(c, best_distances, resources, depths, best);
-  }
-  best.plan.cycles = cycles_of_one;
-  best.plan.streams = output_size(c) >= streamed_budgets * resources.budget;
-  best.cycles_once = cycles_once;
-  return best;
+  return WinogradSearch(c, resources).find(cycles);
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

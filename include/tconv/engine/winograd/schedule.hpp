@@ -36,34 +36,34 @@ struct WinogradFootprint {
   Index staged = 0;  // inputs of a block of channels as they lie in the image
 
   WinogradFootprint() = default;
-  WinogradFootprint(const WinogradProblem& problem, const WeightLayout& layout,
+  WinogradFootprint(const WinogradProblem& problem, const WeightShape& shape,
                     const Packing& packing, const Tile& tile, Index lane_count)
       : pixels(round_up(tile.pixels(), lane_count)),
         span(packing.weights_in_lanes() ? tile.pixels() : pixels) {
     constexpr Index copied_at_once = 256;
-    channels = std::clamp<Index>(copied_at_once / pixels, 1, layout.channel_blocks().largest());
-    const bool one_block = layout.channel_blocks().parts == 1;
-    const Index chunk = layout.chunk_rows(0);
-    const Index rows = one_block ? chunk : layout.total_rows(0);
+    channels = std::clamp<Index>(copied_at_once / pixels, 1, shape.channel_blocks().largest());
+    const bool one_block = shape.channel_blocks().parts == 1;
+    const Index chunk = shape.chunk_rows(1);
+    const Index rows = one_block ? chunk : shape.total_rows(1);
     const auto phases = static_cast<Index>(problem.axis(2).outputs.phases.size());
     const WinogradExtremes& most = problem.most();
     copied_rows = most.outer_shifts * tile.pixels() / tile.q[2];
     copies = (channels * pixels + lane_count) * most.copies;
-    inputs = layout.channel_blocks().largest() * pixels * most.inputs;
+    inputs = shape.channel_blocks().largest() * pixels * most.inputs;
     sums = most.products * rows * span;
     joined = phases * round_up(chunk * span, lane_count);
     if (packing.weights_in_lanes()) turned = phases * chunk * pixels;
     if (problem.terms().reads_strips)
-      staged = staged_size(problem.reach(), tile, layout.channel_blocks().largest(), lane_count);
+      staged = staged_size(problem.reach(), tile, shape.channel_blocks().largest(), lane_count);
   }
 
   Index size() const { return copies + inputs + sums + joined + turned + staged; }
 };
 
 /// Estimated cycles of one core to transform and pack the weights of all groups.
-inline double transform_cycles(const Correlation& terms, const WeightLayout& layout) {
-  const Index panel = layout.panels(0, 0).largest() * layout.lane_multiple();
-  return (2 + 32 / static_cast<double>(panel)) * static_cast<double>(terms.groups * layout.size());
+inline double transform_cycles(const Correlation& terms, const WeightShape& shape) {
+  const Index panel = shape.panels(1, 0).largest() * shape.lane_multiple();
+  return (2 + 32 / static_cast<double>(panel)) * static_cast<double>(terms.groups * shape.size());
 }
 
 /// A correlation with transformed axes, and the cut that was chosen for it.
@@ -77,7 +77,7 @@ class WinogradSchedule {
         layout_(problem_->terms(), plan_.packing, lane_count),
         threads_(threads),
         parts_(parts),
-        footprint_(*problem_, layout_, plan_.packing, plan_.tile, lane_count) {}
+        footprint_(*problem_, layout_.shape(), plan_.packing, plan_.tile, lane_count) {}
 
   const WinogradProblem& problem() const { return *problem_; }
   /// What is multiplied.
@@ -93,7 +93,7 @@ class WinogradSchedule {
   Index parts() const { return parts_; }
   /// Elements of the packed weights of all groups.
   Index weight_size() const { return correlation().groups * layout_.size(); }
-  double packing_cycles() const { return transform_cycles(correlation(), layout_); }
+  double packing_cycles() const { return transform_cycles(correlation(), layout_.shape()); }
   /// Equal where weights are transformed and packed alike.
   const std::vector<Index>& signature() const { return signature_; }
 

@@ -78,7 +78,7 @@ class WinogradTask {
     extents_.batch = box.batch;
     for (std::size_t a = 0; a < 3; ++a) extents_.q[a] = box.q[a].size();
     const WinogradFootprint& whole = call_.schedule.footprint();
-    place_ = {problem_, layout_, packing_, extents_, lanes};
+    place_ = {problem_, layout_.shape(), packing_, extents_, lanes};
     place_.channels = std::min(place_.channels, whole.channels);
     eigen_assert(place_.copied_rows <= whole.copied_rows && place_.inputs <= whole.inputs &&
                  place_.sums <= whole.sums && place_.joined <= whole.joined &&
