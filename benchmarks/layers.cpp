@@ -6,8 +6,10 @@
 //
 //   layers [--threads=N] [Google Benchmark's options]
 //   layers --table [--threads=N]
+//   layers --table --conv [--threads=N]
 //
-// The second writes the README's table. The other options do not concern it.
+// The second writes the README's table, the third the same of convolutions. The other options do
+// not concern them.
 
 #define EIGEN_USE_THREADS
 
@@ -72,12 +74,12 @@ bool takes_part(Contestant contestant, [[maybe_unused]] const Problem& p, int th
 #endif
     case Contestant::xnnpack:
 #ifdef HAS_XNNPACK
-      return p.axes <= 2;
+      return p.axes <= 2 && !p.gathers;
 #else
       return false;
 #endif
     case Contestant::eigen_gemm:
-      return threads == 1;
+      return threads == 1 && !p.gathers;
     default:
       return true;
   }
@@ -91,7 +93,8 @@ struct Layer {
 
   explicit Layer(const Problem& p)
       : x(shape_of<R>(p.batch, p.in_channels, p.in)),
-        weight(shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel)),
+        weight(p.gathers ? shape_of<R>(p.out_channels, p.in_channels / p.groups, p.kernel)
+                         : shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel)),
         y(shape_of<R>(p.batch, p.out_channels, p.out())),
         bias(p.out_channels),
         options(options_of<R>(p)) {
@@ -101,11 +104,25 @@ struct Layer {
   }
 };
 
+/// The result by the free function, of a convolution if the problem gathers.
+template <int R>
+Tensor<R + 2> compute(const Problem& p, const Layer<R>& l, tconv::Workspace& workspace) {
+  if (p.gathers) return tconv::conv(workspace, l.x, l.weight, l.bias, l.options);
+  return tconv::conv_transpose(workspace, l.x, l.weight, l.bias, l.options);
+}
+
+/// A call of a layer of tconv.
+template <class Operator, int R>
+Run run_of(const std::shared_ptr<Layer<R>>& layer, tconv::Workspace& workspace) {
+  const auto own = std::make_shared<Operator>(layer->weight, layer->bias, layer->options);
+  return [layer, own, &workspace] { own->run(layer->x, layer->y, workspace); };
+}
+
 /// \throws std::runtime_error unless `run` writes the layer's result
 template <int R>
-void check(const Run& run, Layer<R>& layer) {
+void check(const Run& run, const Problem& p, Layer<R>& layer, tconv::Workspace& workspace) {
   using Array = Eigen::Map<const Eigen::ArrayXf>;
-  const Tensor<R + 2> y = tconv::conv_transpose(layer.x, layer.weight, layer.bias, layer.options);
+  const Tensor<R + 2> y = compute(p, layer, workspace);
   const Array expected(y.data(), y.size()), result(layer.y.data(), layer.y.size());
   layer.y.setZero();
   run();
@@ -123,16 +140,13 @@ Run prepare(Contestant contestant, const Problem& p, tconv::Workspace& workspace
   const auto peer = [&](auto own) { run = [layer, own] { own->run(); }; };
   Layer<R>& l = *layer;
   switch (contestant) {
-    case Contestant::layer: {
-      const auto up = std::make_shared<tconv::ConvTranspose<float, R, Eigen::RowMajor>>(
-          l.weight, l.bias, l.options);
-      run = [layer, up, &workspace] { up->run(layer->x, layer->y, workspace); };
+    case Contestant::layer:
+      run = p.gathers ? run_of<tconv::Conv<float, R, Eigen::RowMajor>>(layer, workspace)
+                      : run_of<tconv::ConvTranspose<float, R, Eigen::RowMajor>>(layer, workspace);
       break;
-    }
     case Contestant::free:
-      return [layer, &workspace] {
-        const auto y =
-            tconv::conv_transpose(workspace, layer->x, layer->weight, layer->bias, layer->options);
+      return [p, layer, &workspace] {
+        const auto y = compute(p, *layer, workspace);
         benchmark::DoNotOptimize(y.data());
       };
     case Contestant::onednn:
@@ -151,7 +165,7 @@ Run prepare(Contestant contestant, const Problem& p, tconv::Workspace& workspace
       peer(std::make_shared<EigenGemm>(p, l.x.data(), l.weight.data(), l.bias.data(), l.y.data()));
       break;
   }
-  check(run, l);
+  check(run, p, l, workspace);
   return run;
 }
 
@@ -272,9 +286,10 @@ void print_table(const std::vector<Problem>& problems, tconv::Workspace& workspa
 
 int main(int argc, char** argv) {
   int threads = 1;
-  bool table = false;
+  bool table = false, conv = false;
   const auto is_ours = [&](const char* argument) {
     if (std::strcmp(argument, "--table") == 0) return table = true;
+    if (std::strcmp(argument, "--conv") == 0) return conv = true;
     if (std::strncmp(argument, "--threads=", 10) != 0) return false;
     threads = std::max(1, std::atoi(argument + 10));
     return true;
@@ -288,7 +303,7 @@ int main(int argc, char** argv) {
   Eigen::ThreadPool pool(threads);
   const Eigen::ThreadPoolDevice device(&pool, threads);
   tconv::Workspace workspace = threads > 1 ? tconv::Workspace(device) : tconv::Workspace();
-  const auto problems = read_problems(LAYERS);
+  const auto problems = conv ? read_problems(CONV_LAYERS, true) : read_problems(LAYERS);
   if (table) {
     print_table(problems, workspace);
     return 0;

@@ -11,12 +11,18 @@ namespace onednn {
 namespace {
 
 using dnnl::memory;
-using Forward = dnnl::deconvolution_forward;
+using Convolution = dnnl::convolution_forward;
+using Deconvolution = dnnl::deconvolution_forward;
 using Backward = dnnl::deconvolution_backward_weights;
 
 constexpr auto f32 = memory::data_type::f32;
 constexpr auto any = memory::format_tag::any;
 constexpr auto method = dnnl::algorithm::deconvolution_direct;
+
+template <class Forward>
+constexpr auto method_of = dnnl::algorithm::deconvolution_direct;
+template <>
+constexpr auto method_of<Convolution> = dnnl::algorithm::convolution_auto;
 
 memory::desc plain(const memory::dims& dims) {
   memory::dims strides(dims.size(), 1);
@@ -32,20 +38,25 @@ memory::desc channels_last(const memory::dims& dims) {
   return {dims, f32, strides};
 }
 
-Forward::primitive_desc describe(const dnnl::engine& engine, dnnl::prop_kind purpose,
-                                 const Geometry& g, const memory::desc& x, const memory::desc& bias,
-                                 const memory::desc& y) {
+template <class Forward>
+typename Forward::primitive_desc describe(const dnnl::engine& engine, dnnl::prop_kind purpose,
+                                          const Geometry& g, const memory::desc& x,
+                                          const memory::desc& bias, const memory::desc& y) {
   const memory::desc weight(g.weight, f32, any);
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine, purpose, method, x, weight, bias, y, g.stride, g.dilation, g.before, g.after};
+  return {engine, purpose,  method_of<Forward>, x,        weight, bias,
+          y,      g.stride, g.dilation,         g.before, g.after};
 #else
-  return {{purpose, method, x, weight, bias, y, g.stride, g.dilation, g.before, g.after}, engine};
+  return {
+      {purpose, method_of<Forward>, x, weight, bias, y, g.stride, g.dilation, g.before, g.after},
+      engine};
 #endif
 }
 
 Backward::primitive_desc describe_gradient(const dnnl::engine& engine, const Geometry& g) {
   const memory::desc x(g.x, f32, any), weight(g.weight, f32, any), y(g.y, f32, any);
-  const auto forward = describe(engine, dnnl::prop_kind::forward_training, g, x, memory::desc(), y);
+  const auto forward =
+      describe<Deconvolution>(engine, dnnl::prop_kind::forward_training, g, x, memory::desc(), y);
 #if DNNL_VERSION_MAJOR >= 3
   return {engine, method, x, weight, y, g.stride, g.dilation, g.before, g.after, forward};
 #else
@@ -71,13 +82,15 @@ void set_threads(int threads) {
 Geometry::Geometry(const Problem& p) : x{p.batch, p.in_channels}, y{p.batch, p.out_channels} {
   Eigen::Index taps = p.kernel[0] * p.kernel[1] * p.kernel[2];
   const Eigen::Index c = p.in_channels / p.groups, m = p.out_channels / p.groups;
-  // Its weight is (groups, out, in, taps), ours (groups, in, out, taps).
+  // Its weight is (groups, out, in, taps), ours of a transposed convolution (groups, in, out,
+  // taps).
+  const Eigen::Index m_step = p.gathers ? c * taps : taps, c_step = p.gathers ? taps : m * taps;
   if (p.groups > 1) {
     weight = {p.groups, m, c};
-    weight_strides = {c * m * taps, taps, m * taps};
+    weight_strides = {c * m * taps, m_step, c_step};
   } else {
     weight = {m, c};
-    weight_strides = {taps, m * taps};
+    weight_strides = {m_step, c_step};
   }
   const auto out = p.out();
   for (std::size_t a = 0; a < static_cast<std::size_t>(p.axes); ++a) {
@@ -106,7 +119,8 @@ Layer::Layer(const Problem& p, float* x, float* weight, float* bias, float* y)
        {plain(g.x), plain(g.y)}}};
   auto best = std::chrono::nanoseconds::max();
   for (const auto& [x_format, y_format] : formats) try {
-      const Plan plan = make_plan(g, x_format, y_format);
+      const Plan plan = p.gathers ? make_plan<Convolution>(g, x_format, y_format)
+                                  : make_plan<Deconvolution>(g, x_format, y_format);
       auto time = std::chrono::nanoseconds::max();
       for (int repetition = 0; repetition < 5; ++repetition) {
         const auto start = std::chrono::steady_clock::now();
@@ -124,10 +138,11 @@ Layer::Layer(const Problem& p, float* x, float* weight, float* bias, float* y)
     throw dnnl::error(dnnl_unimplemented, "oneDNN has no implementation of this layer");
 }
 
+template <class Forward>
 Layer::Plan Layer::make_plan(const Geometry& geometry, const memory::desc& x,
                              const memory::desc& y) {
-  const auto description =
-      describe(engine_, dnnl::prop_kind::forward_inference, geometry, x, bias_.get_desc(), y);
+  const auto description = describe<Forward>(engine_, dnnl::prop_kind::forward_inference, geometry,
+                                             x, bias_.get_desc(), y);
   Plan plan;
   plan.primitive = Forward(description);
   plan.weight = memory(description.weights_desc(), engine_);

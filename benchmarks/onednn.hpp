@@ -1,7 +1,8 @@
 #pragma once
 
 /// \file
-/// oneDNN's transposed convolution, which it calls deconvolution, and the gradient of its weight.
+/// oneDNN's convolution and transposed convolution, which it calls deconvolution, and the gradient
+/// of the weight of the second.
 
 #include <array>
 #include <dnnl.hpp>
@@ -33,12 +34,13 @@ class Layer {
 
  private:
   struct Plan {
-    dnnl::deconvolution_forward primitive;
+    dnnl::primitive primitive;
     dnnl::memory x, weight, y;
     dnnl::reorder in, out;  // empty where the format is plain
   };
 
   void run(const Plan& plan);
+  template <class Forward>
   Plan make_plan(const Geometry& geometry, const dnnl::memory::desc& x,
                  const dnnl::memory::desc& y);
 

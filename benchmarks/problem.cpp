@@ -30,14 +30,17 @@ double product(const std::array<Index, 3>& extents) {
 std::array<Index, 3> Problem::out() const {
   std::array<Index, 3> extents{};
   for (std::size_t a = 0; a < 3; ++a)
-    extents[a] = (in[a] - 1) * stride[a] - 2 * padding[a] + dilation[a] * (kernel[a] - 1) + 1 +
-                 output_padding[a];
+    if (gathers)
+      extents[a] = (in[a] + 2 * padding[a] - dilation[a] * (kernel[a] - 1) - 1) / stride[a] + 1;
+    else
+      extents[a] = (in[a] - 1) * stride[a] - 2 * padding[a] + dilation[a] * (kernel[a] - 1) + 1 +
+                   output_padding[a];
   return extents;
 }
 
 double Problem::flops() const {
   return 2.0 * static_cast<double>(batch * in_channels * out_channels / groups) * product(kernel) *
-         product(in);
+         product(gathers ? out() : in);
 }
 
 double Problem::bytes() const {
@@ -47,7 +50,7 @@ double Problem::bytes() const {
           static_cast<double>(in_channels * out_channels / groups) * product(kernel));
 }
 
-std::vector<Problem> read_problems(const std::string& path) {
+std::vector<Problem> read_problems(const std::string& path, bool gathers) {
   std::ifstream file(path);
   if (!file) throw std::runtime_error("cannot read " + path);
   std::vector<Problem> problems;
@@ -55,6 +58,7 @@ std::vector<Problem> read_problems(const std::string& path) {
     if (line.empty() || line[0] == '#') continue;
     const auto fields = split(line, ',');
     Problem p;
+    p.gathers = gathers;
     p.name = fields[0];
     p.batch = std::stol(fields[2]);
     p.in_channels = std::stol(fields[3]);

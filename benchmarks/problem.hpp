@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// The layers of layers.csv, and the peak they are measured against.
+/// The layers of layers.csv and conv_layers.csv, and the peak they are measured against.
 
 #include <Eigen/Core>
 #include <algorithm>
@@ -13,6 +13,7 @@
 /// Spatial arrays hold `axes` entries, outermost first, and neutral values behind them.
 struct Problem {
   std::string name;
+  bool gathers = false;  // a convolution, not a transposed one
   int axes = 2;
   Eigen::Index batch = 1, in_channels = 1, out_channels = 1, groups = 1;
   std::array<Eigen::Index, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, padding{},
@@ -47,8 +48,9 @@ tconv::Extents<R + 2> shape_of(Eigen::Index first, Eigen::Index second,
   return shape;
 }
 
+/// The layers of a file, which are convolutions if they gather.
 /// \throws std::runtime_error if the file cannot be read
-std::vector<Problem> read_problems(const std::string& path);
+std::vector<Problem> read_problems(const std::string& path, bool gathers = false);
 
 /// Fused multiply-adds of independent SIMD registers on this thread, in flop/s. Takes some
 /// milliseconds; to be called beside every measurement, as clocks drift.

@@ -90,33 +90,47 @@ inline PhasedAxis scatter_axis(const Axis& axis) {
   return result;
 }
 
+/// The q of a phase at which a tap reads inside the input.
+inline Range inside_range(const Phase& phase, const Tap& tap, const PhasedAxis& axis) {
+  const Index end = floor_div(axis.in - 1 - tap.shift, axis.in_stride) + 1;
+  const Index first = std::clamp(ceil_div(-tap.shift, axis.in_stride), phase.first, phase.end());
+  return {first, std::clamp(end, first, phase.end())};
+}
+
 /// Cuts the phases of an axis where the taps that read inside the input change, so that each phase
 /// has only such taps.
 inline void cut_to_inside(PhasedAxis& axis) {
   std::vector<Phase> phases;
   for (const Phase& phase : axis.phases) {
-    const auto first_inside = [&](const Tap& tap) {
-      return std::clamp(ceil_div(-tap.shift, axis.in_stride), phase.first, phase.end());
-    };
-    const auto end_inside = [&](const Tap& tap) {
-      const Index end = floor_div(axis.in - 1 - tap.shift, axis.in_stride) + 1;
-      return std::clamp(end, phase.first, phase.end());
-    };
     std::vector<Index> cuts{phase.first, phase.end()};
     for (const Tap& tap : phase.taps) {
-      cuts.push_back(first_inside(tap));
-      cuts.push_back(end_inside(tap));
+      const Range inside = inside_range(phase, tap, axis);
+      cuts.push_back(inside.first);
+      cuts.push_back(inside.end);
     }
     sort_unique(cuts);
     for (std::size_t i = 1; i < cuts.size(); ++i) {
       Phase part{phase.offset, cuts[i - 1], cuts[i] - cuts[i - 1], {}};
-      for (const Tap& tap : phase.taps)
-        if (first_inside(tap) <= part.first && part.end() <= end_inside(tap))
-          part.taps.push_back(tap);
+      for (const Tap& tap : phase.taps) {
+        const Range inside = inside_range(phase, tap, axis);
+        if (inside.first <= part.first && part.end() <= inside.end) part.taps.push_back(tap);
+      }
       phases.push_back(std::move(part));
     }
   }
   axis.phases = std::move(phases);
+}
+
+/// The share of an axis' products that read inside the input, not the zeros around it.
+inline double inside_share(const PhasedAxis& axis) {
+  Index all = 0, inside = 0;
+  for (const Phase& phase : axis.phases)
+    for (const Tap& tap : phase.taps) {
+      const Range q = inside_range(phase, tap, axis);
+      all += phase.count;
+      inside += q.size();
+    }
+  return all == 0 ? 1 : static_cast<double>(inside) / static_cast<double>(all);
 }
 
 /// A convolution or transposed convolution of three spatial axes (missing ones in front have extent

@@ -62,7 +62,8 @@ class CostModel {
         packed = packed || cost > 0;
         sum += cost * static_cast<double>(same ? 1 : first.lines());
       }
-    shape_.for_each_kind([&](const ProductKind& p) { sum += number_of(p) * bring_weights(p); });
+    shape_.for_each_kind(
+        [&](const ProductKind& p) { sum += number_of(p) * (place(p) + bring_weights(p)); });
     return sum;
   }
 
@@ -99,6 +100,11 @@ class CostModel {
   }
 
   double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
+
+  /// Its pixels found, and a list of where each step begins.
+  double place(const ProductKind& p) const {
+    return 100 + static_cast<double>(p.taps() * shape_.channel_blocks().largest());
+  }
 
   /// One copy of each window of a line, plane by plane.
   double pack(const ProductKind& first) const {

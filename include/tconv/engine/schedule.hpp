@@ -43,13 +43,22 @@ class Schedule {
   Schedule(const Correlation& c, Resources resources) {
     if (!c.zeros_around && count_products(c) > most_products) return;
     PlanSearch search(c, resources);
-    const Plan direct = search.find(false);
+    Plan direct = search.find(false);
+    const Correlation* multiplied = &c;
+    const std::optional<Correlation> inside = inside_of(c);
+    if (inside) {
+      const Plan plan = make_plan(*inside, resources);
+      if (plan.cycles < parts_share * direct.cycles) {
+        direct = plan;
+        multiplied = &*inside;
+      }
+    }
     resources.threads = threads_for(direct.cycles, resources.threads);
     const bool ordered = c.order == TermOrder::forward || c.order == TermOrder::backward;
     if (ordered || !c.zeros_around) {
       // The direct products alone are summed channel by channel, and tap by tap. The transform adds
       // infinite weights to others.
-      cut(plain_, c, resources, direct, std::nullopt);
+      cut(plain_, *multiplied, resources, direct, std::nullopt);
       return;
     }
     const auto winograd =
@@ -58,7 +67,7 @@ class Schedule {
     // Direct products of few channels take longer than estimated, on most shapes.
     limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;
     const auto col2im = find_col2im(c, resources, limit, false);
-    cut(plain_, c, resources, direct, col2im);
+    cut(plain_, col2im ? c : *multiplied, resources, direct, col2im);
     const double packing = cycles(*plain_) + products(*plain_).packing_cycles();
     limit.cycles = packing;
     if (winograd && !(col2im && col2im->cycles < winograd->plan.cycles)) {
@@ -86,10 +95,25 @@ class Schedule {
 
  private:
   static constexpr Index few_channels = 16;
-  static constexpr std::size_t most_products = 2000;
+  static constexpr std::size_t most_products = 2000, most_parts = 200;
   /// Transformed weights are many times as large, and come from another core's cache if threads
   /// have packed them together.
   static constexpr double once_share = 0.9;
+
+  /// What the direct products are to take at most where phases are cut into parts.
+  static constexpr double parts_share = 0.85;
+  /// The share of the products that meet zeros for which that is worth a look.
+  static constexpr double zeros_share = 0.2;
+
+  /// The same correlation without products that meet zeros around the input, if they are many.
+  static std::optional<Correlation> inside_of(const Correlation& c) {
+    double share = 1;
+    for (const PhasedAxis& axis : c.axes) share *= inside_share(axis);
+    if (share > 1 - zeros_share) return std::nullopt;
+    Correlation inside = c;
+    for (PhasedAxis& axis : inside.axes) cut_to_inside(axis);
+    return count_products(inside) <= most_parts ? std::optional(std::move(inside)) : std::nullopt;
+  }
 
   static std::size_t count_products(const Correlation& c) {
     std::size_t count = 1;

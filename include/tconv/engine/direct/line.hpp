@@ -112,11 +112,7 @@ class TileLine {
     for (std::size_t p = begin; p < begin + layout_.line_size(); ++p)
       offsets = place_product(p, offsets);
     plane_ = channel_plane(packed_, lanes_);
-    for (const Pixels& pixels : pixels_) {
-      const Index taps = layout_.product(pixels.product).taps();
-      for (Index step = taps; step < taps * layout_.channel_blocks().largest(); ++step)
-        pixels.offsets[step] = pixels.offsets[step - taps] + static_cast<std::int32_t>(plane_);
-    }
+    for (const Pixels& pixels : pixels_) repeat_offsets(pixels);
     join_phases();
     if (pixels_.count > 0) list_outer_phases();
   }
@@ -137,6 +133,18 @@ class TileLine {
   Index turned() const { return turned_; }
 
  private:
+  /// Says where the taps begin in the windows of the other channels.
+  void repeat_offsets(const Pixels& pixels) const {
+    const Index taps = layout_.product(pixels.product).taps();
+    const auto plane = static_cast<std::int32_t>(plane_);
+    for (Index tap = 0; tap < taps; ++tap) {
+      // Each from the first, not from the one before, for which a processor would wait.
+      const std::int32_t first = pixels.offsets[tap];
+      for (Index c = 1; c < layout_.channel_blocks().largest(); ++c)
+        pixels.offsets[c * taps + tap] = first + static_cast<std::int32_t>(c) * plane;
+    }
+  }
+
   /// Windows with the same pixels of the innermost axis, one after another.
   struct WindowStack {
     Index first, extent;
