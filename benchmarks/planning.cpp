@@ -66,8 +66,7 @@ Times measure(const Problem& p) {
   for (std::size_t a = 0; a < R; ++a)
     shape.axes[3 - R + a] = {p.in[a],     p.out()[a],    p.kernel[a],
                              p.stride[a], p.dilation[a], p.padding[a]};
-  const tconv::engine::Resources resources{tconv::simd::Packet<float>::size,
-                                           tconv::runtime::scratch_budget<float>(), 1};
+  const auto resources = tconv::engine::resources<float>(1);
   const double planning = least_time(3, [&] {
     const tconv::engine::Schedule schedule(tconv::engine::make_correlation(shape), resources);
     if (schedule.empty()) std::abort();

@@ -42,6 +42,12 @@ const char* instruction_set() {
   return TCONV_ISA_NAME;
 }
 
+template <class Scalar>
+Resources resources(int threads) {
+  return {simd::Packet<Scalar>::size, runtime::first_level<Scalar>(),
+          runtime::scratch_budget<Scalar>(), threads};
+}
+
 /// The schedule of a shape, made once for each execution.
 template <class Scalar>
 const std::shared_ptr<const void>& find_shared_schedule(const ConvShape& shape,
@@ -49,9 +55,8 @@ const std::shared_ptr<const void>& find_shared_schedule(const ConvShape& shape,
   constexpr Index lanes = simd::Packet<Scalar>::size;
   return execution.shared_plan<Schedule>(
       shape.key(std::array<Index, 3>{lanes, sizeof(Scalar), execution.threads()}), [&] {
-        return std::make_shared<Schedule>(
-            make_correlation(shape),
-            Resources{lanes, runtime::scratch_budget<Scalar>(), execution.threads()});
+        return std::make_shared<Schedule>(make_correlation(shape),
+                                          resources<Scalar>(execution.threads()));
       });
 }
 
@@ -242,8 +247,7 @@ struct PreparedCall<Scalar>::Parts {
   Variant plain, winograd;
 
   Parts(const PackedWeights<Scalar>& weights, const ConvShape& shape)
-      : schedule(make_correlation(shape),
-                 Resources{simd::Packet<Scalar>::size, runtime::scratch_budget<Scalar>(), 1}),
+      : schedule(make_correlation(shape), resources<Scalar>(1)),
         magnitude(weights.magnitude_),
         plain(weights.get(products(schedule.plain()), weights.source_.of(shape))) {
     if (schedule.winograd())

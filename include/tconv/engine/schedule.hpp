@@ -15,7 +15,7 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
-#include "tconv/engine/plan.hpp"
+#include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/winograd/plan.hpp"
 #include "tconv/engine/winograd/schedule.hpp"
 

@@ -17,4 +17,11 @@ Index scratch_budget() {
          static_cast<Index>(sizeof(Scalar));
 }
 
+/// Elements of the first-level cache.
+template <class Scalar>
+Index first_level() {
+  return std::max(static_cast<Index>(Eigen::l1CacheSize()), Index{16} * 1024) /
+         static_cast<Index>(sizeof(Scalar));
+}
+
 }  // namespace tconv::runtime

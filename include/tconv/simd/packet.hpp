@@ -59,6 +59,11 @@ class PacketPart {
       return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask_), from);
     else
       return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask_), from);
+#elif defined(EIGEN_VECTORIZE_AVX2)
+    if constexpr (sizeof(Scalar) == sizeof(double))
+      return _mm256_maskload_pd(from, double_lanes());
+    else
+      return _mm256_maskload_ps(from, float_lanes());
 #else
     if (end_ - begin_ == P::size) return P::load(from);
     Scalar lanes[P::size] = {};
@@ -74,6 +79,11 @@ class PacketPart {
       _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask_), value);
     else
       _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask_), value);
+#elif defined(EIGEN_VECTORIZE_AVX2)
+    if constexpr (sizeof(Scalar) == sizeof(double))
+      _mm256_maskstore_pd(to, double_lanes(), value);
+    else
+      _mm256_maskstore_ps(to, float_lanes(), value);
 #else
     Scalar lanes[P::size];
     P::store(lanes, value);
@@ -82,6 +92,20 @@ class PacketPart {
   }
 
  private:
+#ifdef EIGEN_VECTORIZE_AVX2
+  /// All bits of a lane that takes part.
+  EIGEN_ALWAYS_INLINE __m256i float_lanes() const {
+    const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i mask = _mm256_set1_epi32(static_cast<int>(mask_));
+    return _mm256_cmpeq_epi32(_mm256_and_si256(mask, bits), bits);
+  }
+  EIGEN_ALWAYS_INLINE __m256i double_lanes() const {
+    const __m256i bits = _mm256_setr_epi64x(1, 2, 4, 8);
+    const __m256i mask = _mm256_set1_epi64x(static_cast<int>(mask_));
+    return _mm256_cmpeq_epi64(_mm256_and_si256(mask, bits), bits);
+  }
+#endif
+
   Index begin_, end_;
   unsigned mask_;
 };

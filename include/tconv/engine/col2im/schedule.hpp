@@ -22,11 +22,11 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
-#include "tconv/engine/cost.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
-#include "tconv/engine/plan.hpp"
+#include "tconv/engine/planning/cost.hpp"
+#include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/sets.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/simd/tile_shape.hpp"
@@ -125,7 +125,8 @@ inline bool has_tap_rows(const Correlation& c) {
 /// Estimated cycles of one core to sum the taps' rows of a tile, and to store them.
 class JoinCost {
  public:
-  JoinCost(const Correlation& c, Index lane_count) : lanes_(lane_count) {
+  JoinCost(const Correlation& c, const Resources& resources)
+      : lanes_(resources.lane_count), scale_(resources.machine->joins) {
     const PhasedAxis& x = c.axes[2];
     phases_ = number(x.phases.size());
     taps_ = number(kernel_range(x).size());
@@ -142,14 +143,16 @@ class JoinCost {
     const double rows = rows_of_a_pixel_ * number(tile.batch * tile.q[0] * tile.q[1]);
     const double packets = number(ceil_div(tile.q[2], lanes_));
     const double element = interleaves_ ? 4 / number(lanes_) : 3;
-    return rows * (15 + 5 * outer_taps_ + (8 * phases_ + outer_taps_ * taps_) * packets +
-                   phases_ * element * number(tile.q[2]));
+    return scale_ * rows *
+           (15 + 5 * outer_taps_ + (8 * phases_ + outer_taps_ * taps_) * packets +
+            phases_ * element * number(tile.q[2]));
   }
 
  private:
   static double number(auto value) { return static_cast<double>(value); }
 
   Index lanes_;
+  double scale_;
   double phases_, taps_, rows_of_a_pixel_, outer_taps_ = 1;
   bool interleaves_;
 };
@@ -167,7 +170,7 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
     kinds[a] = SetKinds(rows.axes[a], make_phase_sets(rows.axes[a], Merge::equal));
   const Tile image = whole_image(c), pixels_of_image = whole_image(rows);
   const ReadTile read_tile(c);
-  const JoinCost join_cost(c, lane_count);
+  const JoinCost join_cost(c, resources);
   Plan best = limit;
   bool found = false;
   for (const int vectors : {2, 1})
@@ -190,8 +193,8 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
           const Index scratch = scratch_of(tile);
           if (scratch > 2 * budget) continue;
           const Tile pixels = read_tile(tile);
-          const CostModel products(rows, shape, packing, pixels_of_image, pixels, lane_count,
-                                   budget, scratch);
+          const CostModel products(rows, shape, packing, pixels_of_image, pixels, resources,
+                                   scratch);
           const double cycles = static_cast<double>(c.groups * count_tiles(image, tile)) *
                                 (products.tile_sums() + join_cost(tile));
           if (cycles < best.cycles) {

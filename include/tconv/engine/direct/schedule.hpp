@@ -12,7 +12,7 @@
 #include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
-#include "tconv/engine/plan.hpp"
+#include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {

@@ -17,9 +17,9 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
-#include "tconv/engine/cost.hpp"
 #include "tconv/engine/layout.hpp"
-#include "tconv/engine/plan.hpp"
+#include "tconv/engine/planning/cost.hpp"
+#include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/sets.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/engine/winograd/filter.hpp"
@@ -29,34 +29,42 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
+/// The constants of the products of terms, which the constants below were fitted beside.
+inline constexpr Machine machine_of_transforms{.line = 0.3};
+
 /// Estimated cycles, as `CostModel`'s.
 class WinogradCost {
  public:
   /// `budget` as in `Resources`.
   WinogradCost(const WinogradProblem& problem, const WeightShape& shape, const Packing& packing,
                const Tile& image, const Tile& tile, const WinogradFootprint& footprint,
-               Index lane_count, Index budget)
+               const Resources& resources)
       : problem_(problem),
         c_(problem.terms()),
         shape_(shape),
         packing_(packing),
         image_(image),
         tile_(tile),
-        lanes_(lane_count),
-        budget_(budget),
+        resources_(resources),
+        lanes_(resources.lane_count),
+        budget_(resources.budget),
         footprint_(footprint) {}
 
   /// Of all tiles, whose rows `parts` tasks share, until the last thread is done.
   double cycles(int threads, Index parts) const {
-    const CostModel direct(c_, shape_, packing_, image_, tile_, lanes_, budget_, footprint_.size());
+    Resources as_fitted = resources_;
+    as_fitted.machine = &machine_of_transforms;
+    const CostModel direct(c_, shape_, packing_, image_, tile_, as_fitted, footprint_.size());
     const auto lines = static_cast<Index>(problem_.lines().size());
     const Index units = lines * shape_.chunks().parts;
-    double fill = 0;
-    double rest = std::max(direct.products(), weights_arrive()) + stream_weights() + reload_sums();
+    double fill = 0, rest = stream_weights() + reload_sums();
     for (const WinogradLine& line : problem_.lines()) {
       fill += fill_windows(line);
       for (const WinogradLine::Rows& rows : line.rows) rest += store(rows);
     }
+    const double transforms = resources_.machine->transforms;
+    fill *= transforms;
+    rest = rest * transforms + std::max(direct.products(), weights_arrive() * transforms);
     // Each part fills the inputs of its lines.
     if (lines % parts == 0) fill /= static_cast<double>(parts);
     rest *= static_cast<double>(ceil_div(units, parts)) / static_cast<double>(units);
@@ -135,6 +143,7 @@ class WinogradCost {
   const Packing& packing_;
   const Tile& image_;
   const Tile& tile_;
+  const Resources& resources_;
   Index lanes_, budget_;
   const WinogradFootprint& footprint_;
 };
@@ -289,7 +298,7 @@ class WinogradSearch {
         // Fewer steps that make as many channel blocks are the same packing.
         if (shape.channel_blocks().parts == blocks) continue;
         blocks = shape.channel_blocks().parts;
-        const CostModel least(c, shape, packing, image, image, lanes_, budget_, 0);
+        const CostModel least(c, shape, packing, image, image, resources_, 0);
         if (threads == 1 && least.products() * static_cast<double>(c.groups) >= best_.plan.cycles)
           continue;
         if (choose_cut(problem, image, packing, shape, threads)) break;
@@ -313,7 +322,7 @@ class WinogradSearch {
         const Tile tile = share_tile(problem->terms(), whole, threads, share * threads, 2 * lanes_);
         const WinogradFootprint scratch = footprint(tile);
         if (scratch.inputs > std::numeric_limits<std::int32_t>::max()) continue;
-        const WinogradCost cost(*problem, shape, packing, image, tile, scratch, lanes_, budget_);
+        const WinogradCost cost(*problem, shape, packing, image, tile, scratch, resources_);
         for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
           const double cycles = cost.cycles(threads, parts);
           if (cycles < best_.plan.cycles)

@@ -16,7 +16,7 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/layout.hpp"
-#include "tconv/engine/plan.hpp"
+#include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 #include "tconv/engine/winograd/lines.hpp"
 

@@ -14,6 +14,7 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/planning/machine.hpp"
 #include "tconv/engine/tile.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -24,14 +25,30 @@ inline constexpr Index cached_budgets = 10;
 /// Larger ones, of some 16 MiB, pass even the third-level cache by: results are streamed.
 inline constexpr Index streamed_budgets = 25;
 
-/// Estimated cycles of one core. The unit is a cycle of two fused multiply-adds of a packet, or two
-/// loads. Constants are fitted to measurements on AVX-512; what matters is their ratio.
+/// What a plan may use.
+struct Resources {
+  Index lane_count = 1;   ///< elements of a packet
+  Index first_level = 1;  ///< elements of the first-level cache
+  Index budget = 1;       ///< elements of scratch that may lie in the second-level cache
+  int threads = 1;
+  const Machine* machine = &this_machine;
+};
+
+/// Estimated cycles of one core.
 class CostModel {
  public:
-  /// `budget` as in `Resources`, of which a tile takes `scratch`.
+  /// A tile takes `scratch` elements.
   CostModel(const Correlation& c, const WeightShape& shape, const Packing& packing,
-            const Tile& image, const Tile& tile, Index lane_count, Index budget, Index scratch)
-      : c_(c), shape_(shape), packing_(packing), image_(image), tile_(tile), lanes_(lane_count) {
+            const Tile& image, const Tile& tile, const Resources& resources, Index scratch)
+      : c_(c),
+        shape_(shape),
+        packing_(packing),
+        image_(image),
+        tile_(tile),
+        resources_(resources),
+        machine_(*resources.machine),
+        lanes_(resources.lane_count) {
+    const Index budget = resources.budget;
     crowding_ = std::min(static_cast<double>(scratch) / static_cast<double>(budget), 1.0);
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
@@ -103,11 +120,13 @@ class CostModel {
 
   /// Its pixels found, and a list of where each step begins.
   double place(const ProductKind& p) const {
-    return 100 + static_cast<double>(p.taps() * shape_.channel_blocks().largest());
+    return machine_.product +
+           machine_.offset * static_cast<double>(p.taps() * shape_.channel_blocks().largest());
   }
 
   /// One copy of each window of a line, plane by plane.
   double pack(const ProductKind& first) const {
+    const Machine& m = machine_;
     const auto extents = box_of(first).extents;
     const auto planes =
         static_cast<double>(WindowCount(shape_, packing_, *first.z, *first.y).usual *
@@ -115,13 +134,14 @@ class CostModel {
     // The taps of one output lie in a row, and are transposed with the batch.
     const bool row_of_pixels = c_.axes[0].in == 1 && c_.axes[1].in == 1 && extents[2] == 1;
     if (row_of_pixels && planes > static_cast<double>(c_.in_channels * tile_.batch))
-      return 30 * static_cast<double>(c_.in_channels) + 0.5 * planes;
-    const double packet = 3 + 3 * crowding_ + (input_in_cache_ ? 0 : whole_planes() ? 6 : 15);
+      return m.turned_row * static_cast<double>(c_.in_channels) + m.turned_pixel * planes;
+    double packet = m.packet + m.crowded_packet * crowding_;
+    if (!input_in_cache_) packet += whole_planes() ? m.expected_packet : m.distant_packet;
     // Elements apart are loaded in packets up to a stride of four, then one by one.
     const Index stride = c_.axes[2].in_stride;
-    const double element = stride == 1 ? 0 : stride <= 4 ? 0.6 : 2.5;
+    const double element = stride == 1 ? 0 : stride <= 4 ? m.strided_pixel : m.lonely_pixel;
     const double row = packet * packets(extents[2]) + element * static_cast<double>(extents[2]);
-    return planes * (30 + static_cast<double>(extents[1]) * (2 + row));
+    return planes * (m.plane + static_cast<double>(extents[1]) * (m.row + row));
   }
 
   /// Whether the input is read in the order of memory, as the hardware expects it.
@@ -129,41 +149,79 @@ class CostModel {
     return tile_.q == image_.q && (tile_.batch == 1 || c_.in_channels == 1);
   }
 
-  /// Steps of a micro-tile: as many sums as the arithmetic, the loads or their latency allow.
-  double step(Index rows, Index vectors, bool aligned) const {
-    const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
-    // Loads across cache lines count twice; two are for the step's offset and what is as slow.
-    const double loads = r + (aligned ? v : 1.8 * v) + 2;
-    return std::max({r * v / 2, loads / 2, 4.0});
-  }
+  /// Of a micro-tile: as many sums a step as the arithmetic, the loads or their latency allow.
+  class MicroTile {
+   public:
+    /// `places` steps of a channel read cache lines that no other step does.
+    MicroTile(const CostModel& of, Index steps, Index places, Index taps, bool aligned)
+        : of_(of),
+          places_(static_cast<double>(places) / static_cast<double>(taps)),
+          steps_(static_cast<double>(steps)),
+          aligned_(aligned) {
+      calls_ = static_cast<double>(of.shape_.channel_blocks().parts);
+      call_steps_ = static_cast<double>(of.shape_.channel_blocks().largest() * taps);
+    }
 
-  double tile_overhead(Index rows, Index vectors) const {
-    const double reload = shape_.channel_blocks().parts > 1 ? 4 : 2;
-    return 25 + reload * static_cast<double>(rows * vectors);
-  }
+    double operator()(Index rows, Index vectors) const {
+      const Machine& m = of_.machine_;
+      const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
+      const double loads = r + (aligned_ ? v : m.unaligned_load * v) + m.step_loads;
+      const double step = std::max({r * v / 2, loads / 2, m.latency});
+      const double sum = calls_ > 1 ? m.old_sum : m.new_sum;
+      const double lost =
+          pixel_lines(r, v) + (loses_weights(rows, vectors) ? weight_lines(r, v) : 0);
+      return steps_ * (step + m.line * lost) + calls_ * (m.call + sum * r * v);
+    }
+
+    /// Whether weights leave the first-level cache before the next micro-tile needs them.
+    bool loses_weights(Index rows, Index vectors) const {
+      const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
+      const double kept = call_steps_ * (weight_lines(r, v) + pixel_lines(r, v)) * line_elements;
+      // Results and tables take their part.
+      return kept > 0.75 * static_cast<double>(of_.resources_.first_level);
+    }
+
+   private:
+    double lanes(double vectors) const { return vectors * static_cast<double>(of_.lanes_); }
+    bool turned() const { return of_.packing_.weights_in_lanes(); }
+
+    /// Cache lines of weights that a step reads.
+    double weight_lines(double rows, double vectors) const {
+      return (turned() ? lanes(vectors) : rows) / line_elements;
+    }
+    /// Those of pixels, a run of which begins anywhere in a line.
+    double pixel_lines(double rows, double vectors) const {
+      const double run = (turned() ? rows : lanes(vectors)) / line_elements;
+      return places_ * (aligned_ && !turned() ? run : run + 0.5);
+    }
+
+    const CostModel& of_;
+    double places_, steps_, calls_, call_steps_;
+    bool aligned_;
+  };
 
   double multiply(const ProductKind& p, const Box& box) const {
+    if (p.taps() == 0) return 0;
     const PixelRuns runs(tile_.batch, box.count, box.extents);
-    const double steps = static_cast<double>(c_.in_channels * p.taps());
-    const double calls = static_cast<double>(shape_.channel_blocks().parts);
     const bool aligned =
         packing_.weights_in_lanes() || (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
-    const auto micro_tile = [&](Index rows, Index vectors) {
-      return steps * step(rows, vectors, aligned) + calls * tile_overhead(rows, vectors);
-    };
+    const MicroTile micro_tile(*this, c_.in_channels * p.taps(),
+                               packing_.copied_axes > 0 ? p.taps() : p.taps() / p.x->taps, p.taps(),
+                               aligned);
     const Split panels = shape_.panels(p.members(), 0);
     const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
     double panel = 0;
     if (packing_.weights_in_lanes()) {
       const Index block = ceil_div(runs.length, blocks.parts());
-      // A wide panel leaves the first-level cache, and comes back for each block.
-      const double reload = blocks.parts() > 1 ? 2 * static_cast<double>(panels.largest()) : 0;
-      double width = 0;
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
-        width += micro_tile(block, v);
+        panel += micro_tile(block, v);
       }
-      panel = static_cast<double>(blocks.parts()) * std::max(width, steps * reload);
+      // A wide panel that leaves the first-level cache comes back for each block.
+      if (blocks.parts() > 1 && micro_tile.loses_weights(block, panels.largest()))
+        panel = std::max(panel, machine_.panel_packet * static_cast<double>(panels.largest()) *
+                                    static_cast<double>(c_.in_channels * p.taps()));
+      panel *= static_cast<double>(blocks.parts());
     } else {
       Index vectors = blocks.pixels / lanes_;
       const Index widest = blocks.width / lanes_;
@@ -174,7 +232,7 @@ class CostModel {
         for (; vectors >= v; vectors -= v) panel += micro_tile(panels.largest(), v);
     }
     // What lies far apart, or left the cache for weights and results, comes late.
-    panel *= 1 + 0.1 * crowding_;
+    panel *= 1 + machine_.crowding * crowding_;
     // Panels are nearly equal.
     const double average = static_cast<double>(shape_.total_rows(p.members())) /
                            static_cast<double>(shape_.chunks().parts * panels.parts *
@@ -183,43 +241,54 @@ class CostModel {
            static_cast<double>(shape_.chunks().parts * panels.parts);
   }
 
-  /// Weights come from the third-level cache or beyond for each tile, some five cycles a packet.
-  /// Those that are packed with their chunk cost no more then but for a leap from channel to
-  /// channel if their rows lie side by side, and half as much again if they are turned. Tensors in
-  /// row-major order are assumed, where it depends on the taps.
+  /// Weights come from the third-level cache or beyond for each tile. Those that are packed with
+  /// their chunk cost no more then but for a leap from channel to channel if their rows lie side by
+  /// side, and half as much again if they are turned. Tensors in row-major order are assumed, where
+  /// it depends on the taps.
   double bring_weights(const ProductKind& p) const {
+    const Machine& m = machine_;
     const auto steps = static_cast<double>(c_.in_channels * p.taps());
     const double packets =
         steps * static_cast<double>(shape_.total_rows(p.members())) / static_cast<double>(lanes_);
-    if (!packing_.packs_chunks) return 5 * packets;
-    if (p.taps() > 1) return (weights_in_cache_ ? 8 : 18) * packets;
+    if (!packing_.packs_chunks) return m.weights * packets;
+    if (p.taps() > 1) return (weights_in_cache_ ? m.chunk_taps : m.distant_taps) * packets;
     const double leaps = steps * static_cast<double>(shape_.chunks().parts);
-    return weights_in_cache_ ? 5 * packets + 6 * leaps : 15 * packets + 13 * leaps;
+    return weights_in_cache_ ? m.weights * packets + m.chunk_leap * leaps
+                             : m.distant_weights * packets + m.distant_leap * leaps;
   }
 
   double store(const ProductKind& p, const Box& box) const {
+    const Machine& m = machine_;
+    const auto lanes = static_cast<double>(lanes_);
     const double channels = static_cast<double>(c_.out_channels);
     const double outputs = channels * box.pixels * static_cast<double>(p.members());
     const double rows = channels * box.rows * static_cast<double>(p.rows());
-    double element = 1.2;  // one by one
+    double element = m.store_single;
     if (p.taps() == 0)
-      element = 1 / static_cast<double>(lanes_);
+      element = m.store_blank / lanes;
     else if (packing_.weights_in_lanes())
-      element = shape_.turns_sums() ? 0.5 : p.x->members >= joined_phases ? 0.4 : 3;
+      element = shape_.turns_sums()             ? m.store_turned
+                : p.x->members >= joined_phases ? m.store_joined
+                                                : m.store_scattered;
     else if (c_.axes[2].out_stride <= max_interleaved)
-      element = 3 / static_cast<double>(lanes_);
+      element = m.store_packet / lanes;
     // A result that comes from memory lies on pages, of some 1024 elements, that take their time.
     const double planes = channels * static_cast<double>(tile_.batch * box.count[0]);
     const auto plane = static_cast<double>(c_.axes[1].out * c_.axes[2].out);
     const double pages = output_in_cache_ ? 0 : planes * std::min(1.0, plane / 1024);
-    return pages * 300 + rows * 10 + outputs * element;
+    return pages * m.store_page + rows * m.store_row + outputs * element;
   }
+
+  /// Elements of a cache line, of 64 bytes.
+  static constexpr double line_elements = 16;
 
   const Correlation& c_;
   const WeightShape& shape_;
   const Packing& packing_;
   const Tile& image_;
   const Tile& tile_;
+  const Resources& resources_;
+  const Machine& machine_;
   Index lanes_;
   double crowding_ = 0;  // share of the cache that the tile's scratch takes
   bool input_in_cache_ = true, output_in_cache_ = true, weights_in_cache_ = true;

@@ -15,21 +15,14 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
-#include "tconv/engine/cost.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/planning/cost.hpp"
 #include "tconv/engine/sets.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-/// What a plan may use.
-struct Resources {
-  Index lane_count = 1;  ///< elements of a packet
-  Index budget = 1;      ///< elements of scratch that may lie in the second-level cache
-  int threads = 1;
-};
 
 /// Everything decided about one call.
 struct Plan {
@@ -65,7 +58,11 @@ class PlanSearch {
  public:
   /// `c` must outlive the search.
   PlanSearch(const Correlation& c, const Resources& resources)
-      : c_(c), lanes_(resources.lane_count), budget_(resources.budget), image_(whole_image(c)) {
+      : c_(c),
+        resources_(resources),
+        lanes_(resources.lane_count),
+        budget_(resources.budget),
+        image_(whole_image(c)) {
     for (std::size_t a = 0; a < 3; ++a)
       for (const Merge merge : {Merge::none, Merge::equal, Merge::unequal})
         if (a < 2 || merge != Merge::none)
@@ -127,7 +124,7 @@ class PlanSearch {
   /// Replaces the best plan by one with the given packing, or fewer steps, if it is cheaper.
   void consider(Packing packing) {
     Index blocks = 0;
-    for (const Index steps : {2048, 512, 128, 32}) {
+    for (const Index steps : {2048, 512, 256, 128, 32}) {
       packing.steps = steps;
       packing.chunk_panels = 1;
       const WeightShape shape = shape_of(packing);
@@ -135,7 +132,7 @@ class PlanSearch {
       if (shape.channel_blocks().parts == blocks) continue;
       blocks = shape.channel_blocks().parts;
       if (packing.packs_chunks && !shape.is_matrix()) return;
-      const CostModel whole(c_, shape, packing, image_, image_, lanes_, budget_, 0);
+      const CostModel whole(c_, shape, packing, image_, image_, resources_, 0);
       if (whole.least_cycles() >= best_.cycles) return;
       const bool fits = consider(packing, shape);
       const bool one_tap =
@@ -162,7 +159,7 @@ class PlanSearch {
       });
       const Footprint scratch(c_, shape, packing, tile, lanes_);
       if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
-      const CostModel cost(c_, shape, packing, image_, tile, lanes_, budget_, scratch.size());
+      const CostModel cost(c_, shape, packing, image_, tile, resources_, scratch.size());
       const double cycles = cost.cycles();
       if (cycles < best_.cycles) best_ = {packing, tile, false, cycles};
       if (tile == image_) return 4 * scratch.size() <= budget_;
@@ -171,6 +168,7 @@ class PlanSearch {
   }
 
   const Correlation& c_;
+  Resources resources_;
   Index lanes_, budget_;
   Tile image_;
   std::array<SetKinds, 9> kinds_;  // by axis and merge

@@ -1,0 +1,164 @@
+#pragma once
+
+/// \file
+/// What the parts of a computation cost on a kind of machine.
+
+#include <string_view>
+
+#include "tconv/core/isa.hpp"
+
+namespace tconv::inline TCONV_ISA::engine {
+
+/// Costs in cycles of one core. The unit is the time of two fused multiply-adds of a packet; what
+/// matters is the ratio of the costs.
+struct Machine {
+  // What the other ways do beside products, in shares of what it takes with AVX-512.
+  double transforms = 1;  ///< of Winograd's transform
+  double joins = 1;       ///< of sums of tap rows
+
+  // The micro-kernel.
+  double step_loads = 2;        ///< of a step, in loads, beside its operands
+  double unaligned_load = 1.8;  ///< of a packet that may lie in two cache lines, in loads
+  double latency = 4;           ///< of a sum, which a step waits for
+  double line = 0.3;            ///< of a cache line of operands that the first level has lost
+  double panel_packet = 2;      ///< of a packet of a wide panel of weights that it has lost
+  double call = 25;             ///< of one micro-tile, beside its steps
+  double new_sum = 2;           ///< of a packet of sums
+  double old_sum = 4;           ///< of one that another channel block has begun
+  double crowding = 0.1;        ///< share of the products' time where scratch fills the cache
+
+  // Pixels on their way to the micro-kernel.
+  double plane = 30;           ///< of a plane of a window
+  double row = 2;              ///< of a row
+  double packet = 3;           ///< of a packet
+  double crowded_packet = 3;   ///< more, where scratch fills the cache
+  double distant_packet = 15;  ///< more, of an input that comes from memory
+  double expected_packet = 6;  ///< the same, where it is read in the order of memory
+  double strided_pixel = 0.6;  ///< of a pixel two to four from the last one
+  double lonely_pixel = 2.5;   ///< of one further away
+  double turned_row = 30;      ///< of the taps of one output, a channel
+  double turned_pixel = 0.5;   ///< of one of its pixels
+
+  // Weights, and the tables of a tile.
+  double weights = 5;           ///< of a packet of weights, for each tile
+  double product = 100;         ///< of the tables of a product
+  double offset = 1;            ///< of one step in them
+  double chunk_leap = 6;        ///< of a row of weights that is packed for one call
+  double chunk_taps = 8;        ///< of a packet of weights that are turned then
+  double distant_weights = 15;  ///< of a packet that comes from memory then
+  double distant_leap = 13;     ///< of a row then
+  double distant_taps = 18;     ///< of a packet that is turned then
+
+  // Results.
+  double store_row = 10;       ///< of an output row
+  double store_packet = 3;     ///< of a packet whose phases are interleaved in registers
+  double store_blank = 1;      ///< of a packet that no input reaches
+  double store_single = 1.2;   ///< of an output that is stored alone
+  double store_turned = 0.5;   ///< of an output whose sums are turned
+  double store_joined = 0.4;   ///< of an output that is stored with its neighbours as summed
+  double store_scattered = 3;  ///< of one that is summed with its neighbours and stored alone
+  double store_page = 300;     ///< of a page of a result that comes from memory
+};
+
+/// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the next
+/// two.
+inline constexpr Machine avx512_machine{.transforms = 1.15,
+                                        .step_loads = 0.4,
+                                        .unaligned_load = 2.7,
+                                        .latency = 4.4,
+                                        .line = 0.12,
+                                        .call = 40,
+                                        .new_sum = 4.1,
+                                        .old_sum = 1.4,
+                                        .crowding = 0.14,
+                                        .plane = 22,
+                                        .row = 0.57,
+                                        .crowded_packet = 4,
+                                        .distant_packet = 4.2,
+                                        .expected_packet = 6.9,
+                                        .strided_pixel = 0.57,
+                                        .lonely_pixel = 1.2,
+                                        .turned_row = 68,
+                                        .turned_pixel = 0.47,
+                                        .weights = 7.3,
+                                        .offset = 0.87,
+                                        .store_row = 5.8,
+                                        .store_packet = 4.8,
+                                        .store_blank = 5,
+                                        .store_single = 6,
+                                        .store_turned = 0.65,
+                                        .store_page = 500};
+
+/// The same processor held to AVX2 and FMA. NEON and scalars with FMA have not been measured; what
+/// their instructions do in a cycle is most like it.
+inline constexpr Machine avx2_machine{.transforms = 0.8,
+                                      .joins = 0.8,
+                                      .step_loads = 0.12,
+                                      .unaligned_load = 0.48,
+                                      .latency = 4.3,
+                                      .line = 0.081,
+                                      .call = 26,
+                                      .new_sum = 1.7,
+                                      .old_sum = 1.4,
+                                      .crowding = 0.029,
+                                      .plane = 19,
+                                      .row = 2.5,
+                                      .packet = 2.2,
+                                      .crowded_packet = 1.2,
+                                      .distant_packet = 2.8,
+                                      .expected_packet = 6.8,
+                                      .strided_pixel = 0.33,
+                                      .lonely_pixel = 1.2,
+                                      .weights = 2.2,
+                                      .product = 120,
+                                      .offset = 1.3,
+                                      .store_row = 5.8,
+                                      .store_packet = 2.5,
+                                      .store_blank = 5.2,
+                                      .store_turned = 0.9,
+                                      .store_joined = 1.1,
+                                      .store_page = 81};
+
+/// Held to SSE2: a product and a sum are two instructions, and so the unit is twice as long.
+inline constexpr Machine sse2_machine{.transforms = 0.5,
+                                      .joins = 0.8,
+                                      .step_loads = 0.56,
+                                      .unaligned_load = 0.84,
+                                      .latency = 1.8,
+                                      .line = 0.097,
+                                      .panel_packet = 1.1,
+                                      .call = 8.5,
+                                      .new_sum = 0.82,
+                                      .old_sum = 1.4,
+                                      .crowding = 0.026,
+                                      .plane = 14,
+                                      .row = 0.56,
+                                      .packet = 1,
+                                      .crowded_packet = 0.95,
+                                      .distant_packet = 3,
+                                      .expected_packet = 1.3,
+                                      .strided_pixel = 0.13,
+                                      .lonely_pixel = 0.52,
+                                      .weights = 1.1,
+                                      .product = 120,
+                                      .offset = 0.86,
+                                      .store_row = 8.3,
+                                      .store_packet = 0.89,
+                                      .store_blank = 1.6,
+                                      .store_single = 6,
+                                      .store_turned = 0.96,
+                                      .store_joined = 0.35,
+                                      .store_page = 230};
+
+/// The machine of an instruction set by its name in `core/isa.hpp`.
+constexpr Machine machine_of(std::string_view instruction_set) {
+  if (instruction_set.starts_with("AVX-512")) return avx512_machine;
+  const bool fuses =
+      instruction_set == "AVX2" || instruction_set == "NEON" || instruction_set.ends_with("FMA");
+  return fuses ? avx2_machine : sse2_machine;
+}
+
+/// That for which the code is compiled.
+inline constexpr Machine this_machine = machine_of(TCONV_ISA_NAME);
+
+}  // namespace tconv::inline TCONV_ISA::engine
