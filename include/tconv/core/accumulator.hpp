@@ -45,6 +45,13 @@ template <class Scalar>
 concept EngineInteger = OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t,
                               std::int32_t, std::uint32_t>;
 
+/// Integers that may meet others in one call, and what such a call may give.
+template <class Scalar>
+concept SmallInteger = OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t>;
+template <class Scalar>
+concept QuantizedResult =
+    OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::int32_t, float>;
+
 /// Scalars that are stored in other elements than they are computed in.
 template <class Scalar>
 concept StoredNarrow = EngineScalar<Accumulator<Scalar>> && !EngineScalar<Scalar>;

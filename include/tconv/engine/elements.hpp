@@ -5,31 +5,16 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer_bits.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/operands.hpp"
 #include "tconv/simd/element.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-/// The integer modulo 2^32 that a number of magnitude below 2^51 is.
-inline std::uint32_t integer_of(double number) {
-  constexpr double unit = 0x1.8p52;  // the last bit of its sums counts ones
-  return static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(number + unit));
-}
-inline std::uint32_t integer_of(float number) {
-  return static_cast<std::uint32_t>(static_cast<std::int32_t>(number));
-}
-
-/// An integer modulo 2^32.
-template <class Element>
-std::uint32_t bits_of(Element value) {
-  return static_cast<std::uint32_t>(static_cast<std::int64_t>(value));
-}
 
 /// Writes rows of sums, which are whole numbers.
 template <class Element, class Scalar>

@@ -17,7 +17,7 @@
 #include "tconv/engine/entrance.hpp"
 #include "tconv/frontend/engine_call.hpp"
 #include "tconv/frontend/epilogue.hpp"
-#include "tconv/frontend/integers.hpp"
+#include "tconv/frontend/scalars/integers.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
 #include "tconv/workspace.hpp"

@@ -44,13 +44,14 @@ void convert_weights(const Scalar* from, Index count, IntegerPart part, Sum* to)
                 : static_cast<Sum>(static_cast<double>(engine::HighHalf<Scalar>{from[i]}));
 }
 
+/// The largest distance of a number from `zero`.
 template <class Scalar>
-double largest_magnitude(const Scalar* from, Index count) {
+double largest_magnitude(const Scalar* from, Index count, double zero = 0) {
   // Two loops that compilers turn into SIMD, where std::minmax_element goes one by one.
-  Scalar least = 0, largest = 0;
+  Scalar least = from[0], largest = from[0];
   for (Index i = 0; i < count; ++i) least = std::min(least, from[i]);
   for (Index i = 0; i < count; ++i) largest = std::max(largest, from[i]);
-  return std::max(-static_cast<double>(least), static_cast<double>(largest));
+  return std::max(zero - static_cast<double>(least), static_cast<double>(largest) - zero);
 }
 
 /// The products of an output, at most.
