@@ -130,10 +130,20 @@ class Layer {
     }
   };
   using Sum = core::Accumulator<Scalar>;
-  using Packed = std::conditional_t<
-      core::EngineScalar<Sum>, engine::PackedWeights<Sum>,
-      std::conditional_t<core::EngineInteger<Scalar>,
-                         frontend::IntegerWeights<direction, layout, R, Scalar>, Unpacked>>;
+  /// Weights as the engine takes them.
+  template <class Number>
+  struct PackedOf {
+    using type = std::conditional_t<core::EngineScalar<Sum>, engine::PackedWeights<Sum>, Unpacked>;
+  };
+  template <core::EngineInteger Number>
+  struct PackedOf<Number> {
+    using type = frontend::IntegerWeights<direction, layout, R, Number>;
+  };
+  template <core::EngineComplex Number>
+  struct PackedOf<Number> {
+    using type = frontend::ComplexWeights<direction, layout, R, typename Number::value_type>;
+  };
+  using Packed = typename PackedOf<Scalar>::type;
 
   struct State {
     Weight weight;
@@ -165,7 +175,7 @@ class Layer {
     core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
 
     Packed packed_weight(Index groups) const {
-      if constexpr (core::EngineInteger<Scalar>)
+      if constexpr (core::EngineInteger<Scalar> || core::EngineComplex<Scalar>)
         return Packed(view(), groups);
       else
         return Packed(frontend::weight_source<direction, R>(engine_view(), groups, layout));
@@ -221,6 +231,9 @@ class Layer {
     const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
     if constexpr (core::EngineInteger<Scalar>)
       frontend::compute_integers<direction, layout>(
+          geometry, x, state_->view(), bias, y, options().summation, f, workspace, state_->packed);
+    else if constexpr (core::EngineComplex<Scalar>)
+      frontend::compute_complex<direction, layout>(
           geometry, x, state_->view(), bias, y, options().summation, f, workspace, state_->packed);
     else
       frontend::compute<direction, layout>(

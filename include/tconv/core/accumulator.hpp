@@ -3,6 +3,7 @@
 /// \file
 /// The type in which sums of products of a scalar are formed.
 
+#include <complex>
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
@@ -51,6 +52,10 @@ concept SmallInteger = OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, st
 template <class Scalar>
 concept QuantizedResult =
     OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::int32_t, float>;
+
+/// Complex numbers that the engine computes in real products.
+template <class Scalar>
+concept EngineComplex = OneOf<Scalar, std::complex<float>, std::complex<double>>;
 
 /// Scalars that are stored in other elements than they are computed in.
 template <class Scalar>

@@ -89,7 +89,8 @@ class WinogradProblem {
   /// share one line, and with it the inputs that several of them read.
   WinogradProblem(const Correlation& c, const std::array<Index, 3>& distances, bool one_line)
       : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels,  {},
-               TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels} {
+               TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels,
+               c.writes_pairs} {
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = WinogradBuilder(c.axes[a], distances[a]).result();
       terms_.axes[a] = axes_[a].terms;
