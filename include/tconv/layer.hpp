@@ -155,10 +155,9 @@ class Layer {
     template <class W, class Bias>
     State(const W& w, const Bias& b, const ConvOptions<R>& o)
         : weight(w),
-          options(o),
+          options(checked(o)),
           engine_weight(widened(weight.data(), weight.size())),
-          packed(packed_weight(std::max<Index>(o.groups, 1))) {
-      Geometry<R>::check_weight(view().extents, o, name);
+          packed(packed_weight(o.groups)) {
       if constexpr (!std::same_as<Bias, frontend::NoBias>) {
         const auto& elements = frontend::stored_bias(b);
         const Scalar* data = frontend::bias_data<Scalar>(
@@ -173,6 +172,11 @@ class Layer {
     }
 
     core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
+
+    const ConvOptions<R>& checked(const ConvOptions<R>& o) const {
+      Geometry<R>::check_weight(view().extents, o, name);
+      return o;
+    }
 
     Packed packed_weight(Index groups) const {
       if constexpr (core::EngineInteger<Scalar> || core::EngineComplex<Scalar>)

@@ -28,7 +28,7 @@
 #include "tconv/frontend/engine_call.hpp"
 #include "tconv/frontend/front_door.hpp"
 #include "tconv/frontend/output.hpp"
-#include "tconv/frontend/scalars/integers.hpp"
+#include "tconv/frontend/scalars/magnitudes.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
 #include "tconv/workspace.hpp"
@@ -151,28 +151,48 @@ class QuantizedCall {
         output_{bias, &quantization, false} {}
 
   void run(runtime::Execution& execution) {
-    const double sum =
-        largest_magnitude(x_.data, size_of(x_.extents), quantization_.x_zero_point) *
-        largest_magnitude(weight_.data, size_of(weight_.extents), quantization_.w_zero_point) *
-        most_products<direction>(geometry_);
-    const bool counts = engine_counts(geometry_);
-    const Index channels = x_.extents[1];
-    if (counts && sum < 0x1p24 && run_engine<float>(Split{channels, 1}, execution)) return;
-    // Sums of some input channels at a time, which `float` holds, take turns in the image.
-    const double most = std::ceil(0x1p24 / sum * static_cast<double>(channels)) - 1;
-    const bool splits = std::same_as<Number, std::int32_t> && output_.wraps() &&
-                        geometry_.groups() == 1 &&
-                        most * most_parts >= static_cast<double>(channels);
-    if (counts && splits &&
-        run_engine<float>(Split::into_at_most(channels, static_cast<Index>(most)), execution))
-      return;
-    if (counts && sum < 0x1p51 && run_engine<double>(Split{channels, 1}, execution)) return;
+    if (engine_counts(geometry_)) {
+      const Index channels = x_.extents[1];
+      const double largest =
+          largest_magnitude(x_.data, size_of(x_.extents), quantization_.x_zero_point);
+      const auto sum_of_parts = [&](Index parts) {
+        return largest * largest_sum_of_parts(Split{channels, parts}, execution);
+      };
+      const double sum = sum_of_parts(1);
+      if (sum < 0x1p24 && run_engine<float>(Split{channels, 1}, execution)) return;
+      // Sums of some input channels at a time, which `float` holds, take turns in the image.
+      if (std::same_as<Number, std::int32_t> && output_.wraps() && geometry_.groups() == 1 &&
+          sum < 0x1p24 * most_parts) {
+        const Index least = static_cast<Index>(sum / 0x1p24) + 1;
+        for (Index parts = least; parts <= std::min(least + 2, channels); ++parts)
+          if (sum_of_parts(parts) < 0x1p24 && run_engine<float>(Split{channels, parts}, execution))
+            return;
+      }
+      if (sum < 0x1p51 && run_engine<double>(Split{channels, 1}, execution)) return;
+    }
     run_loops();
   }
 
  private:
   /// So many parts of the depth in `float` are faster than `double`.
-  static constexpr double most_parts = 3;
+  static constexpr double most_parts = 6;
+
+  /// The sum of the magnitudes of weights that an output meets in a part of the input channels, at
+  /// most.
+  double largest_sum_of_parts(const Split& parts, runtime::Execution& execution) const {
+    constexpr std::size_t axis = direction == Direction::scatter ? 0 : 1;
+    double result = 0;
+    for (Index part = 0; part < parts.parts; ++part) {
+      TensorView<const Factor, R + 2> weight = weight_;
+      if (parts.parts > 1) {
+        weight.data += parts.begin(part) * weight.strides[axis];
+        weight.extents[axis] = parts.end(part) - parts.begin(part);
+      }
+      result = std::max(result, largest_sum_once<direction, layout>(
+                                    geometry_, weight, quantization_.w_zero_point, execution));
+    }
+    return result;
+  }
 
   template <class Sum>
   bool run_engine(const Split& parts, runtime::Execution& execution) {
