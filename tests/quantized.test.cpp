@@ -92,7 +92,7 @@ struct Call {
     const auto at = [&](auto& tensor, Index n, Index c, Index i, Index j) -> auto& {
       return last ? tensor(n, i, j, c) : tensor(n, c, i, j);
     };
-    const std::array<int, 2> axes{last ? 1 : 2, last ? 2 : 3};
+    const std::array<std::size_t, 2> axes{last ? 1U : 2U, last ? 2U : 3U};
     const Index in = x.dimension(last ? 3 : 1) / options.groups, out = bias.size() / options.groups;
     for (Index n = 0; n < y.dimension(0); ++n)
       for (Index m = 0; m < bias.size(); ++m)

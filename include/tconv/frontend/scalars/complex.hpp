@@ -36,35 +36,88 @@ Extents<R + 2> doubled_channels(Extents<R + 2> weight) {
   return weight;
 }
 
+/// The pairs of channels of a weight that serves complex numbers, kernel by kernel in the order of
+/// memory: calls `f(complex, real, count)` with the offsets of as many elements that lie side by
+/// side.
+template <int layout, int R, class F>
+void for_each_weight_run(const Extents<R + 2>& extents, const Extents<R + 2>& strides,
+                         const Extents<R + 2>& doubled_strides, const F& f) {
+  const Index channels = extents[0] * extents[1], taps = size_of(extents) / channels;
+  if (layout == Eigen::RowMajor) {
+    for (Index i = 0; i < extents[0]; ++i)
+      for (Index j = 0; j < extents[1]; ++j)
+        f(i * strides[0] + j * strides[1], 2 * i * doubled_strides[0] + 2 * j * doubled_strides[1],
+          taps);
+    return;
+  }
+  for (Index k = 0; k < taps; ++k)
+    for (Index j = 0; j < extents[1]; ++j)
+      for (Index i = 0; i < extents[0]; ++i)
+        f(k * channels + i * strides[0] + j * strides[1],
+          4 * k * channels + 2 * i * doubled_strides[0] + 2 * j * doubled_strides[1], 1);
+}
+
 /// Writes complex weights as real ones of twice as many channels on both sides.
 template <Direction direction, int layout, int R, class Real>
 TensorView<const Real, R + 2> expand_weights(
     const TensorView<const std::complex<Real>, R + 2>& weight, Real* to) {
   const Extents<R + 2> extents = doubled_channels<R>(weight.extents);
   const Extents<R + 2> strides = dense_strides(extents, layout);
-  // In memory kernels are in front of all channels, or behind them.
-  constexpr bool kernels_inside = layout == Eigen::RowMajor;
-  const Index taps = size_of(weight.extents) / (weight.extents[0] * weight.extents[1]);
-  const Index tap = kernels_inside ? 1 : weight.extents[0] * weight.extents[1];
-  const Index to_tap = kernels_inside ? 1 : 4 * tap;
-  const Index outer = kernels_inside ? 1 : taps, inner = kernels_inside ? taps : 1;
-  // The part of the input that meets the imaginary part of the weight in the real output.
-  const Index minus = direction == Direction::scatter ? strides[0] : strides[1];
-  const Index plus = direction == Direction::scatter ? strides[1] : strides[0];
-  for (Index o = 0; o < outer; ++o)
-    for (Index b = 0; b < (kernels_inside ? weight.extents[0] : weight.extents[1]); ++b)
-      for (Index a = 0; a < (kernels_inside ? weight.extents[1] : weight.extents[0]); ++a) {
-        const Index i = kernels_inside ? b : a, j = kernels_inside ? a : b;
-        const std::complex<Real>* const from =
-            weight.data + i * weight.strides[0] + j * weight.strides[1] + o * tap;
-        Real* const first = to + 2 * i * strides[0] + 2 * j * strides[1] + o * to_tap;
-        for (Index k = 0; k < inner; ++k) {
-          first[k] = first[strides[0] + strides[1] + k] = from[k].real();
-          first[minus + k] = -from[k].imag();
-          first[plus + k] = from[k].imag();
-        }
-      }
+  // Where the imaginary part meets an imaginary input, and where it makes an imaginary output.
+  constexpr bool scatters = direction == Direction::scatter;
+  const Index minus = strides[scatters ? 0 : 1], plus = strides[scatters ? 1 : 0];
+  for_each_weight_run<layout, R>(weight.extents, weight.strides, strides,
+                                 [&](Index at, Index real, Index count) {
+                                   const std::complex<Real>* const from = weight.data + at;
+                                   Real* const first = to + real;
+                                   for (Index i = 0; i < count; ++i) {
+                                     first[i] = first[minus + plus + i] = from[i].real();
+                                     first[minus + i] = -from[i].imag();
+                                     first[plus + i] = from[i].imag();
+                                   }
+                                 });
   return {to, extents, strides};
+}
+
+/// The way back of a gradient: joins the products of parts to those of complex numbers. Returns
+/// whether all are finite.
+template <int layout, int R, class Real>
+bool join_products(const TensorView<Real, R + 2>& products,
+                   const TensorView<std::complex<Real>, R + 2>& weight) {
+  Real zero = 0;
+  const Index coarse = products.strides[0], fine = products.strides[1];
+  for_each_weight_run<layout, R>(
+      weight.extents, weight.strides, products.strides, [&](Index at, Index real, Index count) {
+        const Real* const first = products.data + real;
+        for (Index i = 0; i < count; ++i) {
+          const std::complex<Real> value{first[i] - first[coarse + fine + i],
+                                         first[fine + i] + first[coarse + i]};
+          weight.data[at + i] = value;
+          zero += value.real() * 0 + value.imag() * 0;
+        }
+      });
+  return zero == 0;
+}
+
+/// Copies a dense complex image to a real one with the parts as channels, one after the other.
+template <int R, class Real>
+TensorView<const Real, R + 2> split_channels(
+    const TensorView<const std::complex<Real>, R + 2>& image, Real* to) {
+  // Elements that lie inside a channel, and those that lie around the channels.
+  const Index channels = image.extents[1], inner = image.strides[1];
+  const Index outer = size_of(image.extents) / (channels * inner);
+  const std::complex<Real>* from = image.data;
+  Real* part = to;
+  for (Index i = 0; i < outer * channels; ++i, from += inner, part += 2 * inner)
+    for (Index j = 0; j < inner; ++j) {
+      part[j] = from[j].real();
+      part[inner + j] = from[j].imag();
+    }
+  TensorView<const Real, R + 2> result{to, image.extents, image.strides};
+  result.extents[1] *= 2;
+  for (std::size_t a = 0; a < result.strides.size(); ++a)
+    if (a != 1 && image.strides[a] >= inner) result.strides[a] *= 2;
+  return result;
 }
 
 /// Weights that serve one call.
