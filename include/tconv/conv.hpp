@@ -95,7 +95,7 @@ void conv_into(Y&& y, const X& x, const W& weight, const Bias& bias,
 /// and, with a scale, QLinearConv. See `conv_transpose<Number>`, limits and example included.
 ///
 /// \par Example
-/// \snippet functions.cpp quantized
+/// \snippet functions.cpp Quantization
 template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W>
 auto conv(Space&& workspace, const X& x, const W& weight,
           const frontend::OptionsOf<W>& options = {}) {

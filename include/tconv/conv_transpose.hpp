@@ -104,7 +104,7 @@ void conv_transpose_into(Y&& y, const X& x, const W& weight, const Bias& bias,
 /// \par Limits
 /// As above. One zero point for all channels of `x`, and one for all of the weight.
 /// \par Example
-/// \snippet functions.cpp quantized
+/// \snippet functions.cpp Quantization
 ///
 /// \param x             integers of 8 or 16 bits
 /// \param weight        the same, of this type or another
