@@ -24,10 +24,11 @@ namespace tconv::inline TCONV_ISA::frontend {
 /// The largest distance of a number from `zero`.
 template <class Scalar>
 double largest_magnitude(const Scalar* from, Index count, double zero = 0) {
-  // Two loops that compilers turn into SIMD, where std::minmax_element goes one by one.
+  // Two loops that compilers turn into SIMD, where std::minmax_element and, with g++ 12, std::min
+  // of what began with an element go one by one.
   Scalar least = from[0], largest = from[0];
-  for (Index i = 0; i < count; ++i) least = std::min(least, from[i]);
-  for (Index i = 0; i < count; ++i) largest = std::max(largest, from[i]);
+  for (Index i = 0; i < count; ++i) least = from[i] < least ? from[i] : least;
+  for (Index i = 0; i < count; ++i) largest = from[i] > largest ? from[i] : largest;
   return std::max(zero - static_cast<double>(least), static_cast<double>(largest) - zero);
 }
 
