@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/problem.hpp"
 
@@ -165,6 +166,33 @@ void check_integers(Random& random, int bits) {
   CHECK(same_bits(call.layer(inverted), expected));
 }
 
+/// The bits of a layer do not depend on threads, and it allocates nothing.
+template <class Real, int layout>
+void check_complex_threads(Random& random) {
+  using Complex = std::complex<Real>;
+  Call<Complex, layout> call(random, [&] { return small<Complex>(random) / Real(3); });
+  call.options.summation = tconv::Summation::fastest;
+  Eigen::ThreadPool pool(3);
+  const Eigen::ThreadPoolDevice device(&pool, 3);
+  tconv::Workspace one, several(device);
+  const auto check = [&](const auto& layer) {
+    auto y = call.result(), z = y;
+    layer.run(call.x, y, one);
+    layer.run(call.x, z, several);
+    CHECK(same_bits(y, z));
+    const long before = support::allocations();
+    Eigen::internal::set_is_malloc_allowed(false);
+    layer.run(call.x, z, one);
+    Eigen::internal::set_is_malloc_allowed(true);
+    CHECK(support::allocations() == before);
+    CHECK(same_bits(y, z));
+  };
+  if (call.transposed)
+    check(tconv::ConvTranspose(call.weight, call.bias, call.options));
+  else
+    check(tconv::Conv(call.weight, call.bias, call.options));
+}
+
 /// Each part of a sum of complex products is one of twice as many real products.
 template <class Real, int layout>
 void check_complex(Random& random) {
@@ -246,5 +274,13 @@ TEST_CASE("complex numbers are as exact as their real products, and infinite by 
     check_complex<float, Eigen::RowMajor>(random);
     check_complex<double, Eigen::RowMajor>(random);
     check_complex<float, Eigen::ColMajor>(random);
+  }
+}
+
+TEST_CASE("complex layers have the same bits on any threads, and allocate nothing") {
+  Random random(5);
+  for (int i = 0; i < support::effort(20); ++i) {
+    check_complex_threads<float, Eigen::RowMajor>(random);
+    check_complex_threads<double, Eigen::ColMajor>(random);
   }
 }
