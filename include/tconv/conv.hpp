@@ -91,11 +91,7 @@ void conv_into(Y&& y, const X& x, const W& weight, const Bias& bias,
   conv_into(thread_workspace(), y, x, weight, bias, options);
 }
 
-/// The convolution of small integers into another type, which the call names: ONNX's ConvInteger
-/// and, with a scale, QLinearConv. See `conv_transpose<Number>`, limits and example included.
-///
-/// \par Example
-/// \snippet functions.cpp Quantization
+/// Small integers into another type, on a workspace's threads and memory; see below.
 template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W>
 auto conv(Space&& workspace, const X& x, const W& weight,
           const frontend::OptionsOf<W>& options = {}) {
@@ -115,6 +111,18 @@ auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias, cons
   return frontend::apply_quantized<Direction::gather, Number>(
       "conv", frontend::NewTensor(), workspace, x, weight, options, bias, quantization);
 }
+
+/// The convolution of small integers into another type, which the call names: ONNX's ConvInteger
+/// and, with a scale, QLinearConv. See `conv_transpose<Number>`, limits and example included.
+///
+/// \par Example
+/// \snippet functions.cpp Quantization
+template <frontend::Number Number, frontend::NoWorkspace X, class W, class Bias,
+          std::same_as<Quantization> Q>
+auto conv(const X& x, const W& weight, const Bias& bias, const Q& quantization,
+          const frontend::OptionsOf<W>& options = {}) {
+  return conv<Number>(thread_workspace(), x, weight, bias, quantization, options);
+}
 template <frontend::Number Number, frontend::NoWorkspace X, class W>
 auto conv(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
   return conv<Number>(thread_workspace(), x, weight, options);
@@ -123,12 +131,6 @@ template <frontend::Number Number, frontend::NoWorkspace X, class W, frontend::B
 auto conv(const X& x, const W& weight, const Other& bias_or_quantization,
           const frontend::OptionsOf<W>& options = {}) {
   return conv<Number>(thread_workspace(), x, weight, bias_or_quantization, options);
-}
-template <frontend::Number Number, frontend::NoWorkspace X, class W, class Bias,
-          std::same_as<Quantization> Q>
-auto conv(const X& x, const W& weight, const Bias& bias, const Q& quantization,
-          const frontend::OptionsOf<W>& options = {}) {
-  return conv<Number>(thread_workspace(), x, weight, bias, quantization, options);
 }
 
 /// The same into given memory, as `conv_into`. Nothing is allocated on a workspace that has seen

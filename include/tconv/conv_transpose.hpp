@@ -94,24 +94,7 @@ void conv_transpose_into(Y&& y, const X& x, const W& weight, const Bias& bias,
   conv_transpose_into(thread_workspace(), y, x, weight, bias, options);
 }
 
-/// The transposed convolution of small integers into another type, which the call names:
-///
-///     conv_transpose<std::int32_t>(x, weight, bias, Quantization{.x_zero_point = 128}, options)
-///
-/// `Number` is `std::int32_t`, or `std::int8_t`, `std::uint8_t`, `std::int16_t` or `float`. Sums
-/// are exact. Bias, quantization and options may each be absent.
-///
-/// \par Limits
-/// As above. One zero point for all channels of `x`, and one for all of the weight.
-/// \par Example
-/// \snippet functions.cpp Quantization
-///
-/// \param x             integers of 8 or 16 bits
-/// \param weight        the same, of this type or another
-/// \param bias          `std::int32_t`
-/// \param quantization  zero points, and what sums are multiplied with
-/// \throws std::invalid_argument also if a zero point lies beyond its tensor's scalar, or `scale`
-///   has neither one number nor one for each output channel, or one that is not finite
+/// Small integers into another type, on a workspace's threads and memory; see below.
 template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W>
 auto conv_transpose(Space&& workspace, const X& x, const W& weight,
                     const frontend::OptionsOf<W>& options = {}) {
@@ -131,6 +114,31 @@ auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& 
   return frontend::apply_quantized<Direction::scatter, Number>(
       "conv_transpose", frontend::NewTensor(), workspace, x, weight, options, bias, quantization);
 }
+
+/// The transposed convolution of small integers into another type, which the call names:
+///
+///     conv_transpose<std::int32_t>(x, weight, bias, Quantization{.x_zero_point = 128}, options)
+///
+/// `Number` is `std::int32_t`, or `std::int8_t`, `std::uint8_t`, `std::int16_t` or `float`. Sums
+/// are exact. Bias, quantization and options may each be absent.
+///
+/// \par Limits
+/// As above. One zero point for all channels of `x`, and one for all of the weight.
+/// \par Example
+/// \snippet functions.cpp Quantization
+///
+/// \param x             integers of 8 or 16 bits
+/// \param weight        the same, of this type or another
+/// \param bias          `std::int32_t`
+/// \param quantization  zero points, and what sums are multiplied with
+/// \throws std::invalid_argument also if a zero point lies beyond its tensor's scalar, or `scale`
+///   has neither one number nor one for each output channel, or one that is not finite
+template <frontend::Number Number, frontend::NoWorkspace X, class W, class Bias,
+          std::same_as<Quantization> Q>
+auto conv_transpose(const X& x, const W& weight, const Bias& bias, const Q& quantization,
+                    const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose<Number>(thread_workspace(), x, weight, bias, quantization, options);
+}
 template <frontend::Number Number, frontend::NoWorkspace X, class W>
 auto conv_transpose(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
   return conv_transpose<Number>(thread_workspace(), x, weight, options);
@@ -139,12 +147,6 @@ template <frontend::Number Number, frontend::NoWorkspace X, class W, frontend::B
 auto conv_transpose(const X& x, const W& weight, const Other& bias_or_quantization,
                     const frontend::OptionsOf<W>& options = {}) {
   return conv_transpose<Number>(thread_workspace(), x, weight, bias_or_quantization, options);
-}
-template <frontend::Number Number, frontend::NoWorkspace X, class W, class Bias,
-          std::same_as<Quantization> Q>
-auto conv_transpose(const X& x, const W& weight, const Bias& bias, const Q& quantization,
-                    const frontend::OptionsOf<W>& options = {}) {
-  return conv_transpose<Number>(thread_workspace(), x, weight, bias, quantization, options);
 }
 
 /// The same into given memory, as `conv_transpose_into`. Nothing is allocated on a workspace that
