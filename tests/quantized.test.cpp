@@ -143,8 +143,8 @@ void check_sums(Random& random, Index most_channels = 20) {
 }
 
 template <class Number, class In, class Factor, int layout>
-void check_scaled(Random& random) {
-  Call<In, Factor, layout> call(random);
+void check_scaled(Random& random, Index most_channels = 20) {
+  Call<In, Factor, layout> call(random, most_channels);
   std::vector<float>& scale = call.quantization.scale;
   scale.resize(draw(random, 0, 1) == 0 ? 1 : static_cast<std::size_t>(call.bias.size()));
   for (Index i = 0; i < call.bias.size(); ++i) call.bias(i) /= 1 << 16;
@@ -195,6 +195,8 @@ TEST_CASE("sums that float does not hold are exact by parts of the channels or i
   for (int i = 0; i < support::effort(12); ++i) {
     check_sums<std::uint8_t, std::int8_t, Eigen::RowMajor>(random, 300);
     check_sums<std::uint8_t, std::uint8_t, Eigen::ColMajor>(random, 300);
+    check_scaled<std::uint8_t, std::uint8_t, std::int8_t, Eigen::RowMajor>(random, 300);
+    check_scaled<float, std::uint8_t, std::uint8_t, Eigen::ColMajor>(random, 300);
   }
 }
 

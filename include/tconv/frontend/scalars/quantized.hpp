@@ -69,6 +69,11 @@ struct QuantizedChannel {
       return static_cast<Number>(integer_of(clamped) + integer_of(zero));
     }
   }
+  /// Of sums that are integers.
+  template <std::integral Sum>
+  Number finished(Sum sum, bool wraps) const {
+    return wraps ? static_cast<Number>(bits_of(sum) + offset) : scaled(static_cast<double>(sum));
+  }
 };
 
 /// What becomes of the sums of a call.
@@ -152,30 +157,58 @@ class QuantizedCall {
 
   void run(runtime::Execution& execution) {
     if (engine_counts(geometry_)) {
-      const Index channels = x_.extents[1];
       const double largest =
           largest_magnitude(x_.data, size_of(x_.extents), quantization_.x_zero_point);
-      const auto sum_of_parts = [&](Index parts) {
-        return largest * largest_sum_of_parts(Split{channels, parts}, execution);
-      };
-      const double sum = sum_of_parts(1);
-      if (sum < 0x1p24 && run_engine<float>(Split{channels, 1}, execution)) return;
-      // Sums of some input channels at a time, which `float` holds, take turns in the image.
-      if (std::same_as<Number, std::int32_t> && output_.wraps() && geometry_.groups() == 1 &&
-          sum < 0x1p24 * most_parts) {
-        const Index least = static_cast<Index>(sum / 0x1p24) + 1;
-        for (Index parts = least; parts <= std::min(least + 2, channels); ++parts)
-          if (sum_of_parts(parts) < 0x1p24 && run_engine<float>(Split{channels, parts}, execution))
-            return;
-      }
-      if (sum < 0x1p51 && run_engine<double>(Split{channels, 1}, execution)) return;
+      const double sum = largest * largest_sum_of_parts({x_.extents[1], 1}, execution);
+      const Split parts{x_.extents[1], parts_in_float(largest, sum, execution)};
+      if (parts.parts == 1 && run_engine<float>(parts, execution)) return;
+      if (parts.parts > 1 && run_parts(parts, execution)) return;
+      if (sum < 0x1p51 && run_engine<double>({x_.extents[1], 1}, execution)) return;
     }
     run_loops();
   }
 
  private:
-  /// So many parts of the depth in `float` are faster than `double`.
-  static constexpr double most_parts = 6;
+  template <Direction, int, class, int, class, class>
+  friend class QuantizedCall;
+
+  /// So many parts of the input channels in `float` are faster than `double`.
+  static constexpr Index most_parts = 6;
+
+  /// The parts of the input channels of which `float` holds the sums; 0 if there are too many.
+  Index parts_in_float(double largest, double sum, runtime::Execution& execution) const {
+    if (sum < 0x1p24) return 1;
+    if (geometry_.groups() > 1 || sum >= 0x1p24 * most_parts) return 0;
+    const Index least = static_cast<Index>(sum / 0x1p24) + 1;
+    for (Index parts = least; parts <= std::min(least + 2, x_.extents[1]); ++parts)
+      if (largest * largest_sum_of_parts({x_.extents[1], parts}, execution) < 0x1p24) return parts;
+    return 0;
+  }
+
+  /// Sums of parts, one part after the other, in the image itself or, if that is of another type,
+  /// in one of 32-bit integers.
+  bool run_parts(const Split& parts, runtime::Execution& execution) {
+    if constexpr (std::same_as<Number, std::int32_t>)
+      if (output_.wraps()) return run_engine<float>(parts, execution);
+    const Index channels = y_.extents[1], inner = y_.strides[1];
+    const Index size = size_of(y_.extents), outer = size / (channels * inner);
+    auto* const sums = reinterpret_cast<std::int32_t*>(
+        execution.image_scratch(static_cast<std::size_t>(size) * sizeof(std::int32_t)));
+    const Quantization of_sums{quantization_.x_zero_point, quantization_.w_zero_point};
+    using Sums = QuantizedCall<direction, layout, std::int32_t, R, In, Factor>;
+    if (!Sums(geometry_, x_, weight_, nullptr, {sums, y_.extents, y_.strides}, of_sums)
+             .template run_engine<float>(parts, execution))
+      return false;
+    execution.parallel_for(channels, execution.threads(), [&](Index m, int) {
+      const QuantizedChannel<Number> channel = output_.channel(m);
+      for (Index i = 0; i < outer; ++i) {
+        const Index first = (i * channels + m) * inner;
+        for (Index j = first; j < first + inner; ++j)
+          y_.data[j] = channel.finished(sums[j], output_.wraps());
+      }
+    });
+    return true;
+  }
 
   /// The sum of the magnitudes of weights that an output meets in a part of the input channels, at
   /// most.
@@ -249,9 +282,7 @@ class QuantizedCall {
       of_channel.data += m * sums.strides[1];
       of_channel.extents[1] = 1;
       for_each_row_major(of_channel, [&](const std::int64_t& sum) {
-        y_.data[&sum - y.data()] = output_.wraps()
-                                       ? static_cast<Number>(bits_of(sum) + channel.offset)
-                                       : channel.scaled(static_cast<double>(sum));
+        y_.data[&sum - y.data()] = channel.finished(sum, output_.wraps());
       });
     }
   }
