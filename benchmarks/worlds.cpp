@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -54,6 +55,35 @@ Run prepare(const Problem& p, tconv::DataFormat format, tconv::Workspace& worksp
   return prepare<Scalar, 3, layout>(p, format, workspace);
 }
 
+/// Integers of 8 bits with results of 32, whose weights are packed by each call.
+template <int R>
+Run prepare_mixed(const Problem& p, tconv::Workspace& workspace) {
+  struct Call {
+    Eigen::Tensor<std::uint8_t, R + 2, Eigen::RowMajor> x;
+    Eigen::Tensor<std::int8_t, R + 2, Eigen::RowMajor> weight;
+    Eigen::Tensor<std::int32_t, R + 2, Eigen::RowMajor> y;
+    tconv::ConvOptions<R> options;
+  };
+  const auto call = std::make_shared<Call>();
+  call->x.resize(shape_of<R>(p.batch, p.in_channels, p.in));
+  call->weight.resize(shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel));
+  call->y.resize(shape_of<R>(p.batch, p.out_channels, p.out()));
+  call->x.setRandom();
+  call->weight.setRandom();
+  call->options = options_of<R>(p);
+  return [call, &workspace] {
+    tconv::conv_transpose_into<std::int32_t>(workspace, call->y, call->x, call->weight,
+                                             tconv::Quantization{.x_zero_point = 128},
+                                             call->options);
+  };
+}
+
+Run prepare_mixed(const Problem& p, tconv::DataFormat, tconv::Workspace& workspace) {
+  if (p.axes == 1) return prepare_mixed<1>(p, workspace);
+  if (p.axes == 2) return prepare_mixed<2>(p, workspace);
+  return prepare_mixed<3>(p, workspace);
+}
+
 struct World {
   const char* name;
   Run (*prepare)(const Problem&, tconv::DataFormat, tconv::Workspace&);
@@ -68,7 +98,9 @@ constexpr World worlds[] = {
     {"half", prepare<Eigen::half, Eigen::RowMajor>, first},
     {"bfloat16", prepare<Eigen::bfloat16, Eigen::RowMajor>, first},
     {"int8", prepare<std::int8_t, Eigen::RowMajor>, first},
+    {"uint8 x int8 to int32", prepare_mixed, first},
     {"int32", prepare<std::int32_t, Eigen::RowMajor>, first},
+    {"complex", prepare<std::complex<float>, Eigen::RowMajor>, first},
 };
 constexpr std::size_t world_count = std::size(worlds);
 

@@ -11,7 +11,7 @@ namespace {
 /// Whether the gradients of integers are those computed in double.
 template <class Scalar>
 void check_scalar(Random& random) {
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < effort(20); ++i) {
     Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather, 3);
     const Data<double> data = random_integers<double>(random, p);
     const std::vector<double> grad_y = [&] {
@@ -45,4 +45,5 @@ TEST_CASE("every scalar has gradients") {
   check_scalar<int>(random);
   check_scalar<Eigen::half>(random);
   check_scalar<std::complex<float>>(random);
+  check_scalar<std::complex<double>>(random);
 }

@@ -10,6 +10,9 @@ template TCONV_EXPORT bool run_once(const ConvShape&, const WeightSource<double>
 template class TCONV_EXPORT PackedWeights<double>;
 template class TCONV_EXPORT PreparedCall<double>;
 
+template TCONV_EXPORT StripReader<double> complex_reader<double>();
+template TCONV_EXPORT StripWriter<double> complex_writer<double>(const ComplexOutput<double>&);
+
 template TCONV_EXPORT StripReader<double> element_reader<std::int8_t, double>();
 template TCONV_EXPORT StripWriter<double> integer_writer<std::int8_t, double>(
     const IntegerOutput<std::int8_t>&);

@@ -19,6 +19,9 @@ template TCONV_EXPORT StripWriter<float> element_writer<Eigen::bfloat16, float>(
 template TCONV_EXPORT void widen(const Eigen::bfloat16*, Index, float*);
 template TCONV_EXPORT void narrow(const float*, Index, Eigen::bfloat16*);
 
+template TCONV_EXPORT StripReader<float> complex_reader<float>();
+template TCONV_EXPORT StripWriter<float> complex_writer<float>(const ComplexOutput<float>&);
+
 template TCONV_EXPORT StripReader<float> element_reader<std::int8_t, float>();
 template TCONV_EXPORT StripWriter<float> integer_writer<std::int8_t, float>(
     const IntegerOutput<std::int8_t>&);

@@ -3,6 +3,8 @@
 /// \file
 /// The convolution of the library: the front door to the production path.
 
+#include <concepts>
+
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
@@ -10,7 +12,9 @@
 #include "tconv/frontend/dispatch.hpp"
 #include "tconv/frontend/front_door.hpp"
 #include "tconv/frontend/output.hpp"
+#include "tconv/frontend/scalars/quantized.hpp"
 #include "tconv/frontend/workspace.hpp"
+#include "tconv/options.hpp"
 #include "tconv/workspace.hpp"
 
 namespace tconv::inline TCONV_ISA {
@@ -85,6 +89,86 @@ template <frontend::NoWorkspace Y, class X, class W, frontend::BiasFor<W> Bias>
 void conv_into(Y&& y, const X& x, const W& weight, const Bias& bias,
                const frontend::OptionsOf<W>& options = {}) {
   conv_into(thread_workspace(), y, x, weight, bias, options);
+}
+
+/// Small integers into another type, on a workspace's threads and memory; see below.
+template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W>
+auto conv(Space&& workspace, const X& x, const W& weight,
+          const frontend::OptionsOf<W>& options = {}) {
+  return conv<Number>(workspace, x, weight, Quantization{}, options);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W,
+          frontend::BiasFor<W> Other>
+auto conv(Space&& workspace, const X& x, const W& weight, const Other& bias_or_quantization,
+          const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply_quantized<Direction::gather, Number>(
+      "conv", frontend::NewTensor(), workspace, x, weight, options, bias_or_quantization);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W, class Bias,
+          std::same_as<Quantization> Q>
+auto conv(Space&& workspace, const X& x, const W& weight, const Bias& bias, const Q& quantization,
+          const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply_quantized<Direction::gather, Number>(
+      "conv", frontend::NewTensor(), workspace, x, weight, options, bias, quantization);
+}
+
+/// The convolution of small integers into another type, which the call names: ONNX's ConvInteger
+/// and, with a scale, QLinearConv. See `conv_transpose<Number>`, limits and example included.
+///
+/// \par Example
+/// \snippet functions.cpp Quantization
+template <frontend::Number Number, frontend::NoWorkspace X, class W, class Bias,
+          std::same_as<Quantization> Q>
+auto conv(const X& x, const W& weight, const Bias& bias, const Q& quantization,
+          const frontend::OptionsOf<W>& options = {}) {
+  return conv<Number>(thread_workspace(), x, weight, bias, quantization, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace X, class W>
+auto conv(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  return conv<Number>(thread_workspace(), x, weight, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace X, class W, frontend::BiasFor<W> Other>
+auto conv(const X& x, const W& weight, const Other& bias_or_quantization,
+          const frontend::OptionsOf<W>& options = {}) {
+  return conv<Number>(thread_workspace(), x, weight, bias_or_quantization, options);
+}
+
+/// The same into given memory, as `conv_into`. Nothing is allocated on a workspace that has seen
+/// the shape, if it has one thread.
+template <frontend::Number Number, frontend::AnyWorkspace Space, class Y, class X, class W>
+void conv_into(Space&& workspace, Y&& y, const X& x, const W& weight,
+               const frontend::OptionsOf<W>& options = {}) {
+  conv_into<Number>(workspace, y, x, weight, Quantization{}, options);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class Y, class X, class W,
+          frontend::BiasFor<W> Other>
+void conv_into(Space&& workspace, Y&& y, const X& x, const W& weight,
+               const Other& bias_or_quantization, const frontend::OptionsOf<W>& options = {}) {
+  frontend::apply_quantized_into<Direction::gather, Number>("conv_into", y, workspace, x, weight,
+                                                            options, bias_or_quantization);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class Y, class X, class W,
+          class Bias, std::same_as<Quantization> Q>
+void conv_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
+               const Q& quantization, const frontend::OptionsOf<W>& options = {}) {
+  frontend::apply_quantized_into<Direction::gather, Number>("conv_into", y, workspace, x, weight,
+                                                            options, bias, quantization);
+}
+template <frontend::Number Number, frontend::NoWorkspace Y, class X, class W>
+void conv_into(Y&& y, const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  conv_into<Number>(thread_workspace(), y, x, weight, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace Y, class X, class W,
+          frontend::BiasFor<W> Other>
+void conv_into(Y&& y, const X& x, const W& weight, const Other& bias_or_quantization,
+               const frontend::OptionsOf<W>& options = {}) {
+  conv_into<Number>(thread_workspace(), y, x, weight, bias_or_quantization, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace Y, class X, class W, class Bias,
+          std::same_as<Quantization> Q>
+void conv_into(Y&& y, const X& x, const W& weight, const Bias& bias, const Q& quantization,
+               const frontend::OptionsOf<W>& options = {}) {
+  conv_into<Number>(thread_workspace(), y, x, weight, bias, quantization, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

@@ -3,6 +3,8 @@
 /// \file
 /// The transposed convolution of the library: the front door to the production path.
 
+#include <concepts>
+
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
@@ -10,7 +12,9 @@
 #include "tconv/frontend/dispatch.hpp"
 #include "tconv/frontend/front_door.hpp"
 #include "tconv/frontend/output.hpp"
+#include "tconv/frontend/scalars/quantized.hpp"
 #include "tconv/frontend/workspace.hpp"
+#include "tconv/options.hpp"
 #include "tconv/workspace.hpp"
 
 namespace tconv::inline TCONV_ISA {
@@ -88,6 +92,101 @@ template <frontend::NoWorkspace Y, class X, class W, frontend::BiasFor<W> Bias>
 void conv_transpose_into(Y&& y, const X& x, const W& weight, const Bias& bias,
                          const frontend::OptionsOf<W>& options = {}) {
   conv_transpose_into(thread_workspace(), y, x, weight, bias, options);
+}
+
+/// Small integers into another type, on a workspace's threads and memory; see below.
+template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W>
+auto conv_transpose(Space&& workspace, const X& x, const W& weight,
+                    const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose<Number>(workspace, x, weight, Quantization{}, options);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W,
+          frontend::BiasFor<W> Other>
+auto conv_transpose(Space&& workspace, const X& x, const W& weight,
+                    const Other& bias_or_quantization, const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply_quantized<Direction::scatter, Number>(
+      "conv_transpose", frontend::NewTensor(), workspace, x, weight, options, bias_or_quantization);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class X, class W, class Bias,
+          std::same_as<Quantization> Q>
+auto conv_transpose(Space&& workspace, const X& x, const W& weight, const Bias& bias,
+                    const Q& quantization, const frontend::OptionsOf<W>& options = {}) {
+  return frontend::apply_quantized<Direction::scatter, Number>(
+      "conv_transpose", frontend::NewTensor(), workspace, x, weight, options, bias, quantization);
+}
+
+/// The transposed convolution of small integers into another type, which the call names:
+///
+///     conv_transpose<std::int32_t>(x, weight, bias, Quantization{.x_zero_point = 128}, options)
+///
+/// `Number` is `std::int32_t`, or `std::int8_t`, `std::uint8_t`, `std::int16_t` or `float`. Sums
+/// are exact. Bias, quantization and options may each be absent.
+///
+/// \par Limits
+/// As above. One zero point for all channels of `x`, and one for all of the weight.
+/// \par Example
+/// \snippet functions.cpp Quantization
+///
+/// \param x             integers of 8 or 16 bits
+/// \param weight        the same, of this type or another
+/// \param bias          `std::int32_t`
+/// \param quantization  zero points, and what sums are multiplied with
+/// \throws std::invalid_argument also if a zero point lies beyond its tensor's scalar, or `scale`
+///   has neither one number nor one for each output channel, or one that is not finite
+template <frontend::Number Number, frontend::NoWorkspace X, class W, class Bias,
+          std::same_as<Quantization> Q>
+auto conv_transpose(const X& x, const W& weight, const Bias& bias, const Q& quantization,
+                    const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose<Number>(thread_workspace(), x, weight, bias, quantization, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace X, class W>
+auto conv_transpose(const X& x, const W& weight, const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose<Number>(thread_workspace(), x, weight, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace X, class W, frontend::BiasFor<W> Other>
+auto conv_transpose(const X& x, const W& weight, const Other& bias_or_quantization,
+                    const frontend::OptionsOf<W>& options = {}) {
+  return conv_transpose<Number>(thread_workspace(), x, weight, bias_or_quantization, options);
+}
+
+/// The same into given memory, as `conv_transpose_into`. Nothing is allocated on a workspace that
+/// has seen the shape, if it has one thread.
+template <frontend::Number Number, frontend::AnyWorkspace Space, class Y, class X, class W>
+void conv_transpose_into(Space&& workspace, Y&& y, const X& x, const W& weight,
+                         const frontend::OptionsOf<W>& options = {}) {
+  conv_transpose_into<Number>(workspace, y, x, weight, Quantization{}, options);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class Y, class X, class W,
+          frontend::BiasFor<W> Other>
+void conv_transpose_into(Space&& workspace, Y&& y, const X& x, const W& weight,
+                         const Other& bias_or_quantization,
+                         const frontend::OptionsOf<W>& options = {}) {
+  frontend::apply_quantized_into<Direction::scatter, Number>("conv_transpose_into", y, workspace, x,
+                                                             weight, options, bias_or_quantization);
+}
+template <frontend::Number Number, frontend::AnyWorkspace Space, class Y, class X, class W,
+          class Bias, std::same_as<Quantization> Q>
+void conv_transpose_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
+                         const Q& quantization, const frontend::OptionsOf<W>& options = {}) {
+  frontend::apply_quantized_into<Direction::scatter, Number>("conv_transpose_into", y, workspace, x,
+                                                             weight, options, bias, quantization);
+}
+template <frontend::Number Number, frontend::NoWorkspace Y, class X, class W>
+void conv_transpose_into(Y&& y, const X& x, const W& weight,
+                         const frontend::OptionsOf<W>& options = {}) {
+  conv_transpose_into<Number>(thread_workspace(), y, x, weight, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace Y, class X, class W,
+          frontend::BiasFor<W> Other>
+void conv_transpose_into(Y&& y, const X& x, const W& weight, const Other& bias_or_quantization,
+                         const frontend::OptionsOf<W>& options = {}) {
+  conv_transpose_into<Number>(thread_workspace(), y, x, weight, bias_or_quantization, options);
+}
+template <frontend::Number Number, frontend::NoWorkspace Y, class X, class W, class Bias,
+          std::same_as<Quantization> Q>
+void conv_transpose_into(Y&& y, const X& x, const W& weight, const Bias& bias,
+                         const Q& quantization, const frontend::OptionsOf<W>& options = {}) {
+  conv_transpose_into<Number>(thread_workspace(), y, x, weight, bias, quantization, options);
 }
 
 }  // namespace tconv::inline TCONV_ISA

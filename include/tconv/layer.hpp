@@ -130,10 +130,20 @@ class Layer {
     }
   };
   using Sum = core::Accumulator<Scalar>;
-  using Packed = std::conditional_t<
-      core::EngineScalar<Sum>, engine::PackedWeights<Sum>,
-      std::conditional_t<core::EngineInteger<Scalar>,
-                         frontend::IntegerWeights<direction, layout, R, Scalar>, Unpacked>>;
+  /// Weights as the engine takes them.
+  template <class Number>
+  struct PackedOf {
+    using type = std::conditional_t<core::EngineScalar<Sum>, engine::PackedWeights<Sum>, Unpacked>;
+  };
+  template <core::EngineInteger Number>
+  struct PackedOf<Number> {
+    using type = frontend::IntegerWeights<direction, layout, R, Number>;
+  };
+  template <core::EngineComplex Number>
+  struct PackedOf<Number> {
+    using type = frontend::ComplexWeights<direction, layout, R, typename Number::value_type>;
+  };
+  using Packed = typename PackedOf<Scalar>::type;
 
   struct State {
     Weight weight;
@@ -145,10 +155,9 @@ class Layer {
     template <class W, class Bias>
     State(const W& w, const Bias& b, const ConvOptions<R>& o)
         : weight(w),
-          options(o),
+          options(checked(o)),
           engine_weight(widened(weight.data(), weight.size())),
-          packed(packed_weight(std::max<Index>(o.groups, 1))) {
-      Geometry<R>::check_weight(view().extents, o, name);
+          packed(packed_weight(o.groups)) {
       if constexpr (!std::same_as<Bias, frontend::NoBias>) {
         const auto& elements = frontend::stored_bias(b);
         const Scalar* data = frontend::bias_data<Scalar>(
@@ -164,8 +173,13 @@ class Layer {
 
     core::TensorView<const Scalar, R + 2> view() const { return core::plain_view(weight); }
 
+    const ConvOptions<R>& checked(const ConvOptions<R>& o) const {
+      Geometry<R>::check_weight(view().extents, o, name);
+      return o;
+    }
+
     Packed packed_weight(Index groups) const {
-      if constexpr (core::EngineInteger<Scalar>)
+      if constexpr (core::EngineInteger<Scalar> || core::EngineComplex<Scalar>)
         return Packed(view(), groups);
       else
         return Packed(frontend::weight_source<direction, R>(engine_view(), groups, layout));
@@ -221,6 +235,9 @@ class Layer {
     const Scalar* bias = state_->bias.empty() ? nullptr : state_->bias.data();
     if constexpr (core::EngineInteger<Scalar>)
       frontend::compute_integers<direction, layout>(
+          geometry, x, state_->view(), bias, y, options().summation, f, workspace, state_->packed);
+    else if constexpr (core::EngineComplex<Scalar>)
+      frontend::compute_complex<direction, layout>(
           geometry, x, state_->view(), bias, y, options().summation, f, workspace, state_->packed);
     else
       frontend::compute<direction, layout>(

@@ -6,6 +6,8 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "tconv/core/eigen.hpp"
 
@@ -97,6 +99,22 @@ struct ConvOptions {
   Summation summation = Summation::fastest;
 
   friend constexpr bool operator==(const ConvOptions&, const ConvOptions&) = default;
+};
+
+/// What small integers stand for, and what becomes of the sums of their products:
+///
+///     y = scale * (sum of (x - x_zero_point) * (weight - w_zero_point) + bias) + y_zero_point
+///
+/// The names are those of ONNX's QLinearConv, where `scale` is `x_scale * w_scale / y_scale`. Zero
+/// points lie within the range of their scalar.
+struct Quantization {
+  std::int32_t x_zero_point = 0;
+  std::int32_t w_zero_point = 0;
+  /// One for all output channels, or one for each. Products are rounded to nearest, ties to even,
+  /// and clamped to the range of the result. With none, sums are kept modulo 2 to the power of the
+  /// result's bits.
+  std::vector<float> scale = {};
+  std::int32_t y_zero_point = 0;
 };
 
 }  // namespace tconv

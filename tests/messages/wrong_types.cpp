@@ -63,4 +63,17 @@ void wrong_types(const T<float, 4>& x, const T<float, 4>& w, const T<float, 1>& 
   // tconv: the outputs of all gradients must be Gradients{grad_x, grad_weight, grad_bias}, or
   // std::tie of the three
   tconv::conv_backward_into(T<float, 4>(), x, w, x);
+  // tconv: x and weight of a call that names the type of its result must be integers of 8 or 16
+  // bits
+  tconv::conv<std::int32_t>(x, w);
+  // tconv: the result of a call on small integers must be of the type int8, uint8, int16, int32 or
+  // float
+  tconv::conv_transpose<double>(T<std::int8_t, 4>(), T<std::int8_t, 4>());
+  // tconv: the tensors of a call must have one storage order
+  tconv::conv<std::int32_t>(T<std::int8_t, 4, Eigen::ColMajor>(), T<std::int8_t, 4>());
+  // tconv: bias of a call on small integers must be int32
+  tconv::conv<std::int32_t>(T<std::uint8_t, 4>(), T<std::int8_t, 4>(), bias);
+  // tconv: the output must have the scalar type that the call names
+  tconv::conv_transpose_into<float>(T<std::int32_t, 4>(), T<std::uint8_t, 4>(),
+                                    T<std::int8_t, 4>());
 }

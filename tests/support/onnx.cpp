@@ -75,18 +75,35 @@ std::string read(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+template <class Scalar>
+std::vector<float> numbers(std::string_view bytes) {
+  std::vector<Scalar> elements(bytes.size() / sizeof(Scalar));
+  std::memcpy(elements.data(), bytes.data(), elements.size() * sizeof(Scalar));
+  std::vector<float> result;
+  for (const Scalar element : elements) result.push_back(static_cast<float>(element));
+  return result;
+}
+
 Tensor read_tensor(const std::filesystem::path& path) {
   const std::string data = read(path);
   Tensor tensor;
+  std::uint64_t type = 0;
+  std::string_view bytes;
   for (const Field& field : fields(data)) {
     if (field.number == 1) append_integers(field, tensor.shape);
-    if (field.number == 2 && field.value != 1)
-      throw std::runtime_error("not a float tensor: " + path.string());
-    if (field.number == 4 || field.number == 9) {  // float_data packed, or raw_data
-      tensor.values.resize(field.bytes.size() / sizeof(float));
-      std::memcpy(tensor.values.data(), field.bytes.data(), field.bytes.size());
-    }
+    if (field.number == 2) type = field.value;
+    if (field.number == 4 || field.number == 9) bytes = field.bytes;  // float_data, or raw_data
   }
+  if (type == 1)
+    tensor.values = numbers<float>(bytes);
+  else if (type == 2)
+    tensor.values = numbers<std::uint8_t>(bytes);
+  else if (type == 3)
+    tensor.values = numbers<std::int8_t>(bytes);
+  else if (type == 6)
+    tensor.values = numbers<std::int32_t>(bytes);
+  else
+    throw std::runtime_error("neither a float tensor nor one of integers: " + path.string());
   return tensor;
 }
 

@@ -2,7 +2,7 @@
 
 /// \file
 /// Reads ONNX node test cases: a model of one node, its inputs and its output. Only the fields of
-/// the protobuf messages that Conv and ConvTranspose use.
+/// the protobuf messages that Conv, ConvTranspose and their kin use.
 
 #include <cstdint>
 #include <filesystem>

@@ -3,6 +3,7 @@
 /// \file
 /// The type in which sums of products of a scalar are formed.
 
+#include <complex>
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
@@ -44,6 +45,17 @@ concept OneOf = (std::same_as<T, Types> || ...);
 template <class Scalar>
 concept EngineInteger = OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t,
                               std::int32_t, std::uint32_t>;
+
+/// Integers that may meet others in one call, and what such a call may give.
+template <class Scalar>
+concept SmallInteger = OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t>;
+template <class Scalar>
+concept QuantizedResult =
+    OneOf<Scalar, std::int8_t, std::uint8_t, std::int16_t, std::int32_t, float>;
+
+/// Complex numbers that the engine computes in real products.
+template <class Scalar>
+concept EngineComplex = OneOf<Scalar, std::complex<float>, std::complex<double>>;
 
 /// Scalars that are stored in other elements than they are computed in.
 template <class Scalar>

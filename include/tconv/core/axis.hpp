@@ -70,6 +70,8 @@ struct ConvShape {
   bool reads_strips = false, writes_strips = false;
   /// Whether channels of the output lie side by side.
   bool writes_channels = false;
+  /// Whether channels of the output come in pairs that are written together.
+  bool writes_pairs = false;
   /// Whether the last axis is the batch, which is densest in memory. Two spatial axes at most are
   /// in front of it.
   bool batch_is_axis = false;
@@ -79,14 +81,15 @@ struct ConvShape {
 
   /// All of it as numbers, behind some others.
   template <std::size_t count>
-  std::array<Index, count + 29> key(const std::array<Index, count>& others) const {
-    std::array<Index, count + 29> result{};
+  std::array<Index, count + 30> key(const std::array<Index, count>& others) const {
+    std::array<Index, count + 30> result{};
     auto next = std::copy(others.begin(), others.end(), result.begin());
     for (const Index value :
          {static_cast<Index>(direction), static_cast<Index>(order),
           static_cast<Index>(zeros_around), static_cast<Index>(reads_strips),
           static_cast<Index>(writes_strips), static_cast<Index>(writes_channels),
-          static_cast<Index>(batch_is_axis), batch, groups, coarse_channels, fine_channels})
+          static_cast<Index>(writes_pairs), static_cast<Index>(batch_is_axis), batch, groups,
+          coarse_channels, fine_channels})
       *next++ = value;
     for (const Axis& axis : axes)
       for (const Index value :

@@ -143,7 +143,8 @@ struct Correlation {
   std::array<PhasedAxis, 3> axes;
   TermOrder order = TermOrder::any;  // of taps: `forward` where it does not matter
   bool zeros_around = true;          // as in `ConvShape`, and so are these
-  bool reads_strips = false, writes_strips = false, writes_channels = false;
+  bool reads_strips = false, writes_strips = false;
+  bool writes_channels = false, writes_pairs = false;
 };
 
 /// Elements of the argument.
@@ -159,9 +160,17 @@ inline Index output_size(const Correlation& c) {
 inline Correlation make_correlation(const ConvShape& p) {
   const bool gathers = p.direction == Direction::gather;
   const Index coarse = p.coarse_per_group(), fine = p.fine_per_group();
-  Correlation result{
-      p.batch, p.groups,       gathers ? fine : coarse, gathers ? coarse : fine, {},
-      p.order, p.zeros_around, p.reads_strips,          p.writes_strips,         p.writes_channels};
+  Correlation result{p.batch,
+                     p.groups,
+                     gathers ? fine : coarse,
+                     gathers ? coarse : fine,
+                     {},
+                     p.order,
+                     p.zeros_around,
+                     p.reads_strips,
+                     p.writes_strips,
+                     p.writes_channels,
+                     p.writes_pairs};
   for (std::size_t a = 0; a < 3; ++a) {
     result.axes[a] = gathers ? gather_axis(p.axes[a]) : scatter_axis(p.axes[a]);
     if (!p.zeros_around) cut_to_inside(result.axes[a]);

@@ -5,31 +5,20 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <atomic>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer_bits.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/engine/operands.hpp"
+#include "tconv/simd/complex.hpp"
 #include "tconv/simd/element.hpp"
+#include "tconv/simd/strip.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-/// The integer modulo 2^32 that a number of magnitude below 2^51 is.
-inline std::uint32_t integer_of(double number) {
-  constexpr double unit = 0x1.8p52;  // the last bit of its sums counts ones
-  return static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(number + unit));
-}
-inline std::uint32_t integer_of(float number) {
-  return static_cast<std::uint32_t>(static_cast<std::int32_t>(number));
-}
-
-/// An integer modulo 2^32.
-template <class Element>
-std::uint32_t bits_of(Element value) {
-  return static_cast<std::uint32_t>(static_cast<std::int64_t>(value));
-}
 
 /// Writes rows of sums, which are whole numbers.
 template <class Element, class Scalar>
@@ -75,6 +64,34 @@ StripWriter<Scalar> element_writer() {
 template <class Element, class Scalar>
 StripWriter<Scalar> integer_writer(const IntegerOutput<Element>& output) {
   return {&write_integers<Element, Scalar>, &output};
+}
+
+/// Writes the parts of complex numbers, and has each number finished.
+template <class Scalar>
+void write_complex(const void* context, void* image, const simd::Strip& strip, const Scalar* from,
+                   Index from_step) {
+  const auto& output = *static_cast<const ComplexOutput<Scalar>*>(context);
+  if (!simd::strip_is_finite(strip, from, from_step))
+    output.not_finite->store(true, std::memory_order_relaxed);
+  simd::write_complex(image, strip, from, from_step);
+  if (!output.finish) return;
+  for (Index c = 0; c < strip.channels; c += 2) {
+    const Index channel = (strip.channel + c) / 2;
+    output.finish(
+        output.function,
+        static_cast<std::complex<Scalar>*>(image) + strip.at + channel * strip.channel_step,
+        strip.step, strip.count, channel);
+  }
+}
+
+template <class Scalar>
+StripReader<Scalar> complex_reader() {
+  return {&simd::read_complex<Scalar>, nullptr};
+}
+
+template <class Scalar>
+StripWriter<Scalar> complex_writer(const ComplexOutput<Scalar>& output) {
+  return {&write_complex<Scalar>, &output};
 }
 
 template <class Element, class Scalar>

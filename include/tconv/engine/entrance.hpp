@@ -40,6 +40,13 @@ StripWriter<Scalar> element_writer();
 template <class Element, class Scalar>
 StripWriter<Scalar> integer_writer(const IntegerOutput<Element>& output);
 
+/// The same of complex numbers, of which the engine sees each part as a channel: channel `c` of the
+/// image is `2 c` and `2 c + 1`. `output` must stay.
+template <class Scalar>
+StripReader<Scalar> complex_reader();
+template <class Scalar>
+StripWriter<Scalar> complex_writer(const ComplexOutput<Scalar>& output);
+
 /// `count` elements as numbers of the engine, and the way back, rounded once.
 template <class Element, class Scalar>
 void widen(const Element* from, Index count, Scalar* to);

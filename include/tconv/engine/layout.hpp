@@ -112,10 +112,10 @@ class WeightShape {
                     return kind.members < joined_phases;
                   });
     // A chunk fills its panels, so that the micro-tile is as large as the registers allow. Channels
-    // that lie side by side leave in whole packets.
-    chunks_ = Split::into_at_most(c.out_channels,
-                                  std::max<Index>(1, packing.chunk_panels * panel_ / members),
-                                  c.writes_channels ? lane_count : 1);
+    // that lie side by side leave in whole packets, and those that come in pairs in pairs.
+    chunks_ = Split::into_at_most(
+        c.out_channels, std::max<Index>(1, packing.chunk_panels * panel_ / members),
+        std::max<Index>(c.writes_channels ? lane_count : 1, c.writes_pairs ? 2 : 1));
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
   }

@@ -4,6 +4,8 @@
 /// What a call of the engine reads and writes.
 
 #include <array>
+#include <atomic>
+#include <complex>
 #include <cstdint>
 
 #include "tconv/core/axis.hpp"
@@ -92,6 +94,16 @@ struct IntegerOutput {
   /// As an epilogue's.
   void (*finish)(const void* function, Element* row, Index count, Index channel) = nullptr;
   const void* function = nullptr;
+};
+
+/// What becomes of sums that are the parts of complex numbers.
+template <class Scalar>
+struct ComplexOutput {
+  /// Replaces `count` outputs, `step` apart, by a function of each; may be null.
+  void (*finish)(const void* function, std::complex<Scalar>* outputs, Index step, Index count,
+                 Index channel) = nullptr;
+  const void* function = nullptr;
+  std::atomic<bool>* not_finite = nullptr;  // set where a sum is infinite or no number
 };
 
 /// The operands of a call but for its weights. Strides count elements of the images.

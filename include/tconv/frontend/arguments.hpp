@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstdint>
 #include <type_traits>
 
+#include "tconv/core/accumulator.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
@@ -91,6 +93,18 @@ consteval bool check_bias() {
     return scalar;
   } else {
     return none;
+  }
+}
+
+/// The same of a call on small integers.
+template <class Bias>
+consteval bool check_quantized_bias() {
+  if constexpr (has_one_axis<Bias>) {
+    constexpr bool scalar = std::same_as<std::remove_const_t<typename Bias::Scalar>, std::int32_t>;
+    static_assert(scalar, "tconv: bias of a call on small integers must be int32");
+    return scalar;
+  } else {
+    return check_bias<Bias, std::int32_t>();
   }
 }
 
@@ -193,6 +207,43 @@ consteval bool check_argument_types() {
                check_bias<Bias, tensor_scalar<W>>());
   else
     return false;
+}
+
+/// Numbers that a call on small integers may be asked for.
+template <class T>
+concept Number = std::is_arithmetic_v<T>;
+
+/// Of a call on small integers, whose result is of the type `Result`.
+template <class X, class W, class Bias, class Result>
+consteval bool check_quantized_types() {
+  if constexpr (all(check_x<X>(), check_weight<W>())) {
+    constexpr bool result = QuantizedResult<Result>;
+    constexpr bool small = SmallInteger<tensor_scalar<X>> && SmallInteger<tensor_scalar<W>>;
+    constexpr bool layouts = tensor_layout<X> == tensor_layout<W>;
+    static_assert(result,
+                  "tconv: the result of a call on small integers must be of the type int8, uint8, "
+                  "int16, int32 or float");
+    static_assert(small,
+                  "tconv: x and weight of a call that names the type of its result must be "
+                  "integers of 8 or 16 bits");
+    static_assert(layouts, "tconv: the tensors of a call must have one storage order");
+    return all(result, small, layouts, check_image_rank<X, spatial_axes<W>>(),
+               check_quantized_bias<Bias>());
+  } else {
+    return false;
+  }
+}
+
+/// What such a call computes into.
+template <class Out, class Result>
+consteval bool check_quantized_output() {
+  if constexpr (check_output<Out>()) {
+    constexpr bool scalar = std::same_as<tensor_scalar<std::remove_const_t<Out>>, Result>;
+    static_assert(scalar, "tconv: the output must have the scalar type that the call names");
+    return scalar;
+  } else {
+    return false;
+  }
 }
 
 /// Of a layer's constructor.

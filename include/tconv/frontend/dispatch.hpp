@@ -17,7 +17,8 @@
 #include "tconv/engine/entrance.hpp"
 #include "tconv/frontend/engine_call.hpp"
 #include "tconv/frontend/epilogue.hpp"
-#include "tconv/frontend/integers.hpp"
+#include "tconv/frontend/scalars/complex.hpp"
+#include "tconv/frontend/scalars/integers.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/options.hpp"
 #include "tconv/workspace.hpp"
@@ -72,6 +73,18 @@ void compute_integers(const Geometry<R>& geometry, const TensorView<const Scalar
   compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
 }
 
+/// The same of complex numbers.
+template <Direction direction, int layout, int R, class Scalar, class F, class Weights>
+void compute_complex(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
+                     const TensorView<const Scalar, R + 2>& weight, const Scalar* bias,
+                     const TensorView<Scalar, R + 2>& y, Summation summation, const F& f,
+                     Workspace& workspace, const Weights& weights) {
+  if (summation == Summation::fastest && engine_counts(geometry) &&
+      run_complex<direction, layout>(geometry, x, bias, y, f, weights, execution_of(workspace)))
+    return;
+  compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
+}
+
 /// The production path of the free functions: packs the weights for this call.
 template <Direction direction, int layout>
 struct Production {
@@ -86,6 +99,11 @@ struct Production {
       compute_integers<direction, layout>(
           geometry, x, weight, bias, y, summation, NoEpilogue{}, workspace,
           IntegerWeightsOnce<direction, layout, R, Scalar>(weight, geometry.groups()));
+    else if constexpr (EngineComplex<Scalar>)
+      compute_complex<direction, layout>(
+          geometry, x, weight, bias, y, summation, NoEpilogue{}, workspace,
+          ComplexWeightsOnce<direction, layout, R, typename Scalar::value_type>(weight,
+                                                                                geometry.groups()));
     else
       compute_once(geometry, x, weight, bias, y);
   }

@@ -50,8 +50,8 @@ ConvShape joined_shape_of(const Geometry<R>& geometry, int layout) {
 }
 
 /// Makes the batch, densest in memory, the last axis, so that images have rows.
-template <class Scalar>
-void make_batch_an_axis(ConvShape& shape, Image<const Scalar>& x, Image<Scalar>& y) {
+template <class In, class Out>
+void make_batch_an_axis(ConvShape& shape, Image<const In>& x, Image<Out>& y) {
   shape.axes = {shape.axes[1], shape.axes[2], Axis{shape.batch, shape.batch}};
   shape.batch = 1;
   shape.batch_is_axis = true;
@@ -116,25 +116,25 @@ const Accumulator<Scalar>* widened(const Scalar* from, Index count,
 }
 
 /// The images of a call as the engine sees them, and their shape.
-template <class Scalar>
+template <class In, class Out = In>
 struct EngineImages {
   ConvShape shape;
-  Image<const Scalar> x;
-  Image<Scalar> y;
+  Image<const In> x;
+  Image<Out> y;
 };
 
 /// Those of `x` and `y`, which are dense tensors or frames of one. `own` says whether their
 /// elements are those that the engine computes with.
-template <Direction direction, int layout, int R, class Scalar>
-EngineImages<Scalar> engine_images(const Geometry<R>& geometry,
-                                   const TensorView<const Scalar, R + 2>& x,
-                                   const TensorView<Scalar, R + 2>& y, TermOrder order, bool dense,
-                                   bool own) {
+template <Direction direction, int layout, int R, class In, class Out>
+EngineImages<In, Out> engine_images(const Geometry<R>& geometry,
+                                    const TensorView<const In, R + 2>& x,
+                                    const TensorView<Out, R + 2>& y, TermOrder order, bool dense,
+                                    bool own) {
   // A joined axis has the taps in the order of memory, which is not that of the kernel.
-  EngineImages<Scalar> result{order == TermOrder::backward || !dense
-                                  ? shape_of<direction>(geometry, layout)
-                                  : joined_shape_of<direction>(geometry, layout),
-                              image_of<R>(x, layout), image_of<R>(y, layout)};
+  EngineImages<In, Out> result{order == TermOrder::backward || !dense
+                                   ? shape_of<direction>(geometry, layout)
+                                   : joined_shape_of<direction>(geometry, layout),
+                               image_of<R>(x, layout), image_of<R>(y, layout)};
   auto& [shape, x_image, y_image] = result;
   shape.order = order;
   if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)

@@ -53,32 +53,49 @@ const Scalar* bias_data(const Bias& bias, Index channels, const char* function) 
   }
 }
 
+/// The types of a call of which all tensors have one scalar.
+struct OneScalar {
+  template <class X>
+  using Output = Result<X>;
+  template <class X>
+  using BiasScalar = tensor_scalar<X>;
+  template <class X, class W, class Bias>
+  static consteval bool check() {
+    return check_argument_types<X, W, Bias>();
+  }
+};
+
 /// Checks a call of an operator, finds the place of its result in `out`, and has
 /// `algorithm(geometry, x, weight, bias, y)` fill it. `bias` is a pointer to one number per output
-/// channel, or null.
-template <Direction direction, class Out, class X, class W, class Bias, class Algorithm>
+/// channel, or null. Numbers that an algorithm has of its own it checks for itself.
+template <Direction direction, class Types = OneScalar, class Out, class X, class W, class Bias,
+          class Algorithm>
 decltype(auto) apply_to(const char* function, const Out& out, const X& x, const W& weight,
                         const Bias& bias, const OptionsOf<W>& options, const Algorithm& algorithm) {
-  if constexpr (check_argument_types<X, W, Bias>())
-    if constexpr (Out::template accepts<X, tensor_rank<X>>()) {
-      using Scalar = tensor_scalar<X>;
+  if constexpr (Types::template check<X, W, Bias>())
+    if constexpr (Out::template accepts<typename Types::template Output<X>, tensor_rank<X>>()) {
       constexpr int R = spatial_axes<W>;
       constexpr int rank = tensor_rank<X>;
       const auto& stored_x = stored(x);
       const auto& stored_weight = stored(weight);
       const auto& stored_b = stored_bias(bias);
-      checked_size<Scalar>(extents_of(stored_x), "x", function);
-      checked_size<Scalar>(extents_of(stored_weight), "weight", function);
-      const TensorView<const Scalar, R + 2> x_view = image_view<R>(stored_x, options.data_format);
-      const TensorView<const Scalar, R + 2> weight_view = plain_view(stored_weight);
+      checked_size<tensor_scalar<X>>(extents_of(stored_x), "x", function);
+      checked_size<tensor_scalar<W>>(extents_of(stored_weight), "weight", function);
+      const TensorView<const tensor_scalar<X>, R + 2> x_view =
+          image_view<R>(stored_x, options.data_format);
+      const TensorView<const tensor_scalar<W>, R + 2> weight_view = plain_view(stored_weight);
 
       const auto geometry =
           make_geometry<direction, R>(x_view.extents, weight_view.extents, options, function,
                                       channel_axis<R, rank>(options.data_format));
       const auto y_shape = geometry.output_shape(direction);
-      const Scalar* bias_elements = bias_data<Scalar>(stored_b, y_shape[1], function);
+      const auto* bias_elements =
+          bias_data<typename Types::template BiasScalar<X>>(stored_b, y_shape[1], function);
 
-      decltype(auto) y = out.template place<Result<X>>(
+      if constexpr (requires { algorithm.check(function, y_shape[1]); })
+        algorithm.check(function, y_shape[1]);
+
+      decltype(auto) y = out.template place<typename Types::template Output<X>>(
           function, own_order<static_cast<std::size_t>(rank)>(y_shape, options.data_format),
           {{"x", stored_x}, {"weight", stored_weight}, {"bias", stored_b}});
       if (geometry.batch() > 0)
@@ -89,10 +106,11 @@ decltype(auto) apply_to(const char* function, const Out& out, const X& x, const 
 }
 
 /// The same into a new tensor, which is returned.
-template <Direction direction, class X, class W, class Bias, class Algorithm>
+template <Direction direction, class Types = OneScalar, class X, class W, class Bias,
+          class Algorithm>
 auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
            const OptionsOf<W>& options, const Algorithm& algorithm) {
-  return apply_to<direction>(function, NewTensor(), x, weight, bias, options, algorithm);
+  return apply_to<direction, Types>(function, NewTensor(), x, weight, bias, options, algorithm);
 }
 
 }  // namespace tconv::inline TCONV_ISA::frontend

@@ -98,7 +98,8 @@ class WinogradProblem {
   WinogradProblem(const Correlation& c, const std::array<const WinogradAxis*, 3>& axes,
                   bool one_line)
       : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels,  {},
-               TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels} {
+               TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels,
+               c.writes_pairs} {
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = *axes[a];
       terms_.axes[a] = axes_[a].terms;

@@ -9,24 +9,23 @@
 ///
 /// So results are exact modulo 2 to the power of the bits, whatever the order of a sum.
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <numeric>
 #include <type_traits>
 #include <vector>
 
 #include "tconv/core/accumulator.hpp"
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
-#include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
 #include "tconv/engine/entrance.hpp"
 #include "tconv/frontend/engine_call.hpp"
 #include "tconv/frontend/epilogue.hpp"
+#include "tconv/frontend/scalars/magnitudes.hpp"
 #include "tconv/geometry.hpp"
 #include "tconv/runtime/execution.hpp"
 
@@ -44,29 +43,6 @@ void convert_weights(const Scalar* from, Index count, IntegerPart part, Sum* to)
                 : static_cast<Sum>(static_cast<double>(engine::HighHalf<Scalar>{from[i]}));
 }
 
-template <class Scalar>
-double largest_magnitude(const Scalar* from, Index count) {
-  // Two loops that compilers turn into SIMD, where std::minmax_element goes one by one.
-  Scalar least = 0, largest = 0;
-  for (Index i = 0; i < count; ++i) least = std::min(least, from[i]);
-  for (Index i = 0; i < count; ++i) largest = std::max(largest, from[i]);
-  return std::max(-static_cast<double>(least), static_cast<double>(largest));
-}
-
-/// The products of an output, at most.
-template <Direction direction, int R>
-double most_products(const Geometry<R>& geometry) {
-  constexpr bool scatters = direction == Direction::scatter;
-  double products = static_cast<double>(
-      (scatters ? geometry.coarse_channels() : geometry.fine_channels()) / geometry.groups());
-  for (const Axis& axis : geometry.axes()) {
-    // Of a transposed convolution, taps that are a multiple of the stride apart.
-    const Index apart = scatters ? axis.stride / std::gcd(axis.stride, axis.dilation) : 1;
-    products *= static_cast<double>(ceil_div(axis.kernel, apart));
-  }
-  return products;
-}
-
 /// Weights that serve one call.
 template <Direction direction, int layout, int R, class Scalar>
 class IntegerWeightsOnce {
@@ -74,7 +50,9 @@ class IntegerWeightsOnce {
   IntegerWeightsOnce(const TensorView<const Scalar, R + 2>& weight, Index groups)
       : weight_(weight), groups_(groups) {}
 
-  double largest() const { return largest_magnitude(weight_.data, size_of(weight_.extents)); }
+  double largest_sum(const Geometry<R>& geometry, runtime::Execution& execution) const {
+    return largest_sum_once<direction, layout>(geometry, weight_, 0, execution);
+  }
 
   template <class Sum>
   bool run(IntegerPart part, const ConvShape& shape, const engine::Operands<Sum>& operands,
@@ -99,11 +77,14 @@ class IntegerWeights {
  public:
   /// The view's elements must stay.
   IntegerWeights(const TensorView<const Scalar, R + 2>& weight, Index groups)
-      : weight_(weight),
-        groups_(groups),
-        largest_(largest_magnitude(weight.data, size_of(weight.extents))) {}
+      : weight_(weight), groups_(groups), sums_(weight, groups), taps_(sums_.memory_size()) {
+    sums_.fill(weight, 0, taps_.data());
+    taps_.resize(sums_.taps());
+  }
 
-  double largest() const { return largest_; }
+  double largest_sum(const Geometry<R>& geometry, const runtime::Execution&) const {
+    return sums_.largest(geometry.axes(), taps_.data());
+  }
 
   template <class Sum>
   bool run(IntegerPart part, const ConvShape& shape, const engine::Operands<Sum>& operands,
@@ -142,7 +123,8 @@ class IntegerWeights {
 
   TensorView<const Scalar, R + 2> weight_;
   Index groups_;
-  double largest_;
+  MagnitudeSums<direction, layout, R, Scalar> sums_;
+  std::vector<MagnitudeSum<Scalar>> taps_;
   mutable std::mutex mutex_;
   mutable std::unique_ptr<const Kept<float>> single_;
   mutable std::array<std::unique_ptr<const Kept<double>>, 3> double_;  // by part
@@ -155,8 +137,8 @@ class IntegerCall {
   IntegerCall(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>& x,
               const Scalar* bias, const TensorView<Scalar, R + 2>& y, const F& f,
               const Weights& weights, runtime::Execution& execution)
-      : x_(x),
-        products_(most_products<direction>(geometry)),
+      : geometry_(geometry),
+        x_(x),
         weights_(weights),
         execution_(execution),
         images_(engine_images<direction, layout>(geometry, x, y, TermOrder::untransformed, true,
@@ -173,14 +155,15 @@ class IntegerCall {
 
   /// Returns false, and leaves `y` of no use, where the engine cannot.
   bool run() {
-    const double largest = largest_magnitude(x_.data, size_of(x_.extents));
-    const double sum = largest * weights_.largest() * products_;
+    const double sum = largest_magnitude(x_.data, size_of(x_.extents)) *
+                       weights_.largest_sum(geometry_, execution_);
     if (sum < 0x1p24) return run_part<Scalar, float>(IntegerPart::whole, 0, false, true);
     if (sum < 0x1p51) return run_part<Scalar, double>(IntegerPart::whole, 0, false, true);
     if constexpr (sizeof(Scalar) == 4) {
       using Low = engine::LowHalf<Scalar>;
       using High = engine::HighHalf<Scalar>;
-      return products_ < 0x1p19 && run_part<Low, double>(IntegerPart::low, 0, false, false) &&
+      return most_products<direction>(geometry_) < 0x1p19 &&
+             run_part<Low, double>(IntegerPart::low, 0, false, false) &&
              run_part<High, double>(IntegerPart::low, 16, true, false) &&
              run_part<Low, double>(IntegerPart::high, 16, true, true);
     }
@@ -201,8 +184,8 @@ class IntegerCall {
     return weights_.template run<Sum>(weight, images_.shape, operands, execution_);
   }
 
+  const Geometry<R>& geometry_;
   TensorView<const Scalar, R + 2> x_;
-  double products_;  // of an output
   const Weights& weights_;
   runtime::Execution& execution_;
   EngineImages<Scalar> images_;
