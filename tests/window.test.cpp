@@ -185,6 +185,38 @@ TEST_CASE("a part of the output is that part of the whole") {
   }
 }
 
+TEST_CASE("a layer reads and writes slices, and leaves what is around them") {
+  Eigen::Tensor<float, 4> w(3, 2, 3, 4), x(2, 3, 9, 8);
+  w.setRandom(), x.setRandom();
+  const ConvOptions<2> options{.stride = 2, .padding = 1, .summation = Summation::ordered};
+  const Eigen::Tensor<float, 4> whole = conv_transpose(x, w, options);
+  const auto window = conv_transpose_window({9, 8}, {3, 4}, options, {5, 3}, {11, 12});
+  Eigen::Tensor<float, 4> y(whole.dimensions());
+  y.setConstant(7);
+  Workspace workspace;
+  const auto offsets = Eigen::array<Index, 4>{0, 0, 5, 3};
+  const ConvTranspose layer(w, window.options);
+  layer.run(slice(x, window), y.slice(offsets, Eigen::array<Index, 4>{2, 2, 6, 9}), workspace);
+  for (Index n = 0; n < 2; ++n)
+    for (Index m = 0; m < 2; ++m)
+      for (Index i = 0; i < y.dimension(2); ++i)
+        for (Index j = 0; j < y.dimension(3); ++j) {
+          const bool inside = 5 <= i && i < 11 && 3 <= j && j < 12;
+          REQUIRE(y(n, m, i, j) == (inside ? whole(n, m, i, j) : 7.0F));
+        }
+  // A slice that reaches out of its tensor.
+  const auto run = [&](Index row) {
+    layer.run(slice(x, window),
+              y.slice(Eigen::array<Index, 4>{0, 0, row, 3}, Eigen::array<Index, 4>{2, 2, 6, 9}),
+              workspace);
+  };
+  CHECK(message_of<std::invalid_argument>([&] { run(12); }) ==
+        "tconv::ConvTranspose: y is a slice from 12 of extent 6 on axis 2, where its tensor has "
+        "extent 17");
+  CHECK_THROWS_AS(layer.run(slice(x, window), x.slice(offsets, offsets), workspace),
+                  std::invalid_argument);
+}
+
 TEST_CASE("an output that no input reaches holds the bias in a part too") {
   Eigen::Tensor<float, 3> x(1, 1, 4), w(1, 1, 2);
   x.setConstant(1), w.setConstant(1);

@@ -135,16 +135,15 @@ class Stream {
       const Index count = from.extents[2];
       check_shape(stored_x, "x", in_, count);
       check_shape(y, "y", out_, available(count));
+      const frontend::StreamOutputs<Scalar, R> to = outputs(y);
       const std::less<const Scalar*> before;
-      const Scalar* y_begin = y.data();
       core::require(
-          !before(from.data, y_begin + y.size()) || !before(y_begin, from.data + stored_x.size()),
+          !before(from.data, core::end_of(to.view)) || !before(to.view.data, core::end_of(from)),
           name, "y overlaps x in memory, but must not");
       if (in_[0] == 0) {
         length_ += count;
         return;
       }
-      const auto to = outputs(y);
       // Long pushes are cut, so that the frames at hand stay few.
       const bool reserved = count <= calls_.reserved();
       const Index most = reserved ? count : calls_.most_frames();
@@ -236,6 +235,7 @@ class Stream {
 
   template <class Tensor>
   void check_shape(const Tensor& tensor, const char* argument, Shape shape, Index frames) const {
+    if constexpr (core::StoredSlice<Tensor>) core::check_slice(tensor, argument, name);
     constexpr auto rank = static_cast<std::size_t>(core::tensor_rank<Tensor>);
     core::require(rank == R + 2 || shape[0] == 1, name, argument,
                   " is unbatched, but the stream has a batch of ", shape[0]);

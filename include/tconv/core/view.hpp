@@ -60,11 +60,30 @@ Index checked_size(const std::array<Index, rank>& extents, const char* argument,
 }
 
 template <class Tensor>
-auto extents_of(const Tensor& t) {
+requires(!StoredSlice<Tensor>) auto extents_of(const Tensor& t) {
   const Eigen::DSizes<Index, tensor_rank<Tensor>> dimensions(t.dimensions());
   Extents<tensor_rank<Tensor>> extents{};
   std::copy(dimensions.begin(), dimensions.end(), extents.begin());
   return extents;
+}
+
+template <StoredSlice Slice>
+auto extents_of(const Slice& slice) {
+  Extents<tensor_rank<Slice>> extents{};
+  for (std::size_t a = 0; a < extents.size(); ++a)
+    extents[a] = static_cast<Index>(slice.sizes()[a]);
+  return extents;
+}
+
+/// Behind the last element of a view; its beginning if it is empty.
+template <class T, int rank>
+T* end_of(const TensorView<T, rank>& view) {
+  Index last = 0;
+  for (std::size_t a = 0; a < view.extents.size(); ++a) {
+    if (view.extents[a] == 0) return view.data;
+    last += (view.extents[a] - 1) * view.strides[a];
+  }
+  return view.data + last + 1;
 }
 
 /// Element strides of a dense tensor.
@@ -86,11 +105,53 @@ using ElementOf = std::remove_pointer_t<decltype(std::declval<Tensor&>().data())
 
 /// A stored tensor with its axes in their own order.
 template <class Tensor>
-auto plain_view(Tensor& t) {
+requires(!StoredSlice<std::remove_const_t<Tensor>>) auto plain_view(Tensor& t) {
   using Plain = std::remove_const_t<Tensor>;
   const auto extents = extents_of(t);
   return TensorView<ElementOf<Tensor>, tensor_rank<Plain>>{
       t.data(), extents, dense_strides(extents, tensor_layout<Plain>)};
+}
+
+/// The same of a slice of one, which may be written to if its tensor may.
+template <StoredSlice Slice>
+auto plain_view(const Slice& slice) {
+  constexpr int rank = tensor_rank<Slice>;
+  using Tensor = std::remove_reference_t<decltype(slice.expression())>;
+  using Element = std::conditional_t<is_writable_slice<Slice>, tensor_scalar<Slice>,
+                                     const tensor_scalar<Slice>>;
+  const Tensor& tensor = slice.expression();
+  auto whole = plain_view(tensor);
+  TensorView<Element, rank> view{const_cast<Element*>(whole.data), extents_of(slice),
+                                 whole.strides};
+  for (std::size_t a = 0; a < view.strides.size(); ++a)
+    view.data += static_cast<Index>(slice.startIndices()[a]) * view.strides[a];
+  return view;
+}
+
+/// Throws `std::invalid_argument` unless a slice lies in its tensor.
+template <StoredSlice Slice>
+void check_slice(const Slice& slice, const char* argument, const char* function) {
+  const auto whole = extents_of(slice.expression()), extents = extents_of(slice);
+  for (std::size_t a = 0; a < whole.size(); ++a) {
+    const auto first = static_cast<Index>(slice.startIndices()[a]);
+    require(
+        0 <= first && 0 <= extents[a] && extents[a] <= whole[a] && first <= whole[a] - extents[a],
+        function, argument, " is a slice from ", first, " of extent ", extents[a], " on axis ", a,
+        ", where its tensor has extent ", whole[a]);
+  }
+}
+
+/// Whether all spatial positions of an image lie in memory as those of a tensor of its extents do.
+template <int R, class T>
+bool dense_image(const TensorView<T, R + 2>& view, int layout) {
+  for (int a = 0; a + 1 < R; ++a) {
+    const auto i = static_cast<std::size_t>(a) + 2;
+    const auto [inner, outer] =
+        layout == Eigen::RowMajor ? std::pair(i + 1, i) : std::pair(i, i + 1);
+    if (view.extents[outer] > 1 && view.strides[outer] != view.strides[inner] * view.extents[inner])
+      return false;
+  }
+  return true;
 }
 
 /// Calls `f` with each element of a view, in row-major order of its axes.

@@ -165,8 +165,11 @@ consteval bool check_layer_types() {
 /// Of a layer's call.
 template <class X, class Y, class Scalar, int R, int layout>
 consteval bool check_run_types() {
-  static_assert(StoredTensor<Y>, "tconv: y must be an Eigen tensor, TensorMap or TensorFixedSize");
-  if constexpr (all(check_x<X>(), StoredTensor<Y>))
+  constexpr bool writable = StoredTensor<Y> || is_writable_slice<Y>;
+  static_assert(
+      writable,
+      "tconv: y must be an Eigen tensor, TensorMap or TensorFixedSize, or a slice of one");
+  if constexpr (all(check_x<X>(), writable))
     return all(check_image_rank<X, R>(), check_same_rank<X, Y>(),
                check_alike<Eigen::Tensor<Scalar, R + 2, layout>, X, Y>());
   else

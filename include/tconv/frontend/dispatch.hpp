@@ -38,7 +38,7 @@ ConvShape shape_of(const Geometry<R>& geometry, int layout) {
 
 /// The same with one axis in place of three where one input position meets each output once: a
 /// product with a matrix, whatever the number of axes, of which the engine stores whole images as
-/// rows. Tensors are dense, and the stride of the last axis is that of the joined one.
+/// rows. Images are dense, and the stride of the last axis is that of the joined one.
 template <Direction direction, int R>
 ConvShape joined_shape_of(const Geometry<R>& geometry, int layout) {
   ConvShape shape = shape_of<direction>(geometry, layout);
@@ -120,9 +120,11 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
   if constexpr (EngineScalar<Scalar>)
     if (engine_counts(geometry)) {
       const TermOrder order = term_order(summation, layout);
-      // A joined axis has the taps in the order of memory, which is not that of the kernel.
-      ConvShape shape = order == TermOrder::backward ? shape_of<direction>(geometry, layout)
-                                                     : joined_shape_of<direction>(geometry, layout);
+      // A joined axis has the taps in the order of memory, which may not be that of the kernel.
+      const bool may_join =
+          order != TermOrder::backward && dense_image<R>(x, layout) && dense_image<R>(y, layout);
+      ConvShape shape = may_join ? joined_shape_of<direction>(geometry, layout)
+                                 : shape_of<direction>(geometry, layout);
       shape.order = order;
       if (run_engine(shape,
                      engine::Operands<Scalar>{bias, image_of<R>(x, layout), image_of<R>(y, layout),

@@ -61,7 +61,7 @@ auto apply(const char* function, const X& x, const W& weight, const Bias& bias,
     using Scalar = tensor_scalar<X>;
     constexpr int R = spatial_axes<W>;
     constexpr int rank = tensor_rank<X>;
-    const auto& stored_x = stored(x);
+    const auto& stored_x = stored_image(x, "x", function);
     const auto& stored_weight = stored(weight);
     const auto& stored_b = stored_bias(bias);
     checked_size<Scalar>(extents_of(stored_x), "x", function);
