@@ -3,6 +3,8 @@
 
 #include "support/ordered.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -105,4 +107,34 @@ TEST_CASE("an output that no input reaches holds the bias, and others its sum") 
   const auto y = tconv::conv_transpose(x, w, bias, {.stride = 3, .summation = Summation::ordered});
   CHECK(y(0, 0, 0) == 1e8F);
   CHECK(y(0, 0, 1) == 0.3F);
+}
+
+TEST_CASE("an output that no input reaches holds a bias of -0 too, in any order of sums") {
+  Random random(64);
+  Index unreached = 0;
+  for (int i = 0; i < effort(400); ++i) {
+    Problem p = random_problem(random, tconv::Direction::scatter);
+    p.bias = true;
+    Data<float> data = random_reals<float>(random, p);
+    std::fill(data.bias.begin(), data.bias.end(), -0.0F);
+    const Index plane = p.out[0] * p.out[1] * p.out[2];
+    INFO(p);
+    for (const auto implementation : {Implementation::production, Implementation::layer,
+                                      Implementation::into, Implementation::scatter}) {
+      const std::vector<float> y = run(implementation, p, data);
+      // Whether an output is reached depends on its position alone.
+      for (Index o = 0; o < plane; ++o) {
+        const std::array<Index, 3> at{o / (p.out[1] * p.out[2]),
+                                      o % (p.out[1] * p.out[2]) / p.out[2], o % p.out[2]};
+        const float sum = ordered_sum(p, data, 0, 0, at, engine_fuses());
+        if (sum != 0 || !std::signbit(sum)) continue;
+        ++unreached;
+        for (Index image = 0; image < p.batch * p.out_channels; ++image) {
+          const float value = y[static_cast<std::size_t>(image * plane + o)];
+          REQUIRE((value == 0 && std::signbit(value)));
+        }
+      }
+    }
+  }
+  CHECK(unreached > effort(400));
 }

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <tconv/tconv.hpp>
@@ -275,6 +276,19 @@ TEST_CASE("no number of threads changes the order of a sum") {
   }
 }
 
+namespace {
+
+/// Small ones, which are exact in any order.
+Eigen::Tensor<float, 4, Eigen::RowMajor> integers(Random& random, Index n, Index c, Index rows,
+                                                  Index columns) {
+  Eigen::Tensor<float, 4, Eigen::RowMajor> t(n, c, rows, columns);
+  for (Index i = 0; i < t.size(); ++i)
+    t.data()[i] = static_cast<float>(std::uniform_int_distribution<int>(-4, 4)(random));
+  return t;
+}
+
+}  // namespace
+
 TEST_CASE("free functions and layers give the same bits on any number of threads") {
   using T4 = Eigen::Tensor<float, 4, Eigen::RowMajor>;
   Random random(16);
@@ -311,4 +325,32 @@ TEST_CASE("free functions and layers give the same bits on any number of threads
       check([&](auto& workspace) { return layer(x, workspace); });
     }
   }
+}
+
+TEST_CASE("a layer that has seen more packings than it keeps is still right") {
+  using T4 = Eigen::Tensor<float, 4, Eigen::RowMajor>;
+  Random random(17);
+  Problem p;
+  p.in_channels = 24, p.out_channels = 40;
+  p.kernel = {5, 5, 1}, p.stride = {2, 2, 1};
+  const T4 w = integers(random, 24, 40, 5, 5);
+  const tconv::ConvTranspose layer(w, p.options<2>());
+  std::set<std::vector<Index>> packings;
+  for (int round = 0; round < 2; ++round)
+    for (Index i = 0; i < 16; ++i) {
+      // Small images reach few of the taps, each of them others.
+      p.in = {1 + i / 4, 1 + i % 4, 1};
+      p.out = {2 * p.in[0] + 3, 2 * p.in[1] + 3, 1};
+      const Schedule schedule = make_schedule(p);
+      std::vector<Index> packing = products(schedule.plain()).signature();
+      if (schedule.winograd()) packing = schedule.winograd()->signature();
+      packing.push_back(schedule.winograd() != nullptr);
+      packings.insert(packing);
+      const T4 x = integers(random, 1, 24, p.in[0], p.in[1]);
+      const T4 y = layer(x), expected = tconv::scatter::conv_transpose(x, w, p.options<2>());
+      INFO(p);
+      REQUIRE(std::equal(y.data(), y.data() + y.size(), expected.data()));
+    }
+  // It keeps 8.
+  CHECK(packings.size() > 8);
 }

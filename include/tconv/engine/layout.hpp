@@ -237,7 +237,8 @@ class WeightLayout {
 
   /// Numbers that are equal where weights are packed alike.
   std::vector<Index> signature() const {
-    std::vector<Index> numbers{panel_, lane_multiple_, chunks_.parts, channel_blocks_.parts};
+    std::vector<Index> numbers{panel_, lane_multiple_, chunks_.parts, chunks_.unit,
+                               channel_blocks_.parts};
     for (const Product& product : products_)
       for (const std::size_t step : product.tap_steps) numbers.push_back(static_cast<Index>(step));
     for (const auto& sets : sets_) {

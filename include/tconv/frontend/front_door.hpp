@@ -64,7 +64,7 @@ decltype(auto) apply_to(const char* function, const Out& out, const X& x, const 
       using Scalar = tensor_scalar<X>;
       constexpr int R = spatial_axes<W>;
       constexpr int rank = tensor_rank<X>;
-      const auto& stored_x = stored(x);
+      const auto& stored_x = stored_image(x, "x", function);
       const auto& stored_weight = stored(weight);
       const auto& stored_b = stored_bias(bias);
       checked_size<Scalar>(extents_of(stored_x), "x", function);

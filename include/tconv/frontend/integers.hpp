@@ -53,6 +53,22 @@ double largest_magnitude(const Scalar* from, Index count) {
   return std::max(-static_cast<double>(least), static_cast<double>(largest));
 }
 
+/// The same of a view, row by row where its elements do not lie side by side.
+template <class Scalar, int rank>
+double largest_magnitude(const TensorView<const Scalar, rank>& view) {
+  const Index size = size_of(view.extents);
+  if (end_of(view) - view.data == size) return largest_magnitude(view.data, size);
+  TensorView<const Scalar, rank> starts = view;
+  Index count = 1;
+  for (std::size_t a = 0; a < view.strides.size(); ++a)
+    if (count == 1 && view.strides[a] == 1) std::swap(count, starts.extents[a]);
+  double largest = 0;
+  for_each_row_major(starts, [&](const Scalar& first) {
+    largest = std::max(largest, largest_magnitude(&first, count));
+  });
+  return largest;
+}
+
 /// The products of an output, at most.
 template <Direction direction, int R>
 double most_products(const Geometry<R>& geometry) {
@@ -173,7 +189,7 @@ class IntegerCall {
 
   /// Returns false, and leaves `y` of no use, where the engine cannot.
   bool run() {
-    const double largest = largest_magnitude(x_.data, size_of(x_.extents));
+    const double largest = largest_magnitude(x_);
     const double sum = largest * weights_.largest() * products_;
     if (sum < 0x1p24) return run_part<Scalar, float>(IntegerPart::whole, 0, false, true);
     if (sum < 0x1p51) return run_part<Scalar, double>(IntegerPart::whole, 0, false, true);
