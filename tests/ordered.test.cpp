@@ -99,6 +99,25 @@ TEST_CASE("ordered sums of 16-bit floats are summed in float, and rounded once")
   }
 }
 
+TEST_CASE("scalars without SIMD sum in the same order, with their own arithmetic") {
+  using Tensor = Eigen::Tensor<long double, 3>;
+  Tensor x(1, 5, 6), w(5, 2, 4);
+  for (Index i = 0; i < x.size(); ++i) x.data()[i] = std::sin(static_cast<long double>(i));
+  for (Index i = 0; i < w.size(); ++i) w.data()[i] = std::cos(static_cast<long double>(3 * i));
+  const Eigen::Matrix<long double, 2, 1> bias(0.1L, -0.7L);
+  const tconv::ConvOptions<1> options{.padding = {{1, -2}}, .summation = Summation::ordered};
+  const Tensor y = tconv::conv_transpose(x, w, bias, options);
+  REQUIRE(y.dimension(2) == 10);
+  for (Index m = 0; m < 2; ++m)
+    for (Index o = 0; o < 10; ++o) {
+      long double sum = 0;
+      for (Index c = 0; c < 5; ++c)
+        for (Index k = 0; k < 4; ++k)
+          if (const Index i = o + 1 - k; 0 <= i && i < 6) sum += x(0, c, i) * w(c, m, k);
+      CHECK(y(0, m, o) == (o < 8 ? sum + bias(m) : bias(m)));
+    }
+}
+
 TEST_CASE("an output that no input reaches holds the bias, and others its sum") {
   using Map = Eigen::TensorMap<const Eigen::Tensor<float, 3>>;
   const float pixels[] = {1e8F, 1e8F}, weight = 1;
