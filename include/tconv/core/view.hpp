@@ -76,15 +76,15 @@ auto extents_of(const Slice& slice) {
   return extents;
 }
 
-/// Behind the last element of a view; its beginning if it is empty.
+/// The elements of memory from the first one of a view to the last, those between them included.
 template <class T, int rank>
-T* end_of(const TensorView<T, rank>& view) {
+Index span_of(const TensorView<T, rank>& view) {
   Index last = 0;
   for (std::size_t a = 0; a < view.extents.size(); ++a) {
-    if (view.extents[a] == 0) return view.data;
+    if (view.extents[a] == 0) return 0;
     last += (view.extents[a] - 1) * view.strides[a];
   }
-  return view.data + last + 1;
+  return last + 1;
 }
 
 /// Element strides of a dense tensor.

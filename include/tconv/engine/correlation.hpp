@@ -130,6 +130,7 @@ struct Correlation {
   TermOrder order = TermOrder::any;  // of taps: `forward` where it does not matter
   bool zeros_around = true;          // as in `ConvShape`, and so are these
   bool reads_strips = false, writes_strips = false, writes_channels = false;
+  Index output_span = 0;
 };
 
 /// Elements of the argument.
@@ -142,12 +143,25 @@ inline Index output_size(const Correlation& c) {
   return c.batch * c.groups * c.out_channels * c.axes[0].out * c.axes[1].out * c.axes[2].out;
 }
 
+/// Elements of the image that the result is, or is a part of.
+inline Index output_image_size(const Correlation& c) {
+  return std::max(output_size(c), c.output_span);
+}
+
 inline Correlation make_correlation(const ConvShape& p) {
   const bool gathers = p.direction == Direction::gather;
   const Index coarse = p.coarse_per_group(), fine = p.fine_per_group();
-  Correlation result{
-      p.batch, p.groups,       gathers ? fine : coarse, gathers ? coarse : fine, {},
-      p.order, p.zeros_around, p.reads_strips,          p.writes_strips,         p.writes_channels};
+  Correlation result{p.batch,
+                     p.groups,
+                     gathers ? fine : coarse,
+                     gathers ? coarse : fine,
+                     {},
+                     p.order,
+                     p.zeros_around,
+                     p.reads_strips,
+                     p.writes_strips,
+                     p.writes_channels,
+                     p.output_span};
   for (std::size_t a = 0; a < 3; ++a) {
     result.axes[a] = gathers ? gather_axis(p.axes[a]) : scatter_axis(p.axes[a]);
     if (!p.zeros_around) cut_to_inside(result.axes[a]);

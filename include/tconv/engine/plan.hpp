@@ -35,7 +35,8 @@ struct Plan {
   Packing packing;
   Tile tile;
   /// The result passes the caches by, where its rows are dense: it would push out what the next
-  /// tiles need, and each line would be read before it is written.
+  /// tiles need, and each line would be read before it is written. So does a small part of a large
+  /// image, of which no line is in a cache.
   bool streams = false;
   double cycles = 0;
 };
@@ -137,7 +138,7 @@ inline Plan make_plan(const Correlation& c, const Resources& resources, bool pac
       consider_packing(c, packing, WeightLayout(c, packing, lane_count), resources, best);
     }
   });
-  best.streams = output_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);
+  best.streams = output_image_size(c) >= streamed_budgets * budget && streams_well(c, lane_count);
   return best;
 }
 

@@ -138,6 +138,7 @@ EngineImages<Scalar> engine_images(const Geometry<R>& geometry,
       image_of<R>(x, layout), image_of<R>(y, layout)};
   auto& [shape, x_image, y_image] = result;
   shape.order = order;
+  if (const Index span = span_of(y); span > size_of(y.extents)) shape.output_span = span;
   if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
     make_batch_an_axis(shape, x_image, y_image);
   constexpr bool gathers = direction == Direction::gather;

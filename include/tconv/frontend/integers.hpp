@@ -57,7 +57,7 @@ double largest_magnitude(const Scalar* from, Index count) {
 template <class Scalar, int rank>
 double largest_magnitude(const TensorView<const Scalar, rank>& view) {
   const Index size = size_of(view.extents);
-  if (end_of(view) - view.data == size) return largest_magnitude(view.data, size);
+  if (span_of(view) == size) return largest_magnitude(view.data, size);
   TensorView<const Scalar, rank> starts = view;
   Index count = 1;
   for (std::size_t a = 0; a < view.strides.size(); ++a)

@@ -30,7 +30,7 @@ struct NamedMemory {
     if constexpr (StoredTensor<Tensor> || StoredSlice<Tensor>) {
       const auto view = plain_view(tensor);
       begin = view.data;
-      end = end_of(view);
+      end = view.data + span_of(view);
     }
   }
 

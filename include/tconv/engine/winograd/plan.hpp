@@ -265,7 +265,7 @@ inline std::optional<WinogradChoice> find_winograd(const Correlation& c, const R
     choose_cut(c, best_distances, resources, depths, best);
   }
   best.plan.cycles = cycles_of_one;
-  best.plan.streams = output_size(c) >= streamed_budgets * resources.budget;
+  best.plan.streams = output_image_size(c) >= streamed_budgets * resources.budget;
   best.cycles_once = cycles_once;
   return best;
 }
