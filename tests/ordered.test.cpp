@@ -3,6 +3,8 @@
 
 #include "support/ordered.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -97,6 +99,25 @@ TEST_CASE("ordered sums of 16-bit floats are summed in float, and rounded once")
   }
 }
 
+TEST_CASE("scalars without SIMD sum in the same order, with their own arithmetic") {
+  using Tensor = Eigen::Tensor<long double, 3>;
+  Tensor x(1, 5, 6), w(5, 2, 4);
+  for (Index i = 0; i < x.size(); ++i) x.data()[i] = std::sin(static_cast<long double>(i));
+  for (Index i = 0; i < w.size(); ++i) w.data()[i] = std::cos(static_cast<long double>(3 * i));
+  const Eigen::Matrix<long double, 2, 1> bias(0.1L, -0.7L);
+  const tconv::ConvOptions<1> options{.padding = {{1, -2}}, .summation = Summation::ordered};
+  const Tensor y = tconv::conv_transpose(x, w, bias, options);
+  REQUIRE(y.dimension(2) == 10);
+  for (Index m = 0; m < 2; ++m)
+    for (Index o = 0; o < 10; ++o) {
+      long double sum = 0;
+      for (Index c = 0; c < 5; ++c)
+        for (Index k = 0; k < 4; ++k)
+          if (const Index i = o + 1 - k; 0 <= i && i < 6) sum += x(0, c, i) * w(c, m, k);
+      CHECK(y(0, m, o) == (o < 8 ? sum + bias(m) : bias(m)));
+    }
+}
+
 TEST_CASE("an output that no input reaches holds the bias, and others its sum") {
   using Map = Eigen::TensorMap<const Eigen::Tensor<float, 3>>;
   const float pixels[] = {1e8F, 1e8F}, weight = 1;
@@ -105,4 +126,34 @@ TEST_CASE("an output that no input reaches holds the bias, and others its sum") 
   const auto y = tconv::conv_transpose(x, w, bias, {.stride = 3, .summation = Summation::ordered});
   CHECK(y(0, 0, 0) == 1e8F);
   CHECK(y(0, 0, 1) == 0.3F);
+}
+
+TEST_CASE("an output that no input reaches holds a bias of -0 too, in any order of sums") {
+  Random random(64);
+  Index unreached = 0;
+  for (int i = 0; i < effort(400); ++i) {
+    Problem p = random_problem(random, tconv::Direction::scatter);
+    p.bias = true;
+    Data<float> data = random_reals<float>(random, p);
+    std::fill(data.bias.begin(), data.bias.end(), -0.0F);
+    const Index plane = p.out[0] * p.out[1] * p.out[2];
+    INFO(p);
+    for (const auto implementation : {Implementation::production, Implementation::layer,
+                                      Implementation::into, Implementation::scatter}) {
+      const std::vector<float> y = run(implementation, p, data);
+      // Whether an output is reached depends on its position alone.
+      for (Index o = 0; o < plane; ++o) {
+        const std::array<Index, 3> at{o / (p.out[1] * p.out[2]),
+                                      o % (p.out[1] * p.out[2]) / p.out[2], o % p.out[2]};
+        const float sum = ordered_sum(p, data, 0, 0, at, engine_fuses());
+        if (sum != 0 || !std::signbit(sum)) continue;
+        ++unreached;
+        for (Index image = 0; image < p.batch * p.out_channels; ++image) {
+          const float value = y[static_cast<std::size_t>(image * plane + o)];
+          REQUIRE((value == 0 && std::signbit(value)));
+        }
+      }
+    }
+  }
+  CHECK(unreached > effort(400));
 }

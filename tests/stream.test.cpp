@@ -108,6 +108,7 @@ void check_problem(Random& random, const Problem& p, bool integers, Workspace& w
       tensor.data()[i] = integers ? static_cast<float>(draw(random, -4, 4)) : real(random);
   };
   fill(x), fill(w), fill(bias);
+  if (draw(random, 0, 1) == 0) bias(0) = -0.0F;
   const AnyLayer<float, R, layout> layer = p.bias
                                                ? AnyLayer<float, R, layout>(w, bias, p.options<R>())
                                                : AnyLayer<float, R, layout>(w, p.options<R>());

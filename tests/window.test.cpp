@@ -157,7 +157,7 @@ void check_parts(Random& random, const Problem& p, bool integers) {
     const Image expected = slice(whole, Window<R>{first, end, options});
     INFO(p << " first " << first[0] << " end " << end[0]);
     REQUIRE(same_bits(y, expected));
-    // A slice is an argument as any other.
+    // The same without copies, from image to image.
     REQUIRE(same_bits(compute(slice(x, window), window.options), expected));
   }
 }

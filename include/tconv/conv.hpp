@@ -63,9 +63,10 @@ auto conv(const X& x, const W& weight, const Bias& bias,
 
 /// `conv` into given memory.
 ///
-/// \param y  a tensor, TensorMap or TensorFixedSize with the shape, scalar and storage order of
-///           what `conv(x, weight, ...)` returns; for the others, and for errors, see there.
-///           Nothing is allocated on a workspace that has seen the shape, if it has one thread
+/// \param y  a tensor, TensorMap or TensorFixedSize, or a slice of one, with the shape, scalar and
+///           storage order of what `conv(x, weight, ...)` returns; for the others, and for errors,
+///           see there. Nothing is allocated on a workspace that has seen the shape, if it has one
+///           thread
 /// \throws std::invalid_argument also if `y` has another shape or shares memory with an argument. A
 ///   call that throws leaves `y` as it was
 template <frontend::AnyWorkspace Space, class Y, class X, class W>
@@ -77,7 +78,7 @@ template <frontend::AnyWorkspace Space, class Y, class X, class W, frontend::Bia
 void conv_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
                const frontend::OptionsOf<W>& options = {}) {
   frontend::apply_to<Direction::gather>(
-      "conv_into", frontend::GivenTensor{y, "y"}, x, weight, bias, options,
+      "conv_into", frontend::GivenImage{y, "y"}, x, weight, bias, options,
       frontend::Production<Direction::gather, core::storage_order<X>>{workspace,
                                                                       options.summation});
 }

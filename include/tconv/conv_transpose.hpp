@@ -64,10 +64,10 @@ auto conv_transpose(const X& x, const W& weight, const Bias& bias,
 
 /// `conv_transpose` into given memory.
 ///
-/// \param y  a tensor, TensorMap or TensorFixedSize with the shape, scalar and storage order of
-///           what `conv_transpose(x, weight, ...)` returns; for the others, and for errors, see
-///           there. Nothing is allocated on a workspace that has seen the shape, if it has one
-///           thread
+/// \param y  a tensor, TensorMap or TensorFixedSize, or a slice of one, with the shape, scalar and
+///           storage order of what `conv_transpose(x, weight, ...)` returns; for the others, and
+///           for errors, see there. Nothing is allocated on a workspace that has seen the shape, if
+///           it has one thread
 /// \throws std::invalid_argument also if `y` has another shape or shares memory with an argument. A
 ///   call that throws leaves `y` as it was
 template <frontend::AnyWorkspace Space, class Y, class X, class W>
@@ -79,7 +79,7 @@ template <frontend::AnyWorkspace Space, class Y, class X, class W, frontend::Bia
 void conv_transpose_into(Space&& workspace, Y&& y, const X& x, const W& weight, const Bias& bias,
                          const frontend::OptionsOf<W>& options = {}) {
   frontend::apply_to<Direction::scatter>(
-      "conv_transpose_into", frontend::GivenTensor{y, "y"}, x, weight, bias, options,
+      "conv_transpose_into", frontend::GivenImage{y, "y"}, x, weight, bias, options,
       frontend::Production<Direction::scatter, core::storage_order<X>>{workspace,
                                                                        options.summation});
 }

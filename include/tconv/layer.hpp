@@ -80,7 +80,7 @@ class Layer {
   template <class X>
   auto operator()(const X& x, Workspace& workspace) const {
     if constexpr (frontend::check_run_types<X, frontend::Result<X>, Scalar, R, layout>()) {
-      const auto& stored_x = frontend::stored(x);
+      const auto& stored_x = frontend::stored_image(x, "x", name);
       const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           geometry(core::extents_of(stored_x)).output_shape(direction), options().data_format);
       core::checked_size<Scalar, core::tensor_index<X>>(shape, "the result", name);
@@ -90,8 +90,9 @@ class Layer {
     }
   }
 
-  /// Computes into `y`, which has the dimensions `output_dimensions` says and shares no memory with
-  /// `x`. Allocates nothing once the workspace has seen the shape, if it has one thread.
+  /// Computes into `y`, a tensor or a slice of one, which has the dimensions `output_dimensions`
+  /// says and shares no memory with `x`. Allocates nothing once the workspace has seen the shape,
+  /// if it has one thread.
   /// \throws std::invalid_argument if the shapes do not fit together or `y` overlaps `x`; `y` is
   ///   then as it was
   template <class X, class Y>
@@ -105,11 +106,11 @@ class Layer {
   void run(const X& x, Y&& y, Workspace& workspace, const F& f) const {
     using Out = std::remove_reference_t<Y>;
     if constexpr (frontend::check_run_types<X, Out, Scalar, R, layout>()) {
-      const auto& stored_x = frontend::stored(x);
+      const auto& stored_x = frontend::stored_image(x, "x", name);
       const Geometry<R> g = geometry(core::extents_of(stored_x));
       const auto shape = frontend::own_order<static_cast<std::size_t>(core::tensor_rank<X>)>(
           g.output_shape(direction), options().data_format);
-      frontend::GivenTensor{y, "y"}.template place<void>(name, shape, {{"x", stored_x}});
+      frontend::GivenImage{y, "y"}.template place<void>(name, shape, {{"x", stored_x}});
       compute(g, frontend::image_view<R>(stored_x, options().data_format),
               frontend::image_view<R>(y, options().data_format), workspace, f);
     }

@@ -6,7 +6,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "tconv/core/view.hpp"
 #include "tconv/frontend/arguments.hpp"
 #include "tconv/frontend/epilogue.hpp"
+#include "tconv/frontend/output.hpp"
 #include "tconv/frontend/streams/calls.hpp"
 #include "tconv/frontend/streams/chain.hpp"
 #include "tconv/frontend/streams/time_axis.hpp"
@@ -66,6 +66,9 @@ concept AnyLayer = requires(const T& layer) {
 /// the layer's data format with `m` positions on the axis of time, unbatched ones too if the batch
 /// is 1. A stream keeps the frames that outputs to come need, and shares the layer's weights. Not
 /// for several threads at a time; a moved-from stream may only be assigned to.
+///
+/// \par Example
+/// \snippet functions.cpp Stream
 template <AnyLayer LayerType>
 class Stream {
   using Types = decltype(detail::types_of(std::declval<const LayerType&>()));
@@ -128,23 +131,20 @@ class Stream {
   ///   then as they were
   template <class X, class Y, frontend::AnyWorkspace Space, class F = frontend::NoEpilogue>
   void push(const X& x, Y&& y, Space&& workspace, const F& f = {}) {
-    using Out = std::remove_cvref_t<Y>;
+    using Out = std::remove_reference_t<Y>;
     if constexpr (frontend::check_run_types<X, Out, Scalar, R, layout>()) {
       const auto& stored_x = frontend::stored(x);
       const auto from = frontend::image_view<R>(stored_x, options().data_format);
       const Index count = from.extents[2];
       check_shape(stored_x, "x", in_, count);
       check_shape(y, "y", out_, available(count));
-      const std::less<const Scalar*> before;
-      const Scalar* y_begin = y.data();
-      core::require(
-          !before(from.data, y_begin + y.size()) || !before(y_begin, from.data + stored_x.size()),
-          name, "y overlaps x in memory, but must not");
+      const frontend::StreamOutputs<Scalar, R> to = outputs(y);
+      core::require(!frontend::NamedMemory("y", y).overlaps({"x", stored_x}), name,
+                    "y overlaps x in memory, but must not");
       if (in_[0] == 0) {
         length_ += count;
         return;
       }
-      const auto to = outputs(y);
       // Long pushes are cut, so that the frames at hand stay few.
       const bool reserved = count <= calls_.reserved();
       const Index most = reserved ? count : calls_.most_frames();
@@ -166,8 +166,8 @@ class Stream {
   /// \throws std::invalid_argument if its shape is wrong; the stream and `y` are then as they were
   template <class Y, frontend::AnyWorkspace Space, class F = frontend::NoEpilogue>
   void finish(Y&& y, Space&& workspace, const F& f = {}) {
-    using Out = std::remove_cvref_t<Y>;
-    if constexpr (frontend::check_run_types<Out, Out, Scalar, R, layout>()) {
+    using Out = std::remove_reference_t<Y>;
+    if constexpr (frontend::check_run_types<std::remove_const_t<Out>, Out, Scalar, R, layout>()) {
       check_shape(y, "y", out_, remaining());
       if (in_[0] > 0)
         run({time_.written(length_), time_.total(length_)}, length_, outputs(y),
@@ -236,6 +236,7 @@ class Stream {
 
   template <class Tensor>
   void check_shape(const Tensor& tensor, const char* argument, Shape shape, Index frames) const {
+    if constexpr (core::StoredSlice<Tensor>) core::check_slice(tensor, argument, name);
     constexpr auto rank = static_cast<std::size_t>(core::tensor_rank<Tensor>);
     core::require(rank == R + 2 || shape[0] == 1, name, argument,
                   " is unbatched, but the stream has a batch of ", shape[0]);

@@ -218,9 +218,7 @@ TEST_CASE("a layer that is transformed still treats NaN and infinity as the defi
   p.in = p.out = {14, 12, 1};
   p.kernel = {3, 3, 1};
   p.before = p.after = {1, 1, 0};
-  constexpr Index lanes = tconv::simd::Packet<float>::size;
-  const Schedule schedule(engine_correlation(p),
-                          {lanes, tconv::runtime::scratch_budget<float>(), 1});
+  const Schedule schedule(engine_correlation(p), tconv::engine::resources<float>(1));
   REQUIRE(schedule.winograd());
   Data<float> data = random_integers<float>(random, p);
   REQUIRE(run(Implementation::layer, p, data) == reference(p, data));

@@ -46,8 +46,12 @@ void wrong_types(const T<float, 4>& x, const T<float, 4>& w, const T<float, 1>& 
   tconv::upsample_linear(matrix, 2);
   // tconv: the image must have two axes more than spatial ones, or one more if it is unbatched
   tconv::pixel_shuffle<3>(T<float, 3>(), 2);
-  // tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize
+  // tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize, or a slice of one
   tconv::conv_into(x * 2.0f, x, w);
+  // tconv: the output must not be const
+  tconv::conv_into(x.slice(x.dimensions(), x.dimensions()), x, w);
+  // tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize
+  tconv::upsample_nearest_into(x.slice(x.dimensions(), x.dimensions()), x, 2);
   // tconv: the output must not be const
   tconv::conv_transpose_into(x, x, w);
   // tconv: the output must have the rank of the result

@@ -75,26 +75,37 @@ struct ConvShape {
   /// Whether the last axis is the batch, which is densest in memory. Two spatial axes at most are
   /// in front of it.
   bool batch_is_axis = false;
+  /// Elements of memory from the first output to the last, where the output is a part of an image.
+  Index output_span = 0;
 
   Index coarse_per_group() const { return coarse_channels / groups; }
   Index fine_per_group() const { return fine_channels / groups; }
 
   /// All of it as numbers, behind some others.
   template <std::size_t count>
-  std::array<Index, count + 30> key(const std::array<Index, count>& others) const {
-    std::array<Index, count + 30> result{};
+  constexpr auto key(const std::array<Index, count>& others) const {
+    const std::array own{static_cast<Index>(direction),
+                         static_cast<Index>(order),
+                         static_cast<Index>(zeros_around),
+                         static_cast<Index>(reads_strips),
+                         static_cast<Index>(writes_strips),
+                         static_cast<Index>(writes_channels),
+                         static_cast<Index>(writes_pairs),
+                         static_cast<Index>(batch_is_axis),
+                         output_span,
+                         batch,
+                         groups,
+                         coarse_channels,
+                         fine_channels};
+    constexpr std::size_t of_axis = 6;
+    std::array<Index, count + own.size() + 3 * of_axis> result{};
     auto next = std::copy(others.begin(), others.end(), result.begin());
-    for (const Index value :
-         {static_cast<Index>(direction), static_cast<Index>(order),
-          static_cast<Index>(zeros_around), static_cast<Index>(reads_strips),
-          static_cast<Index>(writes_strips), static_cast<Index>(writes_channels),
-          static_cast<Index>(writes_pairs), static_cast<Index>(batch_is_axis), batch, groups,
-          coarse_channels, fine_channels})
-      *next++ = value;
-    for (const Axis& axis : axes)
-      for (const Index value :
-           {axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.before})
-        *next++ = value;
+    next = std::copy(own.begin(), own.end(), next);
+    for (const Axis& axis : axes) {
+      const std::array<Index, of_axis> numbers{axis.coarse, axis.fine,     axis.kernel,
+                                               axis.stride, axis.dilation, axis.before};
+      next = std::copy(numbers.begin(), numbers.end(), next);
+    }
     return result;
   }
 };

@@ -33,6 +33,16 @@ inline constexpr bool has_storage<Eigen::TensorMap<Plain, options, MakePointer>>
 template <class T>
 concept StoredTensor = TensorExpression<T> && has_storage<T>;
 
+template <class T>
+inline constexpr bool is_slice = false;
+template <class Start, class Sizes, class Tensor>
+inline constexpr bool is_slice<Eigen::TensorSlicingOp<Start, Sizes, Tensor>> =
+    has_storage<std::remove_const_t<Tensor>>;
+
+/// `tensor.slice(...)` of a stored tensor: its elements lie in memory, but not side by side.
+template <class T>
+concept StoredSlice = TensorExpression<T> && is_slice<T>;
+
 /// Eigen's matrices, arrays, maps and expressions of them.
 template <class T>
 concept MatrixExpression = std::is_base_of_v<Eigen::DenseBase<T>, T>;

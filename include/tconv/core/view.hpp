@@ -19,6 +19,7 @@
 
 #include "tconv/core/axis.hpp"
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
 #include "tconv/core/require.hpp"
 
 namespace tconv::core {
@@ -60,11 +61,30 @@ Index checked_size(const std::array<Index, rank>& extents, const char* argument,
 }
 
 template <class Tensor>
-auto extents_of(const Tensor& t) {
+requires(!StoredSlice<Tensor>) auto extents_of(const Tensor& t) {
   const Eigen::DSizes<Index, tensor_rank<Tensor>> dimensions(t.dimensions());
   Extents<tensor_rank<Tensor>> extents{};
   std::copy(dimensions.begin(), dimensions.end(), extents.begin());
   return extents;
+}
+
+template <StoredSlice Slice>
+auto extents_of(const Slice& slice) {
+  Extents<tensor_rank<Slice>> extents{};
+  for (std::size_t a = 0; a < extents.size(); ++a)
+    extents[a] = static_cast<Index>(slice.sizes()[a]);
+  return extents;
+}
+
+/// The elements of memory from the first one of a view to the last, those between them included.
+template <class T, int rank>
+Index span_of(const TensorView<T, rank>& view) {
+  Index last = 0;
+  for (std::size_t a = 0; a < view.extents.size(); ++a) {
+    if (view.extents[a] == 0) return 0;
+    last += (view.extents[a] - 1) * view.strides[a];
+  }
+  return last + 1;
 }
 
 /// Element strides of a dense tensor.
@@ -81,21 +101,76 @@ constexpr std::array<Index, rank> dense_strides(const std::array<Index, rank>& e
   return strides;
 }
 
-template <class Tensor>
-using ElementOf = std::remove_pointer_t<decltype(std::declval<Tensor&>().data())>;
+/// An element of a stored tensor, dense vector or slice, const if it may not be written. `T` is
+/// const if the caller's object is.
+template <class T>
+struct ElementOfType {
+  using type = std::remove_pointer_t<decltype(std::declval<T&>().data())>;
+};
+template <class Start, class Sizes, class Tensor>
+struct ElementOfType<Eigen::TensorSlicingOp<Start, Sizes, Tensor>> : ElementOfType<Tensor> {};
+template <class Start, class Sizes, class Tensor>
+struct ElementOfType<const Eigen::TensorSlicingOp<Start, Sizes, Tensor>> : ElementOfType<Tensor> {};
+template <class T>
+using ElementOf = typename ElementOfType<T>::type;
 
-/// Whether the elements of a stored tensor or dense vector may be written. `T` is const if the
-/// caller's object is.
 template <class T>
 inline constexpr bool is_writable = !std::is_const_v<ElementOf<T>>;
 
 /// A stored tensor with its axes in their own order.
 template <class Tensor>
-auto plain_view(Tensor& t) {
+requires(!StoredSlice<std::remove_const_t<Tensor>>) auto plain_view(Tensor& t) {
   using Plain = std::remove_const_t<Tensor>;
   const auto extents = extents_of(t);
   return TensorView<ElementOf<Tensor>, tensor_rank<Plain>>{
       t.data(), extents, dense_strides(extents, tensor_layout<Plain>)};
+}
+
+/// The same of a slice of one, which may be written to if its tensor may.
+template <StoredSlice Slice>
+auto plain_view(const Slice& slice) {
+  const auto whole = plain_view(slice.expression());
+  // Eigen shows a slice's tensor as const.
+  TensorView<ElementOf<Slice>, tensor_rank<Slice>> view{const_cast<ElementOf<Slice>*>(whole.data),
+                                                        extents_of(slice), whole.strides};
+  for (std::size_t a = 0; a < view.strides.size(); ++a)
+    view.data += static_cast<Index>(slice.startIndices()[a]) * view.strides[a];
+  return view;
+}
+
+/// Throws `std::invalid_argument` unless a slice lies in its tensor.
+template <StoredSlice Slice>
+void check_slice(const Slice& slice, const char* argument, const char* function) {
+  const auto whole = extents_of(slice.expression()), extents = extents_of(slice);
+  for (std::size_t a = 0; a < whole.size(); ++a) {
+    const auto first = static_cast<Index>(slice.startIndices()[a]);
+    const bool inside =
+        0 <= first && 0 <= extents[a] && extents[a] <= whole[a] && first <= whole[a] - extents[a];
+    require(inside, function, argument, " is a slice from ", first, " of extent ", extents[a],
+            " on axis ", a, ", where its tensor has extent ", whole[a]);
+  }
+}
+
+/// A part of a view on one axis.
+template <class T, int rank>
+TensorView<T, rank> part_of(TensorView<T, rank> view, std::size_t axis, const Range& range) {
+  view.data += range.first * view.strides[axis];
+  view.extents[axis] = range.size();
+  return view;
+}
+
+/// Whether all spatial positions of an image are as far apart in memory as those on its densest
+/// axis, one after the other.
+template <int R, class T>
+bool dense_image(const TensorView<T, R + 2>& view, int layout) {
+  Index next = 0;
+  for (int a = 0; a < R; ++a) {
+    const auto axis = static_cast<std::size_t>(layout == Eigen::RowMajor ? R + 1 - a : a + 2);
+    if (a == 0) next = view.strides[axis];
+    if (view.extents[axis] > 1 && view.strides[axis] != next) return false;
+    next *= view.extents[axis];
+  }
+  return true;
 }
 
 /// Calls `f` with each element of a view, in row-major order of its axes.

@@ -145,6 +145,7 @@ struct Correlation {
   bool zeros_around = true;          // as in `ConvShape`, and so are these
   bool reads_strips = false, writes_strips = false;
   bool writes_channels = false, writes_pairs = false;
+  Index output_span = 0;
 };
 
 /// Elements of the argument.
@@ -155,6 +156,11 @@ inline Index input_size(const Correlation& c) {
 /// Elements of the result.
 inline Index output_size(const Correlation& c) {
   return c.batch * c.groups * c.out_channels * c.axes[0].out * c.axes[1].out * c.axes[2].out;
+}
+
+/// Elements of the image that the result is, or is a part of.
+inline Index output_image_size(const Correlation& c) {
+  return std::max(output_size(c), c.output_span);
 }
 
 inline Correlation make_correlation(const ConvShape& p) {
@@ -170,7 +176,8 @@ inline Correlation make_correlation(const ConvShape& p) {
                      p.reads_strips,
                      p.writes_strips,
                      p.writes_channels,
-                     p.writes_pairs};
+                     p.writes_pairs,
+                     p.output_span};
   for (std::size_t a = 0; a < 3; ++a) {
     result.axes[a] = gathers ? gather_axis(p.axes[a]) : scatter_axis(p.axes[a]);
     if (!p.zeros_around) cut_to_inside(result.axes[a]);

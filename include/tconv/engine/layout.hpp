@@ -145,11 +145,17 @@ class WeightShape {
   /// Those of all chunks.
   Index total_rows(Index members) const {
     // Channels in whole packets need no padding but the last ones.
-    if (lane_multiple_ == 1 || chunks_.unit > 1)
+    if (chunks_.unit % lane_multiple_ == 0)
       return round_up(out_channels_ * members, lane_multiple_);
-    const Index fewer = out_channels_ / chunks_.parts, larger = out_channels_ % chunks_.parts;
-    return larger * round_up((fewer + 1) * members, lane_multiple_) +
-           (chunks_.parts - larger) * round_up(fewer * members, lane_multiple_);
+    Index rows = 0;
+    if (chunks_.unit == 1) {
+      const Index fewer = out_channels_ / chunks_.parts, larger = out_channels_ % chunks_.parts;
+      rows = larger * round_up((fewer + 1) * members, lane_multiple_) +
+             (chunks_.parts - larger) * round_up(fewer * members, lane_multiple_);
+    } else {
+      for (Index chunk = 0; chunk < chunks_.parts; ++chunk) rows += padded_rows(members, chunk);
+    }
+    return rows;
   }
   /// The panels of a chunk, in units of `lane_multiple()` rows.
   Split panels(Index members, Index chunk) const {
@@ -274,7 +280,8 @@ class WeightLayout {
 
   /// Numbers that are equal where weights are packed alike.
   std::vector<Index> signature() const {
-    std::vector<Index> numbers{panel(), lane_multiple(), chunks().parts, channel_blocks().parts};
+    std::vector<Index> numbers{panel(), lane_multiple(), chunks().parts, chunks().unit,
+                               channel_blocks().parts};
     for (const Product& product : products_)
       for (const std::size_t step : product.tap_steps) numbers.push_back(static_cast<Index>(step));
     for (const auto& sets : sets_) {

@@ -157,10 +157,17 @@ consteval bool check_alike() {
 }
 
 /// What a call computes into. `Out` is const if the caller's object is.
-template <class Out>
+template <class Out, bool may_be_slice>
 consteval bool check_output() {
-  constexpr bool stored = StoredTensor<std::remove_const_t<Out>>;
-  static_assert(stored, "tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize");
+  using Plain = std::remove_const_t<Out>;
+  constexpr bool stored = StoredTensor<Plain> || (may_be_slice && StoredSlice<Plain>);
+  if constexpr (may_be_slice)
+    static_assert(stored,
+                  "tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize, or a "
+                  "slice of one");
+  else
+    static_assert(stored,
+                  "tconv: the output must be an Eigen tensor, TensorMap or TensorFixedSize");
   if constexpr (stored) {
     static_assert(is_writable<Out>, "tconv: the output must not be const");
     return is_writable<Out>;
@@ -170,9 +177,9 @@ consteval bool check_output() {
 }
 
 /// The same, with `rank` axes and the scalar and storage order of `Like`.
-template <class Out, class Like, int rank>
+template <class Out, class Like, int rank, bool may_be_slice = false>
 consteval bool check_output_like() {
-  if constexpr (check_output<Out>()) {
+  if constexpr (check_output<Out, may_be_slice>()) {
     constexpr bool ranks = tensor_rank<std::remove_const_t<Out>> == rank;
     static_assert(ranks, "tconv: the output must have the rank of the result");
     return all(ranks, check_alike<Like, std::remove_const_t<Out>>());
@@ -237,7 +244,7 @@ consteval bool check_quantized_types() {
 /// What such a call computes into.
 template <class Out, class Result>
 consteval bool check_quantized_output() {
-  if constexpr (check_output<Out>()) {
+  if constexpr (check_output<Out, true>()) {
     constexpr bool scalar = std::same_as<tensor_scalar<std::remove_const_t<Out>>, Result>;
     static_assert(scalar, "tconv: the output must have the scalar type that the call names");
     return scalar;
@@ -271,7 +278,7 @@ consteval bool check_layer_image() {
 template <class X, class Y, class Scalar, int R, int layout>
 consteval bool check_run_types() {
   if constexpr (check_layer_image<X, Scalar, R, layout>())
-    return check_output_like<Y, X, tensor_rank<X>>();
+    return check_output_like<Y, X, tensor_rank<X>, true>();
   else
     return false;
 }

@@ -4,6 +4,7 @@
 /// Implementation 3: the way from `TensorView`s to the engine. Scalars that have no SIMD, and
 /// weights that are not finite, take the reference loops.
 
+#include <cmath>
 #include <cstddef>
 #include <type_traits>
 
@@ -44,6 +45,33 @@ void compute_by_loops(const Geometry<R>& geometry, const TensorView<const Scalar
     }
 }
 
+/// Fills outputs of a channel with `f` of a value.
+template <class Scalar, int rank, class F>
+void write_value(const TensorView<Scalar, rank>& y, const Scalar& value, Index channel,
+                 const F& f) {
+  for_each_row_major(y, [&](Scalar& output) {
+    if constexpr (std::is_same_v<F, NoEpilogue>)
+      output = value;
+    else
+      output = frontend::finish<Scalar>(f, value, channel);
+  });
+}
+
+/// Writes a bias of -0 to the outputs that no input reaches, behind the engine. It adds the bias to
+/// a sum of no products, +0, of which -0 is the one bias that makes something else: +0.
+template <Direction direction, int R, class Scalar, class F>
+void write_negative_zeros(const Geometry<R>& geometry, const Scalar* bias,
+                          const TensorView<Scalar, R + 2>& y, const F& f) {
+  for (Index m = 0; bias && m < y.extents[1]; ++m) {
+    const auto number = static_cast<Accumulator<Scalar>>(bias[m]);
+    if (number != 0 || !std::signbit(number)) continue;
+    for (std::size_t a = 0; a < geometry.axes().size(); ++a)
+      for (Index o = 0; o < y.extents[a + 2]; ++o)
+        if (taps_of_output<direction>(geometry.axes()[a], o).count == 0)
+          write_value(part_of(part_of(y, 1, {m, m + 1}), a + 2, {o, o + 1}), bias[m], m, f);
+  }
+}
+
 /// Computes a call: by `run_engine(shape, operands, execution)`, unless that returns false or the
 /// engine does not know the scalar. `engine_bias` is the bias as the engine takes it.
 template <Direction direction, int layout, int R, class Scalar, class F, class RunEngine>
@@ -55,7 +83,10 @@ void compute(const Geometry<R>& geometry, const TensorView<const Scalar, R + 2>&
     if (engine_counts(geometry)) {
       const auto call =
           engine_call<direction, layout>(geometry, x, engine_bias, y, summation, f, true);
-      if (run_engine(call.shape, call.operands, execution_of(workspace))) return;
+      if (run_engine(call.shape, call.operands, execution_of(workspace))) {
+        write_negative_zeros<direction>(geometry, bias, y, f);
+        return;
+      }
     }
   compute_by_loops<direction>(geometry, x, weight, bias, y, summation, f);
 }

@@ -34,7 +34,7 @@ ConvShape shape_of(const Geometry<R>& geometry, int layout) {
 
 /// The same with one axis in place of three where one input position meets each output once: a
 /// product with a matrix, whatever the number of axes, of which the engine stores whole images as
-/// rows. Tensors are dense, and the stride of the last axis is that of the joined one.
+/// rows. Images are dense, and the stride of the last axis is that of the joined one.
 template <Direction direction, int R>
 ConvShape joined_shape_of(const Geometry<R>& geometry, int layout) {
   ConvShape shape = shape_of<direction>(geometry, layout);
@@ -123,20 +123,22 @@ struct EngineImages {
   Image<Out> y;
 };
 
-/// Those of `x` and `y`, which are dense tensors or frames of one. `own` says whether their
-/// elements are those that the engine computes with.
+/// Those of `x` and `y`. `may_join` says whether axes may be joined where images are dense, `own`
+/// whether their elements are those that the engine computes with.
 template <Direction direction, int layout, int R, class In, class Out>
 EngineImages<In, Out> engine_images(const Geometry<R>& geometry,
                                     const TensorView<const In, R + 2>& x,
-                                    const TensorView<Out, R + 2>& y, TermOrder order, bool dense,
+                                    const TensorView<Out, R + 2>& y, TermOrder order, bool may_join,
                                     bool own) {
-  // A joined axis has the taps in the order of memory, which is not that of the kernel.
-  EngineImages<In, Out> result{order == TermOrder::backward || !dense
-                                   ? shape_of<direction>(geometry, layout)
-                                   : joined_shape_of<direction>(geometry, layout),
-                               image_of<R>(x, layout), image_of<R>(y, layout)};
+  // A joined axis has the taps in the order of memory, which may not be that of the kernel.
+  const bool joins = may_join && order != TermOrder::backward && dense_image<R>(x, layout) &&
+                     dense_image<R>(y, layout);
+  EngineImages<In, Out> result{
+      joins ? joined_shape_of<direction>(geometry, layout) : shape_of<direction>(geometry, layout),
+      image_of<R>(x, layout), image_of<R>(y, layout)};
   auto& [shape, x_image, y_image] = result;
   shape.order = order;
+  if (const Index span = span_of(y); span > size_of(y.extents)) shape.output_span = span;
   if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
     make_batch_an_axis(shape, x_image, y_image);
   constexpr bool gathers = direction == Direction::gather;
@@ -161,10 +163,10 @@ EngineCall<Accumulator<Scalar>> engine_call(const Geometry<R>& geometry,
                                             const TensorView<const Scalar, R + 2>& x,
                                             const Accumulator<Scalar>* bias,
                                             const TensorView<Scalar, R + 2>& y, Summation summation,
-                                            const F& f, bool dense) {
+                                            const F& f, bool may_join) {
   using Sum = Accumulator<Scalar>;
   const auto images = engine_images<direction, layout>(
-      geometry, x, y, term_order(summation, layout), dense, EngineScalar<Scalar>);
+      geometry, x, y, term_order(summation, layout), may_join, EngineScalar<Scalar>);
   engine::Operands<Sum> operands{bias, images.x, images.y, make_epilogue<Scalar>(f)};
   if constexpr (StoredNarrow<Scalar>) {
     operands.reader = engine::element_reader<Scalar, Sum>();

@@ -76,7 +76,7 @@ decltype(auto) apply_to(const char* function, const Out& out, const X& x, const 
     if constexpr (Out::template accepts<typename Types::template Output<X>, tensor_rank<X>>()) {
       constexpr int R = spatial_axes<W>;
       constexpr int rank = tensor_rank<X>;
-      const auto& stored_x = stored(x);
+      const auto& stored_x = stored_image(x, "x", function);
       const auto& stored_weight = stored(weight);
       const auto& stored_b = stored_bias(bias);
       checked_size<tensor_scalar<X>>(extents_of(stored_x), "x", function);

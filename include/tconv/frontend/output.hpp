@@ -27,9 +27,10 @@ struct NamedMemory {
 
   template <class Tensor>
   NamedMemory(const char* its_name, const Tensor& tensor) : name(its_name) {
-    if constexpr (StoredTensor<Tensor>) {
-      begin = tensor.data();
-      end = tensor.data() + tensor.size();
+    if constexpr (StoredTensor<Tensor> || StoredSlice<Tensor>) {
+      const auto view = plain_view(tensor);
+      begin = view.data;
+      end = view.data + span_of(view);
     }
   }
 
@@ -75,6 +76,7 @@ struct GivenTensor {
   template <class, std::size_t rank>
   Out& place(const char* function, const std::array<Index, rank>& shape, Inputs inputs) const {
     checked_size<tensor_scalar<Plain>, tensor_index<Plain>>(shape, "the result", function);
+    if constexpr (StoredSlice<Plain>) check_slice(tensor, name, function);
     const std::array<Index, rank> own = extents_of(tensor);
     require(own == shape, function, name, " has shape ", ShapeText{own}, ", but the result has ",
             ShapeText{shape});
@@ -86,5 +88,16 @@ struct GivenTensor {
 };
 template <class Out>
 GivenTensor(Out&, const char*) -> GivenTensor<Out>;
+
+/// The same, or a slice of one: an image that is written through its view.
+template <class Out>
+struct GivenImage : GivenTensor<Out> {
+  GivenImage(Out& out, const char* its_name) : GivenTensor<Out>{out, its_name} {}
+
+  template <class Like, int rank>
+  static consteval bool accepts() {
+    return check_output_like<Out, Like, rank, true>();
+  }
+};
 
 }  // namespace tconv::inline TCONV_ISA::frontend

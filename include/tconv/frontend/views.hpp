@@ -42,6 +42,18 @@ decltype(auto) stored(const X& x) {
   }
 }
 
+/// `x` itself if it is stored, or a slice of a stored tensor, which must lie in it; otherwise the
+/// tensor it evaluates to. For those that read it through `image_view`.
+template <TensorExpression X>
+decltype(auto) stored_image(const X& x, const char* argument, const char* function) {
+  if constexpr (StoredSlice<X>) {
+    check_slice(x, argument, function);
+    return (x);
+  } else {
+    return stored(x);
+  }
+}
+
 /// Reorders per-axis numbers of a caller's `x` or `y` to `(n, channel, spatial...)`. `batch` stands
 /// for the batch axis of an unbatched tensor.
 template <int R, std::size_t rank>
@@ -73,8 +85,9 @@ constexpr std::array<Index, rank> own_order(const std::array<Index, canonical_ra
 template <int R, class Tensor>
 auto image_view(Tensor& t, DataFormat format) {
   const auto own = plain_view(t);
-  return TensorView<ElementOf<Tensor>, R + 2>{own.data, canonical<R>(own.extents, format, 1),
-                                              canonical<R>(own.strides, format, 0)};
+  using Element = std::remove_pointer_t<decltype(own.data)>;
+  return TensorView<Element, R + 2>{own.data, canonical<R>(own.extents, format, 1),
+                                    canonical<R>(own.strides, format, 0)};
 }
 
 /// Axis of the caller's tensor of rank `rank` that holds the channels.

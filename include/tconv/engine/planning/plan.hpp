@@ -29,7 +29,8 @@ struct Plan {
   Packing packing;
   Tile tile;
   /// The result passes the caches by, where its rows are dense: it would push out what the next
-  /// tiles need, and each line would be read before it is written.
+  /// tiles need, and each line would be read before it is written. So does a small part of a large
+  /// image, of which no line is in a cache.
   bool streams = false;
   double cycles = 0;
 };
@@ -83,7 +84,7 @@ class PlanSearch {
           for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
             if (vectors <= simd::max_vectors && differs(copied_axes, outer))
               consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
-    best_.streams = output_size(c_) >= streamed_budgets * budget_ && streams_well(c_, lanes_);
+    best_.streams = output_image_size(c_) >= streamed_budgets * budget_ && streams_well(c_, lanes_);
     return best_;
   }
 

@@ -218,7 +218,7 @@ class WinogradSearch {
           has_single_taps(best_.problem->terms()) ? all_depths : Steps{best_.plan.packing.steps});
     }
     best_.plan.cycles = cycles_of_one;
-    best_.plan.streams = output_size(c_) >= streamed_budgets * budget_;
+    best_.plan.streams = output_image_size(c_) >= streamed_budgets * budget_;
     best_.cycles_once = cycles_once;
     return best_;
   }

@@ -155,8 +155,7 @@ class IntegerCall {
 
   /// Returns false, and leaves `y` of no use, where the engine cannot.
   bool run() {
-    const double sum = largest_magnitude(x_.data, size_of(x_.extents)) *
-                       weights_.largest_sum(geometry_, execution_);
+    const double sum = largest_magnitude(x_) * weights_.largest_sum(geometry_, execution_);
     if (sum < 0x1p24) return run_part<Scalar, float>(IntegerPart::whole, 0, false, true);
     if (sum < 0x1p51) return run_part<Scalar, double>(IntegerPart::whole, 0, false, true);
     if constexpr (sizeof(Scalar) == 4) {

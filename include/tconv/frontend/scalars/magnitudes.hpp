@@ -32,6 +32,22 @@ double largest_magnitude(const Scalar* from, Index count, double zero = 0) {
   return std::max(zero - static_cast<double>(least), static_cast<double>(largest) - zero);
 }
 
+/// The same of a view, row by row where its elements do not lie side by side.
+template <class Scalar, int rank>
+double largest_magnitude(const TensorView<const Scalar, rank>& view, double zero = 0) {
+  const Index size = size_of(view.extents);
+  if (span_of(view) == size) return largest_magnitude(view.data, size, zero);
+  TensorView<const Scalar, rank> starts = view;
+  Index count = 1;
+  for (std::size_t a = 0; a < view.strides.size(); ++a)
+    if (count == 1 && view.strides[a] == 1) std::swap(count, starts.extents[a]);
+  double largest = 0;
+  for_each_row_major(starts, [&](const Scalar& first) {
+    largest = std::max(largest, largest_magnitude(&first, count, zero));
+  });
+  return largest;
+}
+
 /// Of the taps of an axis, those that are so far apart meet one output.
 template <Direction direction>
 Index taps_apart(const Axis& axis) {

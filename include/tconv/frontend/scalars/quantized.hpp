@@ -157,8 +157,7 @@ class QuantizedCall {
 
   void run(runtime::Execution& execution) {
     if (engine_counts(geometry_)) {
-      const double largest =
-          largest_magnitude(x_.data, size_of(x_.extents), quantization_.x_zero_point);
+      const double largest = largest_magnitude(x_, quantization_.x_zero_point);
       const double sum = largest * largest_sum_of_parts({x_.extents[1], 1}, execution);
       const Split parts{x_.extents[1], parts_in_float(largest, sum, execution)};
       if (parts.parts == 1 && run_engine<float>(parts, execution)) return;
@@ -366,7 +365,7 @@ template <Direction direction, class Number, class Y, class X, class W, class...
 void apply_quantized_into(const char* function, Y& y, Workspace& workspace, const X& x,
                           const W& weight, const OptionsOf<W>& options, const Others&... others) {
   if constexpr (check_quantized_output<Y, Number>())
-    apply_quantized<direction, Number>(function, GivenTensor{y, "y"}, workspace, x, weight, options,
+    apply_quantized<direction, Number>(function, GivenImage{y, "y"}, workspace, x, weight, options,
                                        others...);
 }
 

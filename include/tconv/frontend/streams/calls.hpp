@@ -60,14 +60,6 @@ void for_each_pair(const TensorView<A, rank>& a, const TensorView<B, rank>& b, c
   visit(visit, 0, a.data, b.data);
 }
 
-/// A part of a view on one axis.
-template <class T, int rank>
-TensorView<T, rank> part_of(TensorView<T, rank> view, std::size_t axis, const Range& range) {
-  view.data += range.first * view.strides[axis];
-  view.extents[axis] = range.size();
-  return view;
-}
-
 /// The tensors and numbers of a stream's layer, all of which outlive the stream's calls.
 template <class Scalar, int R, class Packed>
 struct StreamedLayer {
@@ -154,7 +146,10 @@ class StreamCalls {
                if constexpr (on_engine)
                  if (engine_counts(geometry)) {
                    const auto call = engine_call_of(layer, geometry, x, part, f);
-                   if (layer.packed.run(call.shape, call.operands, execution_of(workspace))) return;
+                   if (layer.packed.run(call.shape, call.operands, execution_of(workspace))) {
+                     write_negative_zeros<direction>(geometry, layer.bias, part, f);
+                     return;
+                   }
                  }
                compute_by_loops<direction>(geometry, x, layer.weight, layer.bias, part,
                                            layer.options.summation, f);
@@ -219,15 +214,8 @@ class StreamCalls {
 
   template <class Layer, class F>
   static void write_bias(const Layer& layer, const TensorView<Scalar, R + 2>& y, const F& f) {
-    for (Index m = 0; m < y.extents[1]; ++m) {
-      const Scalar bias = layer.bias ? layer.bias[m] : Scalar(0);
-      for_each_row_major(part_of(y, 1, {m, m + 1}), [&](Scalar& value) {
-        if constexpr (std::is_same_v<F, NoEpilogue>)
-          value = bias;
-        else
-          value = frontend::finish<Scalar>(f, bias, m);
-      });
-    }
+    for (Index m = 0; m < y.extents[1]; ++m)
+      write_value(part_of(y, 1, {m, m + 1}), layer.bias ? layer.bias[m] : Scalar(0), m, f);
   }
 
   // The calls that `reserve` prepares.
@@ -330,6 +318,7 @@ class StreamCalls {
     const Range out = time_.unit_outputs(unit, block.units);
     const auto geometry = part_geometry(layer, in, out);
     block.call.run(engine_call_of(layer, geometry, frames_at(in), y, f).operands, execution_);
+    write_negative_zeros<direction>(geometry, layer.bias, y, f);
   }
 
   /// Outputs between others that no frame reaches: at the borders, where taps are apart.
