@@ -12,9 +12,8 @@
 #include <cstring>
 #include <random>
 #include <string>
-#include <tconv/engine/schedule.hpp>
+#include <tconv/engine/run.hpp>
 #include <tconv/frontend/engine_call.hpp>
-#include <tconv/runtime/caches.hpp>
 #include <tconv/tconv.hpp>
 #include <vector>
 
