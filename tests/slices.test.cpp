@@ -151,6 +151,35 @@ TEMPLATE_TEST_CASE("slices of other elements are as slices of floats", "", std::
   }
 }
 
+TEST_CASE("a small part of a large image is written past the caches, and nothing around it") {
+  using Tensor = Eigen::Tensor<float, 4, Eigen::RowMajor>;
+  using At = Eigen::array<Index, 4>;
+  const auto check = [](const Tensor& x, const Tensor& w, const ConvOptions<2>& options,
+                        const At& large, const At& first) {
+    const Tensor expected = scatter::conv_transpose(x, w, options);
+    Tensor y(large);
+    y.setConstant(7);
+    conv_transpose_into(y.slice(first, expected.dimensions()), x, w, options);
+    const Tensor part = y.slice(first, expected.dimensions());
+    CHECK(std::equal(part.data(), part.data() + part.size(), expected.data()));
+    y.slice(first, expected.dimensions()).setConstant(7);
+    CHECK(std::all_of(y.data(), y.data() + y.size(), [](float value) { return value == 7; }));
+  };
+  const auto integers = [](Index a, Index b, Index c, Index d) {
+    Tensor t(a, b, c, d);
+    for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<float>(i * 5 % 9 - 4);
+    return t;
+  };
+  // 128 MiB. Images of some 16 MiB are streamed.
+  for (const Index column : {0, 5})
+    check(integers(1, 3, 6, 150), integers(3, 2, 4, 4), {.stride = 2, .padding = 1},
+          {1, 2, 4096, 4096}, {0, 0, 9, column});
+  for (const Index channel : {0, 16})
+    check(integers(1, 6, 20, 3), integers(3, 32, 4, 4),
+          {.stride = 2, .padding = 1, .data_format = DataFormat::channels_last}, {1, 512, 1024, 64},
+          {0, 3, 7, channel});
+}
+
 TEST_CASE("streams read and write slices") {
   using Tensor = Eigen::Tensor<float, 3, Eigen::RowMajor>;
   using At = Eigen::array<Index, 3>;
