@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <tconv/tconv.hpp>
 #include <type_traits>
+#include <vector>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -72,6 +73,10 @@ void check_slices(Random& random, const Problem& p) {
       t.data()[i] = Scalar(static_cast<float>(draw(random, -4, 4)));
   };
   fill(inside), fill(w), fill(bias);
+  // Integers are exact modulo 2 to the power of their bits, and a large one may be anywhere.
+  if constexpr (std::is_integral_v<Scalar>)
+    if (draw(random, 0, 1) == 0)
+      inside.data()[draw(random, 0, inside.size() - 1)] = std::numeric_limits<Scalar>::max() / 3;
   // What must not be read: not a number, or the largest there is.
   const Scalar around = std::is_integral_v<Scalar> ? std::numeric_limits<Scalar>::max()
                                                    : std::numeric_limits<Scalar>::quiet_NaN();
@@ -149,6 +154,39 @@ TEMPLATE_TEST_CASE("slices of other elements are as slices of floats", "", std::
     const Problem p = slice_problem(random, i);
     if (p.rank == 2) check_slices<TestType, 2>(random, p);
   }
+}
+
+TEST_CASE("a small part of a large image is written past the caches, and nothing around it") {
+  using Tensor = Eigen::Tensor<float, 4, Eigen::RowMajor>;
+  using At = Eigen::array<Index, 4>;
+  const auto check = [](const Tensor& x, const Tensor& w, const ConvOptions<2>& options,
+                        const At& large, const At& first) {
+    const Tensor expected = scatter::conv_transpose(x, w, options);
+    // Whole cache lines, as strips are streamed.
+    std::vector<float> memory(static_cast<std::size_t>(large[0] * large[1] * large[2] * large[3]) +
+                              16);
+    const auto past = reinterpret_cast<std::uintptr_t>(memory.data()) % 64;
+    Eigen::TensorMap<Tensor> y(memory.data() + (64 - past) % 64 / sizeof(float), large);
+    y.setConstant(7);
+    conv_transpose_into(y.slice(first, expected.dimensions()), x, w, options);
+    const Tensor part = y.slice(first, expected.dimensions());
+    CHECK(std::equal(part.data(), part.data() + part.size(), expected.data()));
+    y.slice(first, expected.dimensions()).setConstant(7);
+    CHECK(std::all_of(y.data(), y.data() + y.size(), [](float value) { return value == 7; }));
+  };
+  const auto integers = [](Index a, Index b, Index c, Index d) {
+    Tensor t(a, b, c, d);
+    for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<float>(i * 5 % 9 - 4);
+    return t;
+  };
+  // 64 MiB and more from the first element of a slice to its last. From some 16 on they stream.
+  for (const Index column : {0, 5})
+    check(integers(1, 3, 6, 150), integers(3, 2, 4, 4), {.stride = 2, .padding = 1},
+          {1, 2, 4096, 4096}, {0, 0, 9, column});
+  for (const Index channel : {0, 16})
+    check(integers(1, 6, 20, 3), integers(3, 32, 4, 4),
+          {.stride = 2, .padding = 1, .data_format = DataFormat::channels_last}, {1, 14, 32768, 64},
+          {0, 1, 7, channel});
 }
 
 TEST_CASE("streams read and write slices") {
