@@ -1,10 +1,8 @@
 // The constants of the cost model, fitted to measurements on this machine and instruction set.
 //
-//   fit_machine measure [shapes] > plans.csv     runs some plans of random shapes, an hour's work
-//   at
-//                                                most: a plan takes some 5 ms
-//   fit_machine fit plans.csv                    prints the constants that predict those times best
-//   fit_machine judge plans.csv                  says how well those of the library do
+//   fit_machine measure [shapes] > plans.csv   some plans of random shapes; 500 take a minute
+//   fit_machine fit plans.csv                  the constants that predict those times best
+//   fit_machine judge plans.csv                how well those of the library do
 //
 // A line of the file is a shape, a plan of its direct products, and the cycles that it took, in the
 // unit of `engine::Machine`.

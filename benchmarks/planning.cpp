@@ -1,7 +1,7 @@
 // What a shape costs that is seen for the first time: the microseconds of planning it beside those
 // of a call that finds the plan, weights packed. First the layers of real networks, then random
-// shapes, of which the worst are shown. Issue to watch: planning should take no longer than one
-// call, or 100 us, whichever is more.
+// shapes, of which the worst are shown. Planning is to take no longer than one call, or 100 us,
+// whichever is more.
 //
 //   planning [--shapes=N]
 

@@ -286,3 +286,22 @@ TEST_CASE("a layer from slice to slice allocates nothing") {
   Eigen::internal::set_is_malloc_allowed(true);
   CHECK(allocations() == before);
 }
+
+TEST_CASE("small integers are read from slices, by the engine and by loops") {
+  using At = Eigen::array<Index, 4>;
+  Eigen::Tensor<std::uint8_t, 4, Eigen::RowMajor> x(2, 5, 9, 8);
+  Eigen::Tensor<std::int8_t, 4, Eigen::RowMajor> w(3, 2, 1, 1);
+  for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<std::uint8_t>(i * 37 % 256);
+  for (Index i = 0; i < w.size(); ++i) w.data()[i] = static_cast<std::int8_t>(i * 53 % 256 - 128);
+  const At first{1, 2, 3, 1}, extents{1, 3, 4, 5};
+  const Eigen::Tensor<std::uint8_t, 4, Eigen::RowMajor> copy = x.slice(first, extents);
+  const Quantization zero_points{.x_zero_point = 7, .w_zero_point = -3};
+  // With one tap dilation changes nothing but that the engine's integers do not hold it.
+  for (const Index dilation : {Index{1}, std::numeric_limits<Index>::max() / 4}) {
+    const ConvOptions<2> options{.dilation = dilation};
+    const auto y = conv_transpose<std::int32_t>(x.slice(first, extents), w, zero_points, options);
+    const auto expected = conv_transpose<std::int32_t>(copy, w, zero_points);
+    REQUIRE(y.size() == expected.size());
+    CHECK(std::equal(y.data(), y.data() + y.size(), expected.data()));
+  }
+}

@@ -45,7 +45,7 @@ class Schedule {
     PlanSearch search(c, resources);
     Plan direct = search.find(false);
     const Correlation* multiplied = &c;
-    const std::optional<Correlation> inside = inside_of(c);
+    const std::optional<Correlation> inside = inside_of(c, direct.cycles);
     if (inside) {
       const Plan plan = make_plan(*inside, resources);
       if (plan.cycles < parts_share * direct.cycles) {
@@ -95,7 +95,7 @@ class Schedule {
 
  private:
   static constexpr Index few_channels = 16;
-  static constexpr std::size_t most_products = 2000, most_parts = 200;
+  static constexpr std::size_t most_products = 2000;
   /// Transformed weights are many times as large, and come from another core's cache if threads
   /// have packed them together.
   static constexpr double once_share = 0.9;
@@ -105,14 +105,19 @@ class Schedule {
   /// The share of the products that meet zeros for which that is worth a look.
   static constexpr double zeros_share = 0.2;
 
-  /// The same correlation without products that meet zeros around the input, if they are many.
-  static std::optional<Correlation> inside_of(const Correlation& c) {
+  /// Cycles that some products of parts must save a call to be worth their planning.
+  static constexpr double cycles_of_a_part = 30e3;
+
+  /// The same correlation without products that meet zeros around the input, if they are many, and
+  /// make up for the parts. `cycles` are those of all products.
+  static std::optional<Correlation> inside_of(const Correlation& c, double cycles) {
     double share = 1;
     for (const PhasedAxis& axis : c.axes) share *= inside_share(axis);
     if (share > 1 - zeros_share) return std::nullopt;
     Correlation inside = c;
     for (PhasedAxis& axis : inside.axes) cut_to_inside(axis);
-    return count_products(inside) <= most_parts ? std::optional(std::move(inside)) : std::nullopt;
+    const auto parts = static_cast<double>(count_products(inside));
+    return parts * cycles_of_a_part < cycles ? std::optional(std::move(inside)) : std::nullopt;
   }
 
   static std::size_t count_products(const Correlation& c) {

@@ -244,7 +244,7 @@ consteval bool check_quantized_types() {
 /// What such a call computes into.
 template <class Out, class Result>
 consteval bool check_quantized_output() {
-  if constexpr (check_output<Out, true>()) {
+  if constexpr (check_output<Out, false>()) {
     constexpr bool scalar = std::same_as<tensor_scalar<std::remove_const_t<Out>>, Result>;
     static_assert(scalar, "tconv: the output must have the scalar type that the call names");
     return scalar;

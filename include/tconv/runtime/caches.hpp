@@ -17,7 +17,7 @@ Index scratch_budget() {
          static_cast<Index>(sizeof(Scalar));
 }
 
-/// Elements of the first-level cache.
+/// Elements of the first-level cache, of 16 KiB at least.
 template <class Scalar>
 Index first_level() {
   return std::max(static_cast<Index>(Eigen::l1CacheSize()), Index{16} * 1024) /

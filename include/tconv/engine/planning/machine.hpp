@@ -10,9 +10,10 @@
 namespace tconv::inline TCONV_ISA::engine {
 
 /// Costs in cycles of one core. The unit is the time of two fused multiply-adds of a packet; what
-/// matters is the ratio of the costs.
+/// matters is the ratio of the costs. The values here are older ones, found by hand with AVX-512 on
+/// an AMD EPYC: Winograd's products keep them, and so do constants that a machine does not name.
 struct Machine {
-  // What the other ways do beside products, in shares of what it takes with AVX-512.
+  // What the other ways do beside products, in shares of what their own constants say.
   double transforms = 1;  ///< of Winograd's transform
   double joins = 1;       ///< of sums of tap rows
 
@@ -61,7 +62,7 @@ struct Machine {
 };
 
 /// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the next
-/// two.
+/// two. By hand, from layers: `transforms`, `joins`, `panel_packet`, and `store_turned` of AVX2.
 inline constexpr Machine avx512_machine{.transforms = 1.15,
                                         .step_loads = 0.4,
                                         .unaligned_load = 2.7,

@@ -30,7 +30,7 @@
 namespace tconv::inline TCONV_ISA::engine {
 
 /// The constants of the products of terms, which the constants below were fitted beside.
-inline constexpr Machine machine_of_transforms{.line = 0.3};
+inline constexpr Machine machine_of_transforms{};
 
 /// Estimated cycles, as `CostModel`'s.
 class WinogradCost {

@@ -262,19 +262,26 @@ class QuantizedCall {
 
   /// By loops, where sums are too large or options exceed every image.
   void run_loops() const {
+    // Row by row, as `x` may be a slice.
     const auto widened = [](const auto& view, std::int32_t zero) {
-      std::vector<std::int64_t> result(static_cast<std::size_t>(size_of(view.extents)));
-      for (std::size_t i = 0; i < result.size(); ++i)
-        result[i] = static_cast<std::int64_t>(view.data[i]) - zero;
+      std::vector<std::int64_t> result;
+      result.reserve(static_cast<std::size_t>(size_of(view.extents)));
+      for_each_row_major(view, [&](const auto& value) {
+        result.push_back(static_cast<std::int64_t>(value) - zero);
+      });
       return result;
+    };
+    const auto dense = [](const std::vector<std::int64_t>& values, const Extents<R + 2>& extents) {
+      return TensorView<const std::int64_t, R + 2>{values.data(), extents,
+                                                   dense_strides(extents, Eigen::RowMajor)};
     };
     const auto x = widened(x_, quantization_.x_zero_point);
     const auto weight = widened(weight_, quantization_.w_zero_point);
     std::vector<std::int64_t> y(static_cast<std::size_t>(size_of(y_.extents)));
     const TensorView<std::int64_t, R + 2> sums{y.data(), y_.extents, y_.strides};
-    direct_loops<direction, R, std::int64_t>(
-        geometry_.axes(), geometry_.groups(), {x.data(), x_.extents, x_.strides},
-        {weight.data(), weight_.extents, weight_.strides}, nullptr, sums);
+    direct_loops<direction, R, std::int64_t>(geometry_.axes(), geometry_.groups(),
+                                             dense(x, x_.extents), dense(weight, weight_.extents),
+                                             nullptr, sums);
     for (Index m = 0; m < y_.extents[1]; ++m) {
       const QuantizedChannel<Number> channel = output_.channel(m);
       TensorView<std::int64_t, R + 2> of_channel = sums;
@@ -365,7 +372,7 @@ template <Direction direction, class Number, class Y, class X, class W, class...
 void apply_quantized_into(const char* function, Y& y, Workspace& workspace, const X& x,
                           const W& weight, const OptionsOf<W>& options, const Others&... others) {
   if constexpr (check_quantized_output<Y, Number>())
-    apply_quantized<direction, Number>(function, GivenImage{y, "y"}, workspace, x, weight, options,
+    apply_quantized<direction, Number>(function, GivenTensor{y, "y"}, workspace, x, weight, options,
                                        others...);
 }
 
