@@ -65,9 +65,8 @@ Eigen::SparseMatrix<Element, Eigen::RowMajor> convolution_matrix(
   Extents<R> fine{};
   for (std::size_t a = 0; a < fine.size(); ++a) fine[a] = geometry.axes()[a].fine;
   const auto limited = [&](const core::CheckedIndex& count) {
-    return count.at_most(limit, function, "the matrix of a weight ",
-                         core::ShapeText{weight.extents}, " for in ", core::ShapeText{fine},
-                         " exceeds the index type of Eigen::SparseMatrix");
+    return count.at_most(limit, function, "the matrix of a weight ", weight.extents, " for in ",
+                         fine, " exceeds the index type of Eigen::SparseMatrix");
   };
   Index rows = limited(geometry.coarse_channels()), columns = limited(geometry.fine_channels());
   Index entries = limited(core::CheckedIndex(rows) * fine_per_group);

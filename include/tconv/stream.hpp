@@ -243,8 +243,8 @@ class Stream {
     shape[2] = frames;
     const auto expected = frontend::own_order<rank>(shape, options().data_format);
     const auto actual = core::extents_of(tensor);
-    core::require(actual == expected, name, argument, " has shape ", core::ShapeText{actual},
-                  ", but must have ", core::ShapeText{expected});
+    core::require(actual == expected, name, argument, " has shape ", actual, ", but must have ",
+                  expected);
   }
 
   template <class Y>

@@ -4,10 +4,11 @@
 /// The one way to reject an argument, and index arithmetic that cannot wrap around.
 
 #include <array>
+#include <concepts>
 #include <cstddef>
+#include <cstdio>
+#include <initializer_list>
 #include <limits>
-#include <ostream>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -16,32 +17,59 @@
 
 namespace tconv::core {
 
-template <class... Parts>
-std::string message(const char* function, const Parts&... parts) {
-  std::ostringstream text;
-  text << "tconv::" << function << ": ";
-  (text << ... << parts);
-  return text.str();
+/// A piece of a message: text, a number or a shape, `(2, 3, 4)`. Text is made only where there is
+/// something to report, by one function for all messages.
+class MessagePart {
+ public:
+  constexpr MessagePart(const char* text) : text_(text) {}
+  template <std::integral Number>
+  constexpr MessagePart(Number number) : index_(static_cast<Index>(number)) {}
+  template <std::floating_point Number>
+  constexpr MessagePart(Number number) : real_(static_cast<double>(number)), is_real_(true) {}
+  /// `shape` must stay.
+  template <std::size_t rank>
+  constexpr MessagePart(const std::array<Index, rank>& shape)
+      : shape_(shape.data()), shape_size_(rank) {}
+
+  [[gnu::cold]] void append_to(std::string& message) const {
+    if (text_) {
+      message += text_;
+    } else if (shape_) {
+      for (std::size_t a = 0; a < shape_size_; ++a)
+        message.append(a == 0 ? "(" : ", ").append(std::to_string(shape_[a]));
+      message += ')';
+    } else if (is_real_) {
+      std::array<char, 32> digits;
+      std::snprintf(digits.data(), digits.size(), "%g", real_);
+      message += digits.data();
+    } else {
+      message += std::to_string(index_);
+    }
+  }
+
+ private:
+  const char* text_ = nullptr;
+  const Index* shape_ = nullptr;
+  std::size_t shape_size_ = 0;
+  Index index_ = 0;
+  double real_ = 0;
+  bool is_real_ = false;
+};
+
+/// Throws an exception with the message "tconv::function: parts...".
+template <class Exception>
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] void reject(const char* function,
+                                                         std::initializer_list<MessagePart> parts) {
+  std::string message = std::string("tconv::") + function + ": ";
+  for (const MessagePart& part : parts) part.append_to(message);
+  fail<Exception>(message);
 }
 
 /// Throws `std::invalid_argument` with "tconv::function: parts..." unless `ok`.
 template <class... Parts>
 constexpr void require(bool ok, const char* function, const Parts&... parts) {
-  if (!ok) fail<std::invalid_argument>(message(function, parts...));
+  if (!ok) reject<std::invalid_argument>(function, {MessagePart(parts)...});
 }
-
-/// A shape in a message, `(2, 3, 4)`. Text is made only where there is something to report.
-template <std::size_t rank>
-struct ShapeText {
-  const std::array<Index, rank>& shape;
-
-  friend std::ostream& operator<<(std::ostream& text, const ShapeText& s) {
-    for (std::size_t a = 0; a < rank; ++a) text << (a == 0 ? "(" : ", ") << s.shape[a];
-    return text << ")";
-  }
-};
-template <std::size_t rank>
-ShapeText(const std::array<Index, rank>&) -> ShapeText<rank>;
 
 /// Index arithmetic that notices where a result does not fit. The value can only be had with the
 /// words that tell the caller so.
@@ -53,7 +81,7 @@ class CheckedIndex {
   /// exceeds `largest`
   template <class... Parts>
   constexpr Index at_most(Index largest, const char* function, const Parts&... parts) const {
-    if (!fits_ || value_ > largest) fail<std::length_error>(message(function, parts...));
+    if (!fits_ || value_ > largest) reject<std::length_error>(function, {MessagePart(parts)...});
     return value_;
   }
   template <class... Parts>

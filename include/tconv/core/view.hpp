@@ -53,10 +53,9 @@ Index checked_size(const std::array<Index, rank>& extents, const char* argument,
   constexpr auto largest = static_cast<Index>(std::min<std::intmax_t>(
       std::numeric_limits<Index>::max(), std::numeric_limits<TensorIndex>::max()));
   constexpr auto words = ", which is more than its index type can count";
-  const Index size =
-      product.at_most(largest, function, argument, " has shape ", ShapeText{extents}, words);
+  const Index size = product.at_most(largest, function, argument, " has shape ", extents, words);
   static_cast<void>((product * static_cast<Index>(sizeof(Scalar)))
-                        .get(function, argument, " has shape ", ShapeText{extents}, words));
+                        .get(function, argument, " has shape ", extents, words));
   return *std::min_element(extents.begin(), extents.end()) == 0 ? 0 : size;
 }
 
@@ -176,15 +175,18 @@ bool dense_image(const TensorView<T, R + 2>& view, int layout) {
 /// Calls `f` with each element of a view, in row-major order of its axes.
 template <class T, int rank, class F>
 void for_each_row_major(const TensorView<T, rank>& view, const F& f) {
+  if (std::find(view.extents.begin(), view.extents.end(), 0) != view.extents.end()) return;
   Extents<rank> at{};
-  const auto visit = [&](const auto& self, std::size_t a, Index offset) -> void {
-    if (a == at.size()) {
-      f(view.data[offset]);
-      return;
+  T* row = view.data;
+  for (bool ends = false; !ends;) {
+    for (Index i = 0; i < view.extents.back(); ++i) f(row[i * view.strides.back()]);
+    ends = true;
+    for (std::size_t a = at.size() - 1; ends && a-- > 0;) {
+      row += view.strides[a];
+      ends = ++at[a] == view.extents[a];
+      if (ends) row -= view.extents[a] * view.strides[a], at[a] = 0;
     }
-    for (Index i = 0; i < view.extents[a]; ++i) self(self, a + 1, offset + i * view.strides[a]);
-  };
-  visit(visit, 0, 0);
+  }
 }
 
 /// A tensor as (n, channel, three spatial axes).

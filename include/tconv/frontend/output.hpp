@@ -78,8 +78,7 @@ struct GivenTensor {
     checked_size<tensor_scalar<Plain>, tensor_index<Plain>>(shape, "the result", function);
     if constexpr (StoredSlice<Plain>) check_slice(tensor, name, function);
     const std::array<Index, rank> own = extents_of(tensor);
-    require(own == shape, function, name, " has shape ", ShapeText{own}, ", but the result has ",
-            ShapeText{shape});
+    require(own == shape, function, name, " has shape ", own, ", but the result has ", shape);
     for (const NamedMemory& input : inputs)
       require(!NamedMemory(name, tensor).overlaps(input), function, name, " overlaps ", input.name,
               " in memory, but must not");

@@ -57,7 +57,7 @@ Extents<R + 2> shuffled_shape(const Extents<R + 2>& x, const PerAxis<R, Index>& 
   CheckedIndex product(1);
   for (const Index factor : r) product = product * factor;
   const Index phases =
-      product.get(function, "r is ", ShapeText{r.values()}, ", the product of which overflows");
+      product.get(function, "r is ", r.values(), ", the product of which overflows");
   require(x[1] % phases == 0, function, "x has ", x[1], " channels (axis ", channel_axis,
           "), but it must be a multiple of ", phases, ", the product of r over the axes");
   y[1] = x[1] / phases;
