@@ -53,6 +53,8 @@ Problem random_problem(Random& random, tconv::Direction direction, Index largest
     p.groups = draw(random, 0, 2) == 0 ? draw(random, 2, 3) : 1;
     p.in_channels = p.groups * draw(random, 1, largest);
     p.out_channels = p.groups * draw(random, 1, draw(random, 0, 3) == 0 ? 3 * largest : largest);
+    // Depthwise, with whole packets of channels and a rest.
+    if (draw(random, 0, 7) == 0) p.groups = p.in_channels = p.out_channels = draw(random, 2, 40);
     p.bias = draw(random, 0, 1) == 1;
     p.channels_last = draw(random, 0, 2) == 0;
     p.col_major = draw(random, 0, 1) == 1;

@@ -1,7 +1,8 @@
 #pragma once
 
 /// \file
-/// What lies behind the entrance to weight gradients: the choice between panels and dot products.
+/// What lies behind the entrance to weight gradients: the choice between panels, dot products
+/// and lanes of channels.
 
 #include <array>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/core/view.hpp"
+#include "tconv/gradient/depthwise.hpp"
 #include "tconv/gradient/dots/plan.hpp"
 #include "tconv/gradient/dots/run.hpp"
 #include "tconv/gradient/entrance.hpp"
@@ -49,6 +51,10 @@ template <class Scalar>
 bool weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
                      const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
                      runtime::Execution& execution) {
+  if (const DepthwiseGradient<Scalar> depthwise(shape, coarse, fine); depthwise.applies()) {
+    depthwise.run(target, execution);
+    return true;
+  }
   const GradientPlans& plans = find_gradient_plans<Scalar>(shape, execution);
   if (!plans.panels.all_taps()) {
     const auto& [z, y, x] = shape.axes;

@@ -28,18 +28,27 @@ struct DepthwiseTerm {
   Index weights, input;
 };
 
-/// Weights as `[tap][channel]`, channels padded to whole packets.
+/// Numbers of channels, each as often as it has entries, padded to whole packets.
 template <class Scalar>
-void pack_depthwise(const DepthwisePlan& plan, const WeightSource<Scalar>& source, Scalar* to) {
-  const Index channels = plan.correlation.groups;
+Scalar* spread_channels(const DepthwisePlan& plan, const Scalar* from, Index step, Scalar* to) {
+  Scalar* next = to;
+  for (Index c = 0; c < plan.correlation.groups; ++c)
+    next = std::fill_n(next, plan.entries, from[c * step]);
+  return std::fill_n(next, plan.padded_width - plan.width, Scalar(0));
+}
+
+/// Weights as `[tap][channel]`, and the bias behind them.
+template <class Scalar>
+void pack_depthwise(const DepthwisePlan& plan, const WeightSource<Scalar>& source,
+                    const Scalar* bias, Scalar* to) {
   for (Index z = 0; z < plan.kernel[0]; ++z)
     for (Index y = 0; y < plan.kernel[1]; ++y)
-      for (Index x = 0; x < plan.kernel[2]; ++x, to += plan.padded_channels) {
-        const Scalar* const from = source.data + z * source.tap_strides[0] +
-                                   y * source.tap_strides[1] + x * source.tap_strides[2];
-        for (Index c = 0; c < channels; ++c) to[c] = from[c * source.group_stride];
-        std::fill(to + channels, to + plan.padded_channels, Scalar(0));
-      }
+      for (Index x = 0; x < plan.kernel[2]; ++x)
+        to = spread_channels(plan,
+                             source.data + z * source.tap_strides[0] + y * source.tap_strides[1] +
+                                 x * source.tap_strides[2],
+                             source.group_stride, to);
+  if (bias) spread_channels(plan, bias, 1, to);
 }
 
 /// Sums `pixels` outputs of `vectors` packets of channels, of which `part` is the last one's.
@@ -62,7 +71,7 @@ EIGEN_ALWAYS_INLINE void sum_terms(const DepthwiseTerm* terms, Index count, cons
                                                 sums[p * vectors + v]);
   }
   for (int v = 0; v < vectors && bias; ++v) {
-    const auto packet = load(bias + v * P::size);
+    const auto packet = P::load(bias + v * P::size);
     for (int p = 0; p < pixels; ++p)
       sums[p * vectors + v] = count > 0 ? P::add(sums[p * vectors + v], packet) : packet;
   }
@@ -159,7 +168,7 @@ class DepthwiseRows {
             tap = tap * plan_.kernel[s] + taps[s]->kernel;
             input += (q[s] * axes[s].in_stride + taps[s]->shift) * operands_.x.strides[s];
           }
-          terms_[count++] = {tap * plan_.padded_channels, input};
+          terms_[count++] = {tap * plan_.padded_width, input};
         }
       }
     }
@@ -169,18 +178,18 @@ class DepthwiseRows {
   /// Writes `count` outputs of a phase, which have `terms` products each.
   void write(Index terms, Index count, const Scalar* from, Scalar* to) const {
     const PhasedAxis& axis = plan_.correlation.axes[2];
-    const Index channels = plan_.correlation.groups;
     const Index x_step = axis.in_stride * operands_.x.strides[2];
     const Index y_step = axis.out_stride * operands_.y.strides[2];
-    for (Index c = 0; c < channels;) {
-      const Scalar* const bias = operands_.bias ? operands_.bias + c : nullptr;
+    const Scalar* const all_bias = weights_ + plan_.taps() * plan_.padded_width;
+    for (Index c = 0; c < plan_.width;) {
+      const Scalar* const bias = operands_.bias ? all_bias + c : nullptr;
       const auto sum = [&]<int pixels, int vectors>(Index first,
                                                     std::integer_sequence<int, pixels, vectors>,
                                                     const simd::PacketPart<Scalar>* part) {
         sum_terms<pixels, vectors>(terms_, terms, weights_ + c, from + c + first * x_step, x_step,
                                    bias, to + c + first * y_step, y_step, part);
       };
-      const Index rest = channels - c;
+      const Index rest = plan_.width - c;
       Index i = 0;
       if (rest >= 2 * lanes) {
         for (; i + 4 <= count; i += 4) sum(i, std::integer_sequence<int, 4, 2>{}, nullptr);
@@ -193,7 +202,7 @@ class DepthwiseRows {
       } else {
         const simd::PacketPart<Scalar> part(0, rest);
         for (; i < count; ++i) sum(i, std::integer_sequence<int, 1, 1>{}, &part);
-        c = channels;
+        c = plan_.width;
       }
     }
   }
@@ -201,8 +210,13 @@ class DepthwiseRows {
   void finish_row(Scalar* row) const {
     const Epilogue<Scalar>& epilogue = operands_.epilogue;
     if (!epilogue) return;
-    for (Index o = 0; o < plan_.correlation.axes[2].out; ++o)
-      epilogue.across(row + o * operands_.y.strides[2], plan_.correlation.groups);
+    for (Index o = 0; o < plan_.correlation.axes[2].out; ++o, row += operands_.y.strides[2]) {
+      if (plan_.entries == 1)
+        epilogue.across(row, plan_.correlation.groups);
+      else
+        for (Index c = 0; c < plan_.correlation.groups; ++c)
+          epilogue(row + c * plan_.entries, plan_.entries, c);
+    }
   }
 
   const DepthwisePlan& plan_;
@@ -212,15 +226,20 @@ class DepthwiseRows {
 };
 
 template <class Scalar>
-void run_depthwise(const ConvShape& shape, const WeightSource<Scalar>& source,
-                   const Operands<Scalar>& operands, runtime::Execution& execution) {
+void run_depthwise(const ConvShape& whole, WeightSource<Scalar> source, Operands<Scalar> operands,
+                   runtime::Execution& execution) {
   constexpr Index lanes = simd::Packet<Scalar>::size;
-  const auto& plan =
-      execution.plan<DepthwisePlan>(shape.key(std::array<Index, 2>{lanes, sizeof(Scalar)}),
-                                    [&] { return std::make_shared<DepthwisePlan>(shape, lanes); });
+  const Index entries = dense_entries(whole, operands);
+  const ConvShape shape = without_entries(whole, entries);
+  if (whole.batch_is_axis)
+    for (auto* strides : {&source.tap_strides, &operands.x.strides, &operands.y.strides})
+      *strides = {0, (*strides)[0], (*strides)[1]};
+  const auto& plan = execution.plan<DepthwisePlan>(
+      shape.key(std::array<Index, 3>{entries, lanes, sizeof(Scalar)}),
+      [&] { return std::make_shared<DepthwisePlan>(shape, entries, lanes); });
   auto* const weights = reinterpret_cast<Scalar*>(
       execution.weight_scratch(static_cast<std::size_t>(plan.weight_size()) * sizeof(Scalar)));
-  pack_depthwise(plan, source, weights);
+  pack_depthwise(plan, source, operands.bias, weights);
   const Index tasks = ceil_div(plan.rows(), plan.rows_per_task);
   const int workers =
       1 + static_cast<int>(std::min(plan.cycles / cycles_of_a_thread, execution.threads() - 1.0));

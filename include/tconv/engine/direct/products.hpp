@@ -12,6 +12,8 @@
 ///         with the last input channels: hand the sums over
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/function_ref.hpp"
@@ -56,7 +58,14 @@ class TileProducts {
         // Whole packets are read behind the sums, turned or not.
         turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)),
         chunk_weights_(arena.take<Scalar>(schedule.footprint().weights + lanes)),
-        staged_(arena.take<Scalar>(schedule.footprint().staged)) {}
+        staged_(arena.take<Scalar>(schedule.footprint().staged)),
+        image_offsets_(arena.take<std::int32_t>(layout_.channel_blocks().largest())) {
+    reads_in_place_ = pixels_serve_once();
+    // A scratch that is only measured has no memory.
+    for (Index c = 0; reads_in_place_ && image_offsets_ && c < layout_.channel_blocks().largest();
+         ++c)
+      image_offsets_[c] = static_cast<std::int32_t>(c * operands.x.channel_stride);
+  }
 
   /// Turns to a tile.
   void begin(const TileBox& box) {
@@ -96,7 +105,23 @@ class TileProducts {
   }
 
  private:
-  /// Copies the windows of a channel block, unless they are there.
+  /// Whether every pixel is loaded once: by one panel, for one tap.
+  bool pixels_serve_once() const {
+    constexpr Index most = std::numeric_limits<std::int32_t>::max();
+    return !c_.reads_strips && layout_.products().size() == 1 && layout_.product(0).taps() == 1 &&
+           layout_.chunks().parts == 1 && layout_.panels(0, 0).parts == 1 &&
+           operands_.x.channel_stride <= most / layout_.channel_blocks().largest();
+  }
+
+  /// Whether a window of `size` pixels, which is dense in the image, may be read where it lies:
+  /// whole packets behind it belong to the image too.
+  bool may_read_in_place(const Scalar* window, Index size, Index channels,
+                         Index channel_stride) const {
+    return reads_in_place_ && size > 0 && box_.batch == 1 &&
+           rows_.end - window >= (channels - 1) * channel_stride + size + simd::max_vectors * lanes;
+  }
+
+  /// Copies the windows of a channel block, unless they are there or need no copy.
   void pack_block(Index line, Index b) {
     const auto& windows = line_.windows();
     const bool same_windows = packed_line_ == line || lines_share_windows_;
@@ -119,11 +144,17 @@ class TileProducts {
       pixels_ = staged_;
       return;
     }
+    const Index at = first.first[0] * x.strides[0] + first.first[1] * x.strides[1] +
+                     first.first[2] * x.strides[2];
+    in_place_ =
+        may_read_in_place(x.data + at, dense, blocks.end(b) - blocks.begin(b), x.channel_stride);
+    if (in_place_) {
+      pixels_ = x.data + at;
+      return;
+    }
     pixels_ = packed_pixels_;
     const Index distance = pixel_distance(windows.first, windows.count, x.strides);
     const simd::RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch, rows_.end};
-    const Index at = first.first[0] * x.strides[0] + first.first[1] * x.strides[1] +
-                     first.first[2] * x.strides[2];
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       if (dense > 0) {
         for (Index n = 0; n < box_.batch; ++n)
@@ -176,12 +207,13 @@ class TileProducts {
           weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
     else if (steps > 0)
       bring_chunk(chunk, b);
-    multiply_chunk<Scalar>(layout_, pixels.product, chunk,
-                           {steps, pixels.offsets, pixels_, weights, b > 0},
-                           {pixels.runs.counts,
-                            {pixels.runs.steps[0], pixels.runs.steps[1]},
-                            {pixels.batch_step(), pixels.plane_step()}},
-                           pixels.blocks, chunk_sums(pixels, chunk));
+    multiply_chunk<Scalar>(
+        layout_, pixels.product, chunk,
+        {steps, in_place_ ? image_offsets_ : pixels.offsets, pixels_, weights, b > 0},
+        {pixels.runs.counts,
+         {pixels.runs.steps[0], pixels.runs.steps[1]},
+         {pixels.batch_step(), pixels.plane_step()}},
+        pixels.blocks, chunk_sums(pixels, chunk));
   }
 
   const DirectSchedule& schedule_;
@@ -195,12 +227,15 @@ class TileProducts {
       packing_.copied_axes < 2 && c_.axes[0].in_stride == 1 && c_.axes[1].in_stride == 1;
   TileLine line_;
   Scalar* packed_pixels_;
-  const Scalar* pixels_ = nullptr;  // these, or what is staged
+  const Scalar* pixels_ = nullptr;  // these, what is staged, or the image
   Scalar* sums_;
   Scalar* turned_;
   Scalar* chunk_weights_;
   Scalar* staged_;
-  InputRows<Scalar> rows_;  // of the staged block
+  std::int32_t* image_offsets_;  // of the channels of a block in the image
+  bool reads_in_place_ = false;  // where the window allows it
+  bool in_place_ = false;        // this window
+  InputRows<Scalar> rows_;       // of the staged block
   TileBox box_;
   Index staged_block_ = -1;
   Index packed_block_ = -1, packed_line_ = 0;  // the channel block and line whose pixels are packed
