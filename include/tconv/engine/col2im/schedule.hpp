@@ -172,6 +172,7 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
   const ReadTile read_tile(c);
   const JoinCost join_cost(c, resources);
   Plan best = limit;
+  Index units = 1;  // parts that a tile's rows may be computed in
   bool found = false;
   for (const int vectors : {2, 1})
     for (const Index chunk_panels : {1, 4, 16}) {
@@ -199,6 +200,7 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
                                 (products.tile_sums() + join_cost(tile));
           if (cycles < best.cycles) {
             best = {packing, tile, limit.streams, cycles};
+            units = shape.chunks().parts;
             found = true;
           }
           if (tile == image) break;
@@ -206,7 +208,11 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
       }
     }
   if (!found) return std::nullopt;
-  if (!packs_chunks) best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
+  // Tasks that pack weights by chunks share the chunks, if there are enough.
+  if (!packs_chunks)
+    best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);
+  else if (units < threads)
+    best.tile = share_tile(c, best.tile, threads, threads, 2 * lane_count);
   return best;
 }
 

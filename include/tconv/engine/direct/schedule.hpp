@@ -32,7 +32,11 @@ class DirectSchedule {
   /// does the order of a sum.
   void share() {
     if (shares_rows()) return;
-    plan_.tile = share_tile(correlation_, plan_.tile, threads_, 2 * threads_, 16 * lane_count_);
+    // Where threads cannot share the rows of a tile, a small tile for each is better than none.
+    const bool shares_tiles_only = units() < threads_;
+    plan_.tile =
+        share_tile(correlation_, plan_.tile, threads_, (shares_tiles_only ? 1 : 2) * threads_,
+                   (shares_tiles_only ? 2 : 16) * lane_count_);
     footprint_ = Footprint(correlation_, layout_.shape(), plan_.packing, plan_.tile, lane_count_);
   }
 
