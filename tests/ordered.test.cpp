@@ -45,15 +45,15 @@ TEST_CASE("ordered sums of whole layers have the bytes of a scalar loop, whateve
 }
 
 TEST_CASE("ordered sums are the same for any number of threads, on either operator and gradient") {
-  using T4 = Eigen::Tensor<float, 4>;
-  T4 x(2, 40, 9, 11), w(40, 24, 3, 4);
+  using Tensor4 = Eigen::Tensor<float, 4>;
+  Tensor4 x(2, 40, 9, 11), w(40, 24, 3, 4);
   x.setRandom(), w.setRandom();
   const tconv::ConvOptions<2> options{.stride = 2, .padding = 1, .summation = Summation::ordered};
   Eigen::ThreadPool pool(7);
-  const auto equal = [](const T4& a, const T4& b) {
+  const auto equal = [](const Tensor4& a, const Tensor4& b) {
     return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
   };
-  const T4 y = tconv::conv_transpose(x, w, options), folded = tconv::conv(y, w, options);
+  const Tensor4 y = tconv::conv_transpose(x, w, options), folded = tconv::conv(y, w, options);
   for (const int threads : {1, 2, 3, 5, 8}) {
     const Eigen::ThreadPoolDevice device(&pool, threads);
     tconv::Workspace workspace(device);

@@ -21,9 +21,9 @@ using namespace tconv;
 
 namespace {
 
-using Random = std::mt19937;
+using support::Random;
 
-Index draw(Random& random, Index first, Index last) {
+Index between(Random& random, Index first, Index last) {
   return first + static_cast<Index>(random() % static_cast<unsigned>(last - first + 1));
 }
 
@@ -39,7 +39,7 @@ void fill(Random& random, Tensor& tensor) {
 
 /// A random call.
 template <class In, class Factor, int layout>
-struct Call {
+struct QuantizedCall {
   Eigen::Tensor<In, 4, layout> x;
   Eigen::Tensor<Factor, 4, layout> weight;
   Eigen::Tensor<std::int32_t, 1, layout> bias;
@@ -47,20 +47,21 @@ struct Call {
   Quantization quantization;
   bool transposed;
 
-  explicit Call(Random& random, Index most_channels = 20) {
-    const Index groups = draw(random, 1, 3), in = draw(random, 1, most_channels),
-                out = draw(random, 1, 9);
+  explicit QuantizedCall(Random& random, Index most_channels = 20) {
+    const Index groups = between(random, 1, 3), in = between(random, 1, most_channels),
+                out = between(random, 1, 9);
     options.groups = groups;
-    transposed = draw(random, 0, 1) == 1;
+    transposed = between(random, 0, 1) == 1;
     std::array<Index, 2> image{};
     for (std::size_t a = 0; a < 2; ++a) {
-      options.stride[a] = draw(random, 1, 3);
-      options.dilation[a] = draw(random, 1, 2);
-      options.padding[a] = {draw(random, -1, 3), draw(random, -1, 3)};
-      image[a] = draw(random, 7, 12);
+      options.stride[a] = between(random, 1, 3);
+      options.dilation[a] = between(random, 1, 2);
+      options.padding[a] = {between(random, -1, 3), between(random, -1, 3)};
+      image[a] = between(random, 7, 12);
     }
-    const Index batch = draw(random, 1, 2), rows = draw(random, 1, 3), columns = draw(random, 1, 3);
-    if (draw(random, 0, 1) == 1) {
+    const Index batch = between(random, 1, 2), rows = between(random, 1, 3),
+                columns = between(random, 1, 3);
+    if (between(random, 0, 1) == 1) {
       options.data_format = DataFormat::channels_last;
       x.resize(batch, image[0], image[1], in * groups);
     } else {
@@ -135,7 +136,7 @@ bool same(const Tensor& a, const Tensor& b) {
 
 template <class In, class Factor, int layout>
 void check_sums(Random& random, Index most_channels = 20) {
-  const Call<In, Factor, layout> call(random, most_channels);
+  const QuantizedCall<In, Factor, layout> call(random, most_channels);
   CHECK(same(call.template result<std::int32_t>(),
              call.template definition<std::int32_t>([](std::int64_t sum, Index) {
                return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum));
@@ -144,12 +145,12 @@ void check_sums(Random& random, Index most_channels = 20) {
 
 template <class Number, class In, class Factor, int layout>
 void check_scaled(Random& random, Index most_channels = 20) {
-  Call<In, Factor, layout> call(random, most_channels);
+  QuantizedCall<In, Factor, layout> call(random, most_channels);
   std::vector<float>& scale = call.quantization.scale;
-  scale.resize(draw(random, 0, 1) == 0 ? 1 : static_cast<std::size_t>(call.bias.size()));
+  scale.resize(between(random, 0, 1) == 0 ? 1 : static_cast<std::size_t>(call.bias.size()));
   for (Index i = 0; i < call.bias.size(); ++i) call.bias(i) /= 1 << 16;
   // Halves are common, and so are sums that the result cannot hold.
-  for (float& s : scale) s = std::ldexp(static_cast<float>(draw(random, -3, 3)), -8);
+  for (float& s : scale) s = std::ldexp(static_cast<float>(between(random, -3, 3)), -8);
   call.quantization.y_zero_point =
       std::is_integral_v<Number> ? any<std::int8_t>(random) / 2 + 64 : 3;
   const auto number = [&](std::int64_t sum, Index m) {

@@ -17,8 +17,8 @@ class FunctionRef<Result(Arguments...)> {
  public:
   template <class F>
   requires(!std::same_as<F, FunctionRef>) FunctionRef(const F& f)
-      : f_(&f), call_([](const void* g, Arguments... arguments) -> Result {
-          return (*static_cast<const F*>(g))(arguments...);
+      : f_(&f), call_([](const void* referred, Arguments... arguments) -> Result {
+          return (*static_cast<const F*>(referred))(arguments...);
         }) {}
 
   Result operator()(Arguments... arguments) const { return call_(f_, arguments...); }
