@@ -58,6 +58,25 @@ TEST_CASE("what a task throws reaches the caller, and the threads go on") {
   }
 }
 
+TEST_CASE("a call returns when all tasks are done, however much longer one takes than the others") {
+  Eigen::ThreadPool pool(1);
+  const Eigen::ThreadPoolDevice device(&pool, 2);
+  Workspace workspace(device);
+  for (int call = 0; call < 5; ++call) {
+    std::atomic<bool> begun = false, done = false;
+    execution_of(workspace).parallel_for(2, 2, [&](Index, int worker) {
+      if (worker == 0) {  // the caller, which goes on when the other thread has a task
+        while (!begun && !done) std::this_thread::yield();
+      } else {
+        begun = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        done = true;
+      }
+    });
+    CHECK(done);
+  }
+}
+
 TEST_CASE("a busy pool delays nothing") {
   Eigen::ThreadPool pool(1);
   const Eigen::ThreadPoolDevice device(&pool, 2);
