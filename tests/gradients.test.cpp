@@ -65,11 +65,7 @@ Problem plain(Direction direction, Index in_channels, Index out_channels, Index 
 /// Sets the output's extents; false if there are none.
 bool complete(Problem& p) {
   for (std::size_t a = 0; a < static_cast<std::size_t>(p.rank); ++a) {
-    const Index reach = p.dilation[a] * (p.kernel[a] - 1) + 1;
-    p.out[a] = p.scatters() ? (p.in[a] - 1) * p.stride[a] - p.before[a] - p.after[a] + reach +
-                                  p.output_padding[a]
-                            : (p.in[a] + p.before[a] + p.after[a] - reach) / p.stride[a] + 1;
-    if (p.in[a] + p.before[a] + p.after[a] < reach && !p.scatters()) return false;
+    p.out[a] = out_extent(p, a);
     if (p.out[a] < 1) return false;
   }
   return true;

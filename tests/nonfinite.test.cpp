@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -46,4 +47,30 @@ TEST_CASE("NaN and infinity reach the outputs whose sums hold them, and no other
       REQUIRE(same(run(implementation, p, data), expected));
     }
   }
+}
+
+TEST_CASE("an infinite weight is found where axes differ in their strides") {
+  Random random(22);
+  for (const Direction direction : {Direction::gather, Direction::scatter})
+    for (const std::array<Index, 3>& stride :
+         {std::array<Index, 3>{2, 1, 1}, {1, 2, 1}, {1, 1, 2}, {3, 2, 1}, {2, 1, 3}}) {
+      Problem p;
+      p.direction = direction;
+      p.rank = 3;
+      p.in_channels = 16;
+      p.out_channels = 8;
+      p.stride = stride;
+      for (std::size_t a = 0; a < 3; ++a) {
+        p.in[a] = 9;
+        p.kernel[a] = 3;
+        p.before[a] = p.after[a] = 1;
+        p.out[a] = out_extent(p, a);
+      }
+      Data<float> data = random_integers<float>(random, p);
+      data.w[5] = std::numeric_limits<float>::infinity();
+      INFO(p);
+      for (const Implementation implementation :
+           {Implementation::production, Implementation::layer})
+        CHECK(same(run(implementation, p, data), reference(p, data)));
+    }
 }

@@ -18,7 +18,8 @@ Index draw(Random& random, Index low, Index high) {
   return std::uniform_int_distribution<Index>(low, high)(random);
 }
 
-/// The extent of the result of one axis, by the formulas of the contract.
+}  // namespace
+
 Index out_extent(const Problem& p, std::size_t a) {
   const Index reach = p.dilation[a] * (p.kernel[a] - 1) + 1;
   if (p.scatters())
@@ -26,8 +27,6 @@ Index out_extent(const Problem& p, std::size_t a) {
   const Index padded = p.in[a] + p.before[a] + p.after[a];
   return padded < reach ? 0 : (padded - reach) / p.stride[a] + 1;
 }
-
-}  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Problem& p) {
   out << (p.scatters() ? "conv_transpose" : "conv") << " n " << p.batch << " c " << p.in_channels

@@ -62,6 +62,9 @@ std::ostream& operator<<(std::ostream& out, const Problem& problem);
 /// percent: how many random shapes a slow build should try.
 int effort(int shapes);
 
+/// The extent of the result of one axis, by the formulas of the contract; 0 if there is none.
+Index out_extent(const Problem& p, std::size_t axis);
+
 /// A valid problem; extents and channels are drawn up to `largest`.
 Problem random_problem(Random& random, tconv::Direction direction, Index largest = 9);
 
