@@ -53,12 +53,12 @@ TEST_CASE("an infinite weight is found where axes differ in their strides") {
   Random random(22);
   for (const Direction direction : {Direction::gather, Direction::scatter})
     for (const std::array<Index, 3>& stride :
-         {std::array<Index, 3>{2, 1, 1}, {1, 2, 1}, {1, 1, 2}, {3, 2, 1}, {2, 1, 3}}) {
+         {std::array<Index, 3>{2, 1, 1}, {3, 1, 1}, {1, 2, 1}, {1, 1, 2}, {2, 1, 3}}) {
       Problem p;
       p.direction = direction;
       p.rank = 3;
-      p.in_channels = 16;
-      p.out_channels = 8;
+      p.in_channels = 40;
+      p.out_channels = 24;
       p.stride = stride;
       for (std::size_t a = 0; a < 3; ++a) {
         p.in[a] = 9;
