@@ -1,5 +1,6 @@
 #include "support/problem.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -109,6 +110,18 @@ template <class Scalar>
 Data<Scalar> random_reals(Random& random, const Problem& problem) {
   std::uniform_real_distribution<double> real(-1, 1);
   return random_data<Scalar>(problem, [&] { return static_cast<Scalar>(real(random)); });
+}
+
+void spoil(Random& random, std::vector<float>& values, int rarity) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float bad[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity};
+  for (float& value : values)
+    if (draw(random, 1, rarity) == 1) value = bad[static_cast<std::size_t>(draw(random, 0, 2))];
+}
+
+bool same_or_nan(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](float u, float v) { return u == v || (std::isnan(u) && std::isnan(v)); });
 }
 
 template <class Scalar>

@@ -82,6 +82,12 @@ Data<Scalar> random_integers(Random& random, const Problem& problem);
 template <class Scalar>
 Data<Scalar> random_reals(Random& random, const Problem& problem);
 
+/// Replaces about one value in `rarity` by NaN, infinity or minus infinity.
+void spoil(Random& random, std::vector<float>& values, int rarity);
+/// Whether values are equal, NaN where the other is NaN. Sums of small integers and infinities do
+/// not depend on their order.
+bool same_or_nan(const std::vector<float>& a, const std::vector<float>& b);
+
 /// The definition, on plain vectors: each product goes where `o = i * stride + k * dilation -
 /// before` says. Shares no code with the library.
 template <class Scalar>

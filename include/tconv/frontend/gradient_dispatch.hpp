@@ -20,8 +20,8 @@
 
 namespace tconv::inline TCONV_ISA::frontend {
 
-/// The gradient of the weight of an operator, whose input is the coarse side if it scatters. A
-/// result that is not finite is computed again by the definition.
+/// The gradient of the weight of an operator, whose input is the coarse side if it scatters. Where
+/// sums of finite elements overflow, it is computed again by the definition.
 template <Direction direction, int layout, int R, class Scalar>
 void compute_weight_gradient(const Geometry<R>& geometry,
                              const TensorView<const Scalar, R + 2>& coarse,
@@ -97,9 +97,12 @@ void compute_weight_gradient(const Geometry<R>& geometry,
           grad_weight.data, grad_weight.strides[0], grad_weight.strides[1],
           memory_strides<R>(grad_weight, layout),
           geometry.coarse_channels() / geometry.groups() * grad_weight.strides[0]};
-      if (gradient::weight_gradient(shape_of<direction>(geometry, layout),
-                                    image_of<R>(coarse, layout), image_of<R>(fine, layout), target,
-                                    execution_of(workspace)))
+      const ConvShape shape = shape_of<direction>(geometry, layout);
+      const Image<const Scalar> coarse_image = image_of<R>(coarse, layout);
+      const Image<const Scalar> fine_image = image_of<R>(fine, layout);
+      runtime::Execution& execution = execution_of(workspace);
+      if (gradient::weight_gradient(shape, coarse_image, fine_image, target, execution) ||
+          gradient::nonfinite_weight_gradient(shape, coarse_image, fine_image, target, execution))
         return;
     }
   weight_gradient_loops<R>(geometry.axes(), geometry.groups(), coarse, fine, grad_weight);

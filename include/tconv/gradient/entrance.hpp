@@ -20,6 +20,13 @@ bool weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
                      const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
                      runtime::Execution& execution);
 
+/// The same where elements of the images, which are dense, are infinite or no number. Returns
+/// whether all sums of the others are finite, and so right.
+template <class Scalar>
+bool nonfinite_weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
+                               const Image<const Scalar>& fine,
+                               const GradientTarget<Scalar>& target, runtime::Execution& execution);
+
 }  // namespace tconv::inline TCONV_ISA::gradient
 
 #ifndef TCONV_COMPILED

@@ -5,6 +5,7 @@
 /// and lanes of channels.
 
 #include <array>
+#include <cstddef>
 #include <memory>
 
 #include "tconv/core/axis.hpp"
@@ -15,6 +16,7 @@
 #include "tconv/gradient/dots/plan.hpp"
 #include "tconv/gradient/dots/run.hpp"
 #include "tconv/gradient/entrance.hpp"
+#include "tconv/gradient/nonfinite.hpp"
 #include "tconv/gradient/panels/plan.hpp"
 #include "tconv/gradient/panels/run.hpp"
 #include "tconv/gradient/target.hpp"
@@ -68,6 +70,24 @@ bool weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
   }
   return plans.by_rows ? dot_gradient(plans.rows, coarse, fine, target, execution)
                        : panel_gradient(plans.panels, coarse, fine, target, execution);
+}
+
+template <class Scalar>
+bool nonfinite_weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
+                               const Image<const Scalar>& fine,
+                               const GradientTarget<Scalar>& target,
+                               runtime::Execution& execution) {
+  const auto& [z, y, x] = shape.axes;
+  NonfiniteSide<Scalar> coarse_side{coarse, shape.coarse_channels, {z.coarse, y.coarse, x.coarse}};
+  NonfiniteSide<Scalar> fine_side{fine, shape.fine_channels, {z.fine, y.fine, x.fine}};
+  const Index coarse_size = coarse_side.size(shape.batch), fine_size = fine_side.size(shape.batch);
+  auto* const memory = reinterpret_cast<Scalar*>(
+      execution.image_scratch(static_cast<std::size_t>(coarse_size + fine_size) * sizeof(Scalar)));
+  if (!weight_gradient(shape, coarse_side.copy_finite(coarse_size, memory),
+                       fine_side.copy_finite(fine_size, memory + coarse_size), target, execution))
+    return false;
+  NonfiniteTerms<Scalar>(shape, coarse_side, fine_side, target).add(execution);
+  return true;
 }
 
 }  // namespace tconv::inline TCONV_ISA::gradient
