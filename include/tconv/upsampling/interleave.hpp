@@ -95,8 +95,11 @@ void interleave_any(std::span<const From* const> rows, Index offset, Index count
 template <std::size_t phases, class From, class Scalar>
 Interleave<From, Scalar> find_interleave_elements(Index elements, bool streams) {
   if constexpr (core::EngineScalar<Scalar> && std::same_as<From, Scalar>)
-    return with_block_size<Scalar>(elements, streams, []<Index size, bool past>() {
-      return &interleave_rows<interleave_blocks<phases, size, past, Scalar>, From, Scalar>;
+    return with_block_size<Scalar>(elements, [streams]<Index size>() {
+      if constexpr (size == simd::Packet<Scalar>::size)
+        if (streams)
+          return &interleave_rows<interleave_blocks<phases, size, true, Scalar>, From, Scalar>;
+      return &interleave_rows<interleave_blocks<phases, size, false, Scalar>, From, Scalar>;
     });
   else
     return &interleave_rows<interleave_elements<phases, From, Scalar>, From, Scalar>;

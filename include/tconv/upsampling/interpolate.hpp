@@ -85,8 +85,6 @@ class Interpolation {
                   runtime::Execution& execution) const {
     const Target target(*this, ranges, y);
     if constexpr (core::EngineScalar<Scalar>) {
-      // Elements of one pixel that make a register of more than one.
-      constexpr Index lanes = simd::Packet<Scalar>::size, few = lanes / 4 > 1 ? lanes / 4 : lanes;
       if (grid_.inner == 1 || grid_.inner >= few) switch (scale_[2]) {
           case 1:
             return enlarge_rows<1>(target, execution);
@@ -104,6 +102,15 @@ class Interpolation {
   }
 
  private:
+  /// Elements of one pixel that make a register of more than one.
+  static constexpr Index few = [] {
+    if constexpr (core::EngineScalar<Scalar>) {
+      constexpr Index lanes = simd::Packet<Scalar>::size;
+      return lanes / 4 > 1 ? lanes / 4 : lanes;
+    }
+    return Index{1};
+  }();
+
   using Sum = Blend<Scalar>;
   using Real = typename Eigen::NumTraits<Sum>::Real;
   using Phase = LinearPhase<Real>;
@@ -158,19 +165,18 @@ class Interpolation {
     for_each_part(Parts::by_size(target.grid, target.pixel_bytes(), execution.threads()), 0,
                   execution, [&](const Part& part, std::byte*) {
                     with_block_size<Scalar>(
-                        pixels ? grid_.inner : part.columns.size(), streams,
-                        [&]<Index size, bool past>() {
-                          if (pixels)
-                            enlarge_rows_of<scale, size, past, true>(target, part);
-                          else
-                            enlarge_rows_of<scale, size, past, false>(target, part);
+                        pixels ? grid_.inner : part.columns.size(), [&]<Index size>() {
+                          if (!pixels)
+                            enlarge_rows_of<scale, size, false>(target, part, streams);
+                          else if constexpr (size >= few)
+                            enlarge_rows_of<scale, size, true>(target, part, streams);
                         });
                     if (streams) simd::finish_streaming();
                   });
   }
 
-  template <std::size_t scale, Index size, bool past, bool pixels>
-  void enlarge_rows_of(const Target& target, const Part& part) const {
+  template <std::size_t scale, Index size, bool pixels>
+  void enlarge_rows_of(const Target& target, const Part& part, bool streams) const {
     const Index width = grid_.extents[2], row_size = width * grid_.inner;
     const Index plane_size = grid_.extents[1] * row_size;
     const Range columns{target.ranges[2].first + part.columns.first,
@@ -189,13 +195,13 @@ class Interpolation {
         for (Index p0 = 0; p0 < scale_[0]; ++p0) {
           const Place<Scalar> place0 = place(0, i0 * scale_[0] + p0, plane_size);
           const auto plane = place0.between()
-                                 ? interpolate_plane<scale, size, past, pixels, true, Scalar>
-                                 : interpolate_plane<scale, size, past, pixels, false, Scalar>;
+                                 ? interpolate_plane<scale, size, pixels, true, Scalar>
+                                 : interpolate_plane<scale, size, pixels, false, Scalar>;
           plane(row(outer, 0, 0) + columns.first * grid_.inner, row_columns, place0, places.data(),
                 places.data() + (end - first), grid_.inner,
-                target.y + (position * scale_[0] + p0) * target.plane + first * target.row +
-                    part.columns.first * target.pixel,
-                target.row);
+                {target.y + (position * scale_[0] + p0) * target.plane + first * target.row +
+                     part.columns.first * target.pixel,
+                 target.row, streams});
         }
       }
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "tconv/core/eigen.hpp"
@@ -102,6 +103,16 @@ class BlendedRows {
   std::array<Scalar, rows> weights_a_, weights_b_;
 };
 
+/// Where output rows go, `step` apart; past the caches if `streams`.
+template <class Scalar>
+struct OutputRows {
+  Scalar* to;
+  Index step;
+  bool streams;
+
+  OutputRows from(Index element) const { return {to + element, step, streams}; }
+};
+
 /// The outputs of phase `p` between neighbours in registers.
 template <std::size_t scale, std::size_t p, class Lanes, class Scalar>
 EIGEN_ALWAYS_INLINE auto interpolate_phase(const typename Lanes::Type& before,
@@ -117,60 +128,60 @@ EIGEN_ALWAYS_INLINE auto interpolate_phase(const typename Lanes::Type& before,
 }
 
 /// Writes the outputs of a block of pixels.
-template <bool streams, class Lanes, class Scalar, std::size_t... p>
+template <class Lanes, class Scalar, std::size_t... p>
 EIGEN_ALWAYS_INLINE void interpolate_block(const typename Lanes::Type& before,
                                            const typename Lanes::Type& block,
                                            const typename Lanes::Type& after, Scalar* to,
-                                           std::index_sequence<p...>) {
+                                           bool streams, std::index_sequence<p...>) {
   constexpr std::size_t size = sizeof(block) / sizeof(Scalar);
   const typename Lanes::Type phases[] = {
       interpolate_phase<sizeof...(p), p, Lanes, Scalar>(before, block, after)...};
-  put_interleaved<streams, size>(phases, to);
+  put_interleaved<size>(phases, to, streams);
 }
 
-/// The same in each of the output rows, `step` apart.
-template <std::size_t scale, bool streams, class Lanes, class Values, class Scalar,
-          std::size_t... r>
+/// The same in each of the output rows.
+template <std::size_t scale, class Lanes, class Values, class Scalar, std::size_t... r>
 EIGEN_ALWAYS_INLINE void interpolate_blocks(const Values& before, const Values& block,
-                                            const Values& after, Scalar* to, Index step,
+                                            const Values& after, const OutputRows<Scalar>& rows,
                                             std::index_sequence<r...>) {
-  (interpolate_block<streams, Lanes>(before[r], block[r], after[r],
-                                     to + static_cast<Index>(r) * step,
-                                     std::make_index_sequence<scale>{}),
+  (interpolate_block<Lanes>(before[r], block[r], after[r],
+                            rows.to + static_cast<Index>(r) * rows.step, rows.streams,
+                            std::make_index_sequence<scale>{}),
    ...);
 }
 
 /// Writes `blocks` times `size` pixels from `first` on, each enlarged `scale` times; the pixels on
 /// both sides are those at `left` and `right`.
-template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
+template <std::size_t scale, Index size, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index blocks, Index left,
-                                          Index right, Scalar* to, Index step) {
+                                          Index right, OutputRows<Scalar> output) {
   using Lanes = simd::Register<Scalar, static_cast<std::size_t>(size)>;
   auto block = rows.template load<Lanes>(first);
-  auto before = rows.template broadcast<Lanes, 0>(left, first, block);
-  to += first * static_cast<Index>(scale);
-  for (; blocks > 1; --blocks, to += size * static_cast<Index>(scale)) {
-    first += size;
-    const auto after = rows.template load<Lanes>(first);
-    interpolate_blocks<scale, streams, Lanes>(before, block, after, to, step, Rows::each_row);
+  auto before = rows.template broadcast<Lanes, 0>(left, first, block), after = block;
+  output.to += first * static_cast<Index>(scale);
+  for (;; output.to += size * static_cast<Index>(scale)) {
+    if (--blocks > 0)
+      after = rows.template load<Lanes>(first += size);
+    else
+      after = rows.template broadcast<Lanes, size - 1>(right, first, block);
+    interpolate_blocks<scale, Lanes>(before, block, after, output, Rows::each_row);
+    if (blocks == 0) return;
     before = block;
     block = after;
   }
-  const auto after = rows.template broadcast<Lanes, size - 1>(right, first, block);
-  interpolate_blocks<scale, streams, Lanes>(before, block, after, to, step, Rows::each_row);
 }
 
 /// Writes whole rows. The last two blocks may overlap: the end of a row needs no loop of its own.
-template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
+template <std::size_t scale, Index size, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
-                                                Scalar* to, Index step) {
+                                                const OutputRows<Scalar>& output) {
   const auto [count, left, right] = columns;
   const Index whole = count - count % size;
-  interpolate_rows<scale, size, streams>(rows, 0, count / size, left,
-                                         whole == count ? right : whole, to, step);
+  if (whole > 0)
+    interpolate_rows<scale, size>(rows, 0, count / size, left, whole == count ? right : whole,
+                                  output);
   if (whole < count)
-    interpolate_rows<scale, size, streams>(rows, count - size, 1, count - size - 1, right, to,
-                                           step);
+    interpolate_rows<scale, size>(rows, count - size, 1, count - size - 1, right, output);
 }
 
 /// Lanes that hold elements of one pixel: neighbours lie in other registers.
@@ -182,38 +193,37 @@ struct PixelLanes : simd::Register<Scalar, size> {
 };
 
 /// Writes the outputs of one block of a pixel, `inner` apart.
-template <bool streams, class Lanes, class Scalar, std::size_t... p>
+template <class Lanes, class Scalar, std::size_t... p>
 EIGEN_ALWAYS_INLINE void interpolate_pixel(const typename Lanes::Type& before,
                                            const typename Lanes::Type& block,
                                            const typename Lanes::Type& after, Scalar* to,
-                                           Index inner, std::index_sequence<p...>) {
+                                           bool streams, Index inner, std::index_sequence<p...>) {
   constexpr std::size_t size = sizeof(block) / sizeof(Scalar);
   (
       [&] {
         const typename Lanes::Type output[] = {
             interpolate_phase<sizeof...(p), p, Lanes, Scalar>(before, block, after)};
-        put_interleaved<streams, size>(output, to + static_cast<Index>(p) * inner);
+        put_interleaved<size>(output, to + static_cast<Index>(p) * inner, streams);
       }(),
       ...);
 }
 
-/// The same in each of the output rows, `step` apart.
-template <std::size_t scale, bool streams, class Lanes, class Values, class Scalar,
-          std::size_t... r>
+/// The same in each of the output rows.
+template <std::size_t scale, class Lanes, class Values, class Scalar, std::size_t... r>
 EIGEN_ALWAYS_INLINE void interpolate_pixels(const Values& before, const Values& block,
-                                            const Values& after, Scalar* to, Index inner,
-                                            Index step, std::index_sequence<r...>) {
-  (interpolate_pixel<streams, Lanes>(before[r], block[r], after[r],
-                                     to + static_cast<Index>(r) * step, inner,
-                                     std::make_index_sequence<scale>{}),
+                                            const Values& after, const OutputRows<Scalar>& rows,
+                                            Index inner, std::index_sequence<r...>) {
+  (interpolate_pixel<Lanes>(before[r], block[r], after[r],
+                            rows.to + static_cast<Index>(r) * rows.step, rows.streams, inner,
+                            std::make_index_sequence<scale>{}),
    ...);
 }
 
 /// Writes whole rows of pixels of `inner` elements, `size` at least. The last two blocks of a pixel
 /// may overlap.
-template <std::size_t scale, Index size, bool streams, class Rows, class Scalar>
+template <std::size_t scale, Index size, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
-                                                Index inner, Scalar* to, Index step) {
+                                                Index inner, const OutputRows<Scalar>& output) {
   using Lanes = PixelLanes<Scalar, static_cast<std::size_t>(size)>;
   const auto [count, left, right] = columns;
   // Pixels that stay in the first-level cache while one block after another is made of them.
@@ -226,9 +236,9 @@ EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns&
       for (Index i = first; i < std::min(first + at_once, count); ++i) {
         const Index next = i + 1 < count ? i + 1 : right;
         const auto after = rows.template load<Lanes>(next * inner + c);
-        interpolate_pixels<scale, streams, Lanes>(before, block, after,
-                                                  to + i * static_cast<Index>(scale) * inner + c,
-                                                  inner, step, Rows::each_row);
+        interpolate_pixels<scale, Lanes>(before, block, after,
+                                         output.from(i * static_cast<Index>(scale) * inner + c),
+                                         inner, Rows::each_row);
         before = block;
         block = after;
       }
@@ -236,37 +246,37 @@ EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns&
 }
 
 /// As the registers hold them.
-template <std::size_t scale, Index size, bool streams, bool pixels, class Rows, class Scalar>
+template <std::size_t scale, Index size, bool pixels, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_rows_of(const Rows& rows, const Columns& columns, Index inner,
-                                             Scalar* to, Index step) {
+                                             const OutputRows<Scalar>& output) {
   if constexpr (pixels)
-    interpolate_whole_rows<scale, size, streams>(rows, columns, inner, to, step);
+    interpolate_whole_rows<scale, size>(rows, columns, inner, output);
   else
-    interpolate_whole_rows<scale, size, streams>(rows, columns, to, step);
+    interpolate_whole_rows<scale, size>(rows, columns, output);
 }
 
-/// Writes the rows of a plane, `step` apart, from those of the input, one for each place of
-/// `[place, end)`.
-template <std::size_t scale, Index size, bool streams, bool pixels, bool between0, class Scalar>
-void interpolate_plane(const Scalar* from, const Columns columns, const Place<Scalar>& place0,
+/// Writes the rows of a plane from those of the input, one for each place of `[place, end)`.
+template <std::size_t scale, Index size, bool pixels, bool between0, class Scalar>
+void interpolate_plane(const Scalar* from, const Columns& columns, const Place<Scalar>& place0,
                        const Place<Scalar>* place, const Place<Scalar>* end, Index inner,
-                       Scalar* to, Index step) {
+                       OutputRows<Scalar> output) {
+  const auto write = [&]<bool between1, std::size_t rows>(
+                         std::bool_constant<between1>, std::integral_constant<std::size_t, rows>) {
+    const BlendedRows<between0, between1, rows, Scalar> blended(from, place0, place);
+    interpolate_rows_of<scale, size, pixels>(blended, columns, inner, output);
+    place += rows, output.to += static_cast<Index>(rows) * output.step;
+  };
+  constexpr std::integral_constant<std::size_t, 1> one;
+  constexpr std::integral_constant<std::size_t, 2> two;
   // Two rows read their inputs once, but write in two places at once.
   const bool pairs = between0 || columns.count * inner < 2 * size;
   while (place != end)
-    if (!place->between()) {
-      const BlendedRows<between0, false, 1, Scalar> row(from, place0, place);
-      interpolate_rows_of<scale, size, streams, pixels>(row, columns, inner, to, step);
-      place += 1, to += step;
-    } else if (pairs && place + 1 != end && place[1].a == place->a && place[1].b == place->b) {
-      const BlendedRows<between0, true, 2, Scalar> rows(from, place0, place);
-      interpolate_rows_of<scale, size, streams, pixels>(rows, columns, inner, to, step);
-      place += 2, to += 2 * step;
-    } else {
-      const BlendedRows<between0, true, 1, Scalar> row(from, place0, place);
-      interpolate_rows_of<scale, size, streams, pixels>(row, columns, inner, to, step);
-      place += 1, to += step;
-    }
+    if (!place->between())
+      write(std::false_type{}, one);
+    else if (pairs && place + 1 != end && place[1].a == place->a && place[1].b == place->b)
+      write(std::true_type{}, two);
+    else
+      write(std::true_type{}, one);
 }
 
 }  // namespace tconv::inline TCONV_ISA::upsampling

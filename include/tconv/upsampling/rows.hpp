@@ -32,46 +32,48 @@ bool streams_rows(const Scalar* y, Index row, Index elements) {
          reinterpret_cast<std::uintptr_t>(y) % static_cast<std::uintptr_t>(lanes * size) == 0;
 }
 
-/// Calls `f.template operator()<size, streams>()` with the elements of the blocks of which rows of
-/// `count` inputs are made: no more than a row has.
+/// Calls `f.template operator()<size>()` with the elements of the blocks of which rows of `count`
+/// inputs are made: no more than a row has.
 template <class Scalar, class F>
-auto with_block_size(Index count, bool streams, const F& f) {
+auto with_block_size(Index count, const F& f) {
   constexpr Index lanes = simd::Packet<Scalar>::size, few = std::max<Index>(lanes / 4, 1);
-  if (count >= lanes && streams) return f.template operator()<lanes, true>();
-  if (count >= lanes) return f.template operator()<lanes, false>();
-  if (count >= few) return f.template operator()<few, false>();
-  return f.template operator()<1, false>();
+  if (count >= lanes) return f.template operator()<lanes>();
+  if (count >= few) return f.template operator()<few>();
+  return f.template operator()<1>();
 }
 
-/// Writes blocks interleaved past the caches.
+/// Writes a block; `streams`, if it fills a packet, to memory that will not be read soon.
+template <std::size_t size, class Scalar>
+EIGEN_ALWAYS_INLINE void put(const typename simd::Register<Scalar, size>::Type& block, Scalar* to,
+                             bool streams) {
+  if constexpr (size == static_cast<std::size_t>(simd::Packet<Scalar>::size))
+    if (streams) return simd::stream(to, std::bit_cast<typename simd::Packet<Scalar>::Type>(block));
+  simd::Register<Scalar, size>::store(to, block);
+}
+
 template <std::size_t size, class Scalar, std::size_t count, std::size_t... part>
-EIGEN_ALWAYS_INLINE void stream_interleaved(
-    const typename simd::Register<Scalar, size>::Type (&from)[count], Scalar* to,
+EIGEN_ALWAYS_INLINE void put_interleaved(
+    const typename simd::Register<Scalar, size>::Type (&from)[count], Scalar* to, bool streams,
     std::index_sequence<part...>) {
-  using PacketType = typename simd::Packet<Scalar>::Type;
-  (simd::stream(
-       to + part * size,
-       std::bit_cast<PacketType>(simd::Register<Scalar, size>::template interleaved<part>(from))),
+  (put<size>(simd::Register<Scalar, size>::template interleaved<part>(from), to + part * size,
+             streams),
    ...);
 }
 
-/// Writes blocks interleaved; `streams` to memory that will not be read soon.
-template <bool streams, std::size_t size, class Scalar, std::size_t count>
+/// Writes blocks interleaved, as `put` does.
+template <std::size_t size, class Scalar, std::size_t count>
 EIGEN_ALWAYS_INLINE void put_interleaved(
-    const typename simd::Register<Scalar, size>::Type (&from)[count], Scalar* to) {
-  if constexpr (streams)
-    stream_interleaved<size>(from, to, std::make_index_sequence<count>{});
-  else
-    simd::Register<Scalar, size>::interleave(from, to);
+    const typename simd::Register<Scalar, size>::Type (&from)[count], Scalar* to, bool streams) {
+  put_interleaved<size>(from, to, streams, std::make_index_sequence<count>{});
 }
 
 /// Writes elements `[i, i + size)` of some rows: `i` of each, then the next one of each, and so on.
-template <bool streams, std::size_t size, class Scalar, std::size_t phases, std::size_t... p>
+template <std::size_t size, class Scalar, std::size_t phases, std::size_t... p>
 EIGEN_ALWAYS_INLINE void interleave_block(const std::array<const Scalar*, phases>& from, Index i,
-                                          Scalar* to, std::index_sequence<p...>) {
+                                          Scalar* to, bool streams, std::index_sequence<p...>) {
   using Lanes = simd::Register<Scalar, size>;
   const typename Lanes::Type values[] = {Lanes::load(from[p] + i)...};
-  put_interleaved<streams, size>(values, to + i * static_cast<Index>(phases));
+  put_interleaved<size>(values, to + i * static_cast<Index>(phases), streams);
 }
 
 /// Writes element 0 of each of `phases` rows, then element 1 of each, and so on. The last two
@@ -85,8 +87,8 @@ EIGEN_ALWAYS_INLINE void interleave_blocks(std::span<const Scalar* const> rows, 
   constexpr std::make_index_sequence<phases> each_row;
   constexpr auto block = static_cast<std::size_t>(size);
   for (Index i = 0; i + size <= elements; i += size)
-    interleave_block<streams, block>(from, i, to, each_row);
-  if (elements % size > 0) interleave_block<streams, block>(from, elements - size, to, each_row);
+    interleave_block<block>(from, i, to, streams, each_row);
+  if (elements % size > 0) interleave_block<block>(from, elements - size, to, streams, each_row);
 }
 
 }  // namespace tconv::inline TCONV_ISA::upsampling
