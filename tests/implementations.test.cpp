@@ -52,6 +52,21 @@ TEST_CASE("images and channel counts around every block size are exact") {
   }
 }
 
+TEST_CASE("batches that lie side by side in memory are exact, of any size") {
+  Random random(9);
+  for (int i = 0; i < effort(150); ++i) {
+    Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                               i % 3 == 0 ? 30 : 7);
+    p.col_major = true;
+    p.unbatched = p.channels_last = false;
+    p.batch = 2 + i % 21;
+    const Data<float> data = random_integers<float>(random, p);
+    INFO(p);
+    REQUIRE(run(Implementation::production, p, data) == reference(p, data));
+    REQUIRE(run(Implementation::layer, p, data) == reference(p, data));
+  }
+}
+
 TEST_CASE("a kernel that covers the image once, of any batch, is exact") {
   Random random(7);
   for (int i = 0; i < effort(80); ++i) {

@@ -75,6 +75,8 @@ struct ConvShape {
   /// Whether the last axis is the batch, which is densest in memory. Two spatial axes at most are
   /// in front of it.
   bool batch_is_axis = false;
+  /// Whether the entries of the batch lie side by side in each channel of both images.
+  bool entries_inside = false;
   /// Elements of memory from the first output to the last, where the output is a part of an image.
   Index output_span = 0;
 
@@ -92,6 +94,7 @@ struct ConvShape {
                          static_cast<Index>(writes_channels),
                          static_cast<Index>(writes_pairs),
                          static_cast<Index>(batch_is_axis),
+                         static_cast<Index>(entries_inside),
                          output_span,
                          batch,
                          groups,

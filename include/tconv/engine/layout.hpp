@@ -113,9 +113,12 @@ class WeightShape {
                   });
     // A chunk fills its panels, so that the micro-tile is as large as the registers allow. Channels
     // that lie side by side leave in whole packets, and those that come in pairs in pairs.
-    chunks_ = Split::into_at_most(
-        c.out_channels, std::max<Index>(1, packing.chunk_panels * panel_ / members),
-        std::max<Index>(c.writes_channels ? lane_count : 1, c.writes_pairs ? 2 : 1));
+    const Index packet = c.writes_channels  ? lane_count
+                         : c.entries_inside ? ceil_div(lane_count, c.batch)
+                                            : 1;
+    chunks_ = Split::into_at_most(c.out_channels,
+                                  std::max<Index>(1, packing.chunk_panels * panel_ / members),
+                                  std::max<Index>(packet, c.writes_pairs ? 2 : 1));
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
   }

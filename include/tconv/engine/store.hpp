@@ -175,25 +175,27 @@ template <class Scalar>
 struct StripBuffer {
   Scalar* rows = nullptr;
   Index size = 0;
+  bool entries_inside = false;  // as in `ConvShape`
 
   static constexpr Index pitch(Index row_size) {
     return round_up(row_size, simd::Packet<Scalar>::size);
   }
-  /// Room for a row of each channel of a chunk, and for several where they are short: strips then
-  /// leave the first-level cache together.
-  static constexpr Index size_for(Index channels, Index row_size) {
+  /// Room for `rows`, one of each channel of a chunk, and for several where they are short: strips
+  /// then leave the first-level cache together.
+  static constexpr Index size_for(Index rows, Index row_size) {
     constexpr Index cached = 16 * 1024 / static_cast<Index>(sizeof(Scalar));
-    return std::max(channels * pitch(row_size), cached);
+    return std::max(rows * pitch(row_size), cached);
   }
 };
 
 /// Room for the strips of a correlation, if it has any.
 template <class Scalar>
-StripBuffer<Scalar> take_strips(const Correlation& c, const WeightLayout& layout, Index row_size,
-                                runtime::Arena& arena) {
+StripBuffer<Scalar> take_strips(const Correlation& c, const WeightLayout& layout, const Tile& tile,
+                                Index row_size, runtime::Arena& arena) {
   if (!c.writes_strips) return {};
-  const Index size = StripBuffer<Scalar>::size_for(layout.chunks().largest(), row_size);
-  return {arena.take<Scalar>(size), size};
+  const Index rows = layout.chunks().largest() * (c.entries_inside ? tile.batch : 1);
+  const Index size = StripBuffer<Scalar>::size_for(rows, row_size);
+  return {arena.take<Scalar>(size), size, c.entries_inside};
 }
 
 /// Where rows of outputs begin in the image: row `i` of channel `c` at `at + c * channel_stride + i
@@ -223,11 +225,14 @@ class RowStore {
   /// Channels of a chunk that are written together.
   Index channels_at_once(Index chunk) const { return strips_.rows ? chunk : 1; }
 
-  /// Writes rows of some channels of all groups, at most `most_rows` of a channel at a time.
-  /// `place_sums(channel, first, count)` says where the phases of rows from number `first` on have
-  /// their sums.
+  /// Batch entries of a tile that are written together.
+  Index entries_at_once(Index batch) const { return strips_.entries_inside ? batch : 1; }
+
+  /// Writes rows of some channels of all groups and some entries, the first one at `to`, at most
+  /// `most_rows` of each at a time. `place_sums(channel, entry, first, count)` says where the
+  /// phases of rows from number `first` on have their sums.
   template <class PlaceSums>
-  void write(const Range& channels, const RowPlace& to, Index most_rows,
+  void write(const Range& channels, Index entries, const RowPlace& to, Index most_rows,
              const PlaceSums& place_sums) const {
     const Image<void>& y = operands_.y;
     if (!strips_.rows) {
@@ -235,23 +240,28 @@ class RowStore {
       for (Index m = channels.first; m < channels.end; ++m)
         for (Index i = 0, rows = 0; i < to.count; i += rows) {
           rows = std::min(most_rows, to.count - i);
-          place_sums(m, i, rows);
+          place_sums(m, 0, i, rows);
           write_rows(m, rows, first + m * y.channel_stride + i * to.step, to.step);
         }
       return;
     }
-    const Index row = strips_.pitch(pattern_.row_size), pitch = channels.size() * row;
-    most_rows = std::clamp<Index>(strips_.size / pitch, 1, most_rows);
+    const Index row = strips_.pitch(pattern_.row_size);
+    most_rows = std::clamp<Index>(strips_.size / (channels.size() * entries * row), 1, most_rows);
     for (Index i = 0, rows = 0; i < to.count; i += rows) {
       rows = std::min(most_rows, to.count - i);
-      for (Index m = channels.first; m < channels.end; ++m) {
-        place_sums(m, i, rows);
-        write_rows(m, rows, strips_.rows + (m - channels.first) * rows * row, row);
-      }
+      Scalar* next = strips_.rows;
+      for (Index m = channels.first; m < channels.end; ++m)
+        for (Index n = 0; n < entries; ++n, next += rows * row) {
+          place_sums(m, n, i, rows);
+          write_rows(m, rows, next, row);
+        }
       for (Index j = 0; j < rows; ++j)
-        write_strip({to.at + (i + j) * to.step, channels.first, channels.size(), y.channel_stride,
-                     pattern_.row_size, y.strides[2]},
-                    strips_.rows + j * row, rows * row);
+        simd::for_each_strip({to.at + (i + j) * to.step, channels.first, channels.size(),
+                              y.channel_stride, pattern_.row_size, y.strides[2]},
+                             entries, [&](const simd::Strip& strip, Index first_row) {
+                               write_strip(strip, strips_.rows + (first_row * rows + j) * row,
+                                           rows * row);
+                             });
     }
   }
 

@@ -111,14 +111,23 @@ inline std::array<Index, 3> pixel_counts(const ProductKind& product, const Tile&
           std::min(tile.q[2], product.x->count)};
 }
 
+/// The extents of a tile, outermost first. Entries that lie side by side stay together the longest.
+inline std::array<Index*, 4> extents_of(Tile& tile, const Correlation& c) {
+  std::array<Index*, 4> extents{&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]};
+  if (c.entries_inside) std::rotate(extents.begin(), extents.begin() + 1, extents.end());
+  return extents;
+}
+
 /// Shrinks the tile from the whole image until its scratch, `scratch_size(tile)`, fits the budget,
-/// outermost axis first, so that rows stay long.
-inline Tile choose_tile(const Tile& image, Index budget, Index lane_count,
+/// outermost extent first, so that rows stay long.
+inline Tile choose_tile(const Correlation& c, const Tile& image, Index budget, Index lane_count,
                         const FunctionRef<Index(const Tile&)>& scratch_size) {
   Tile tile = image;
+  // So many side by side fill a cache line.
+  if (c.entries_inside) tile.batch = std::min<Index>(tile.batch, 16);
   const auto fits = [&] { return tile.pixels() <= 2 * lane_count || scratch_size(tile) <= budget; };
   if (fits()) return tile;
-  for (Index* extent : {&tile.batch, &tile.q[0], &tile.q[1], &tile.q[2]}) {
+  for (Index* const extent : extents_of(tile, c)) {
     const Index whole = *extent;
     if (whole == 1) continue;
     *extent = 1;
@@ -144,14 +153,12 @@ inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wante
     const Index count = count_tiles(c, tile);
     return count < wanted || (count < 4 * wanted && count % threads != 0);
   };
-  const Tile image = whole_image(c);
-  const auto shrink = [&](Index whole, Index& extent) {
-    for (Index parts = ceil_div(whole, extent) + 1;
-         extent > 1 && unfair() && tile.pixels() >= fewest; ++parts)
-      extent = ceil_div(whole, parts);
-  };
-  shrink(image.batch, tile.batch);
-  for (std::size_t a = 0; a < 3; ++a) shrink(image.q[a], tile.q[a]);
+  Tile image = whole_image(c);
+  const auto whole = extents_of(image, c), extents = extents_of(tile, c);
+  for (std::size_t a = 0; a < extents.size(); ++a)
+    for (Index parts = ceil_div(*whole[a], *extents[a]) + 1;
+         *extents[a] > 1 && unfair() && tile.pixels() >= fewest; ++parts)
+      *extents[a] = ceil_div(*whole[a], parts);
   return tile;
 }
 

@@ -139,8 +139,14 @@ EngineImages<In, Out> engine_images(const Geometry<R>& geometry,
   auto& [shape, x_image, y_image] = result;
   shape.order = order;
   if (const Index span = span_of(y); span > size_of(y.extents)) shape.output_span = span;
-  if (R < 3 && x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1)
-    make_batch_an_axis(shape, x_image, y_image);
+  if (x_image.batch_stride == 1 && y_image.batch_stride == 1 && shape.batch > 1) {
+    // Rows that fill no cache line are worse than images that have none.
+    const bool short_rows = shape.batch * static_cast<Index>(sizeof(In)) < 64;
+    if (own && (R == 3 || short_rows))
+      shape.entries_inside = true;
+    else if (R < 3)
+      make_batch_an_axis(shape, x_image, y_image);
+  }
   constexpr bool gathers = direction == Direction::gather;
   const Axis& last = shape.axes[2];
   const auto has_rows = [&](Index extent, Index step) { return own && (extent == 1 || step == 1); };

@@ -29,6 +29,22 @@ struct Strip {
   Index begin() const { return at + channel * channel_step; }
 };
 
+/// Calls `f(strip, row)` for strips that make up that of each of `entries` that lie side by side in
+/// the channels of one; their rows are numbered by channel and entry. Channels that follow one
+/// another are in one strip.
+template <class F>
+void for_each_strip(const Strip& strip, Index entries, const F& f) {
+  if (entries == 1) return f(strip, 0);
+  Strip part = strip;
+  part.at = strip.begin();
+  part.channel = 0;
+  part.channel_step = 1;
+  part.channels = strip.channels * entries;
+  if (strip.channel_step == entries) return f(part, 0);
+  part.channels = entries;
+  for (Index c = 0; c < strip.channels; ++c, part.at += strip.channel_step) f(part, c * entries);
+}
+
 /// Rows of `count` positions begin `to_step` apart.
 template <class Scalar>
 void read_strip(const void* image, const Strip& strip, Scalar* to, Index to_step) {

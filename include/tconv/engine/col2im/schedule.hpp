@@ -189,7 +189,7 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
         };
         for (const double share : scratch_shares) {
           const auto scratch_size = static_cast<Index>(share * static_cast<double>(budget));
-          const Tile tile = choose_tile(image, scratch_size, lane_count, scratch_of);
+          const Tile tile = choose_tile(c, image, scratch_size, lane_count, scratch_of);
           // The pixels around the outputs of a large kernel do not shrink with the tile.
           const Index scratch = scratch_of(tile);
           if (scratch > 2 * budget) continue;

@@ -104,8 +104,8 @@ class Col2imTask {
       taps = arena.take<Index>(phases);
       const Index row_size = std::min(axes[2].out, (q[2] + 1) * axes[2].out_stride);
       row = arena.take<Scalar>(row_size);
-      strips = take_strips<Scalar>(schedule.correlation(), schedule.products().layout(), row_size,
-                                   arena);
+      strips = take_strips<Scalar>(schedule.correlation(), schedule.products().layout(),
+                                   schedule.plan().tile, row_size, arena);
       // Whole packets are read behind the last one.
       joined = arena.take<Scalar>(joined_rows(schedule) * joined_pitch(schedule) + lanes);
       bytes = arena.used();
@@ -234,16 +234,17 @@ class Col2imTask {
     const OuterTaps* outer = scratch_.outer;
     for_each_outer_phase([&](const Phase&, const Phase&, const PhasePixels& z_rows,
                              const PhasePixels& y_rows) {
-      for (Index n = 0; n < box_.batch; ++n)
+      const Index entries = store.entries_at_once(box_.batch);
+      for (Index n = 0; n < box_.batch; n += entries)
         for (Index i = 0; i < z_rows.count; ++i)
           store.write(
-              channels,
+              channels, entries,
               {first + n * y.batch_stride + (z_rows.first + i * z_axis.out_stride) * y.strides[0] +
                    y_rows.first * y.strides[1],
                y_axis.out_stride * y.strides[1], y_rows.count},
-              most_rows, [&](Index channel, Index row, Index count) {
+              most_rows, [&](Index channel, Index entry, Index row, Index count) {
                 const Scalar* const own =
-                    products + (channel - channels.first) * channel_step + n * batch_step;
+                    products + (channel - channels.first) * channel_step + (n + entry) * batch_step;
                 for (Index r = 0; r < count; ++r)
                   join_row(own, outer[i * y_rows.count + row + r],
                            scratch_.joined + r * row_phases_ * pitch_);

@@ -139,7 +139,8 @@ class TileProducts {
     Scalar* to = packed_pixels_;
     const Window& first = windows[0];
     const Index dense = windows.count == 1 ? dense_size(first, x.strides) : 0;
-    if (c_.reads_strips && dense > 0 && dense == rows_.image.batch_stride) {
+    if (c_.reads_strips && dense > 0 && dense == x.batch_stride &&
+        line_.plane() == x.channel_stride) {
       // What is staged is the window.
       pixels_ = staged_;
       return;

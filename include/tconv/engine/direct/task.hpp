@@ -80,7 +80,7 @@ class DirectTask {
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
           zeros(arena.take<Scalar>(schedule.plan().tile.q[2] + products.line().max_phases())),
           strips(take_strips<Scalar>(
-              schedule.correlation(), schedule.layout(),
+              schedule.correlation(), schedule.layout(), schedule.plan().tile,
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]), arena)),
           bytes(arena.used()) {}
   };
@@ -110,20 +110,23 @@ class DirectTask {
       next = m + rows.channels_at_once(end - begin);
       for (Index o = 0; o < outer_count; ++o) {
         const auto& [z_rows, y_rows] = line().outer_phases()[o];
-        for (Index n = 0; n < box_.batch; ++n)
+        const Index entries = rows.entries_at_once(box_.batch);
+        for (Index n = 0; n < box_.batch; n += entries)
           for (Index z = 0; z < z_rows.count; ++z)
-            rows.write({m, next},
+            rows.write({m, next}, entries,
                        {first + n * y.batch_stride +
                             (z_rows.first + z * z_axis.out_stride) * y.strides[0] +
                             y_rows.first * y.strides[1],
                         y_axis.out_stride * y.strides[1], y_rows.count},
                        y_rows.count,
-                       [&, &z_rows = z_rows, &y_rows = y_rows](Index channel, Index row, Index) {
+                       [&, &z_rows = z_rows, &y_rows = y_rows](Index channel, Index entry,
+                                                               Index row, Index) {
                          const Index member = (channel - begin) * outer_count + o;
                          for (Index i = 0; i < summed; ++i) {
                            const PhaseSums& sums = scratch_.phase_sums[i];
                            PhaseRow<Scalar>& to = scratch_.rows[i];
-                           to.sums = sums.first + member * sums.member_step + n * sums.batch_step +
+                           to.sums = sums.first + member * sums.member_step +
+                                     (n + entry) * sums.batch_step +
                                      (z_rows.pixel + z) * sums.plane_step +
                                      (y_rows.pixel + row) * to.next;
                          }

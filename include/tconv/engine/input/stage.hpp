@@ -53,9 +53,11 @@ constexpr Index channel_plane(Index elements, Index lane_count) {
 }
 
 /// Elements of the staged inputs of some channels of a tile, at most.
-inline Index staged_size(const Reach& reach, const Tile& tile, Index channels, Index lane_count) {
-  Index positions = tile.batch;
+inline Index staged_size(const Reach& reach, const Tile& tile, Index channels, bool entries_inside,
+                         Index lane_count) {
+  Index positions = 1;
   for (std::size_t a = 0; a < 3; ++a) positions *= reach[a].most_inputs(tile.q[a]);
+  (entries_inside ? channels : positions) *= tile.batch;
   // Packets are read up to the end.
   return channels * channel_plane(positions, lane_count) + lane_count;
 }
@@ -84,7 +86,9 @@ InputRows<Scalar> input_rows(const Correlation& c, const Operands<Scalar>& opera
   for (std::size_t a = 0; a < 3; ++a) in[a] = reach[a].inputs(box.q[a]);
   const auto& [z, y, xs] = in;
   const Index row = xs.size(), plane = y.size() * row, entry = z.size() * plane;
-  const Index pitch = channel_plane(box.batch * entry, simd::Packet<Scalar>::size);
+  // Staged rows are those of a channel, or of an entry of a channel where these lie side by side.
+  const Index together = c.entries_inside ? box.batch : 1, apart = box.batch / together;
+  const Index pitch = channel_plane(apart * entry, simd::Packet<Scalar>::size);
   // Rows that follow one another in the image are one.
   const bool joins = xs.size() == reach[2].in && x.strides[1] == row * x.strides[2];
   const auto read = [&](const simd::Strip& strip, Scalar* to) {
@@ -93,17 +97,22 @@ InputRows<Scalar> input_rows(const Correlation& c, const Operands<Scalar>& opera
     else
       simd::read_strip(x.data, strip, to, pitch);
   };
-  for (Index n = 0; n < box.batch && row > 0; ++n)
+  for (Index n = 0; n < apart && row > 0; ++n)
     for (Index i = 0; i < z.size(); ++i)
       for (Index j = 0; j < (joins ? std::min<Index>(y.size(), 1) : y.size()); ++j)
-        read({(box.n + n) * x.batch_stride + (z.first + i) * x.strides[0] +
-                  (y.first + j) * x.strides[1] + xs.first * x.strides[2],
-              channels.first, channels.size(), x.channel_stride, joins ? plane : row, x.strides[2]},
-             scratch + n * entry + i * plane + j * row);
+        simd::for_each_strip(
+            {(box.n + n) * x.batch_stride + (z.first + i) * x.strides[0] +
+                 (y.first + j) * x.strides[1] + xs.first * x.strides[2],
+             channels.first, channels.size(), x.channel_stride, joins ? plane : row, x.strides[2]},
+            together, [&](const simd::Strip& strip, Index first_row) {
+              read(strip, scratch + n * entry + i * plane + j * row + first_row * pitch);
+            });
   // Positions count from the image's first one, which need not be here.
-  const Index first =
-      box.n * entry + channels.first * pitch + z.first * plane + y.first * row + xs.first;
-  return {{scratch - first, entry, pitch, {plane, row, 1}}, scratch + channels.size() * pitch};
+  const Index entry_stride = together > 1 ? pitch : entry, channel_stride = together * pitch;
+  const Index first = box.n * entry_stride + channels.first * channel_stride + z.first * plane +
+                      y.first * row + xs.first;
+  return {{scratch - first, entry_stride, channel_stride, {plane, row, 1}},
+          scratch + channels.size() * channel_stride};
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -124,7 +124,8 @@ struct Footprint {
             const Tile& tile, Index lane_count) {
     const bool one_block = shape.channel_blocks().parts == 1;
     const Index channels = shape.channel_blocks().largest();
-    if (c.reads_strips) staged = staged_size(reach_of(c), tile, channels, lane_count);
+    if (c.reads_strips)
+      staged = staged_size(reach_of(c), tile, channels, c.entries_inside, lane_count);
     for (const SetKind& z : shape.axis(0).kinds)
       for (const SetKind& y : shape.axis(1).kinds) {
         Index line_sums = 0, line_turned = 0, window = 0;

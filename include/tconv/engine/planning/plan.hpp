@@ -155,7 +155,7 @@ class PlanSearch {
       // Only the sums that wait for the next channel block may lie in the third-level cache.
       if (share > 1 && shape.channel_blocks().parts == 1) continue;
       const auto scratch_size = static_cast<Index>(share * static_cast<double>(budget_));
-      const Tile tile = choose_tile(image_, scratch_size, lanes_, [&](const Tile& candidate) {
+      const Tile tile = choose_tile(c_, image_, scratch_size, lanes_, [&](const Tile& candidate) {
         return Footprint(c_, shape, packing, candidate, lanes_).size();
       });
       const Footprint scratch(c_, shape, packing, tile, lanes_);

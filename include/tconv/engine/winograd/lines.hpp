@@ -97,9 +97,10 @@ class WinogradProblem {
   /// share one line, and with it the inputs that several of them read.
   WinogradProblem(const Correlation& c, const std::array<const WinogradAxis*, 3>& axes,
                   bool one_line)
-      : terms_{c.batch,        c.groups, c.in_channels,  c.out_channels,  {},
-               TermOrder::any, true,     c.reads_strips, c.writes_strips, c.writes_channels,
-               c.writes_pairs} {
+      : terms_(c) {
+    terms_.order = TermOrder::any;
+    terms_.zeros_around = true;
+    terms_.output_span = 0;
     for (std::size_t a = 0; a < 3; ++a) {
       axes_[a] = *axes[a];
       terms_.axes[a] = axes_[a].terms;

@@ -314,9 +314,9 @@ class WinogradSearch {
     };
     const Index units = static_cast<Index>(problem->lines().size()) * shape.chunks().parts;
     for (const Index scratch_size : {budget_ / 2, budget_, 2 * budget_, 3 * budget_}) {
-      const Tile whole = choose_tile(image, scratch_size, lanes_, [&](const Tile& candidate) {
-        return footprint(candidate).size();
-      });
+      const Tile whole =
+          choose_tile(problem->terms(), image, scratch_size, lanes_,
+                      [&](const Tile& candidate) { return footprint(candidate).size(); });
       // Tiles for each thread, or parts of one.
       for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
         const Tile tile = share_tile(problem->terms(), whole, threads, share * threads, 2 * lanes_);

@@ -54,7 +54,8 @@ struct WinogradFootprint {
     joined = phases * round_up(chunk * span, lane_count);
     if (packing.weights_in_lanes()) turned = phases * chunk * pixels;
     if (problem.terms().reads_strips)
-      staged = staged_size(problem.reach(), tile, shape.channel_blocks().largest(), lane_count);
+      staged = staged_size(problem.reach(), tile, shape.channel_blocks().largest(),
+                           problem.terms().entries_inside, lane_count);
   }
 
   Index size() const { return copies + inputs + sums + joined + turned + staged; }

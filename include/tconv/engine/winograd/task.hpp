@@ -120,7 +120,8 @@ class WinogradTask {
       // Whole packets are read behind what is joined, turned or not.
       turned = arena.take<Scalar>(place.turned + lanes);
       staged = arena.take<Scalar>(place.staged);
-      strips = take_strips<Scalar>(schedule.correlation(), schedule.layout(), row_size, arena);
+      strips = take_strips<Scalar>(schedule.correlation(), schedule.layout(), schedule.plan().tile,
+                                   row_size, arena);
       bytes = arena.used();
     }
   };
@@ -284,16 +285,18 @@ class WinogradTask {
     const Index end = group + layout_.chunks().end(chunk);
     for (Index m = begin, next = m; m < end; m = next) {
       next = m + output_rows.channels_at_once(end - begin);
-      for (Index n = 0; n < extents_.batch; ++n)
+      const Index entries = output_rows.entries_at_once(extents_.batch);
+      for (Index n = 0; n < extents_.batch; n += entries)
         for (Index k = 0; k < z.count; ++k)
           output_rows.write(
-              {m, next},
+              {m, next}, entries,
               {(box_.n + n) * to.batch_stride + (z.first + k * z_axis.out_stride) * to.strides[0] +
                    y.first * to.strides[1] + range.first * to.strides[2],
                y_axis.out_stride * to.strides[1], y.count},
-              y.count, [&](Index channel, Index first, Index) {
+              y.count, [&](Index channel, Index entry, Index first, Index) {
                 Scalar* const sums = stored + (channel - begin) * place_.pixels +
-                                     (n * box_.q[0].size() + k) * plane + first * box_.q[2].size();
+                                     ((n + entry) * box_.q[0].size() + k) * plane +
+                                     first * box_.q[2].size();
                 for (Index i = 0; i < count; ++i) row[i].sums = sums + i * stored_size;
               });
     }
