@@ -121,6 +121,17 @@ TEST_CASE("gradients are exact around every block size") {
     }
 }
 
+TEST_CASE("gradients of batches that lie side by side in memory are exact, of any size") {
+  Random random(29);
+  for (int i = 0; i < effort(80); ++i) {
+    Problem p = random_problem(random, direction_of(i), i % 3 == 0 ? 30 : 7);
+    p.col_major = true;
+    p.unbatched = p.channels_last = false;
+    p.batch = 2 + i % 21;
+    check_exact<float>(random, p);
+  }
+}
+
 TEST_CASE("gradients of layers with a special shape are exact") {
   Random random(23);
   for (const Direction direction : {Direction::scatter, Direction::gather}) {

@@ -49,6 +49,33 @@ const GradientPlans& find_gradient_plans(const ConvShape& shape, runtime::Execut
       });
 }
 
+/// What is asked for.
+template <class Scalar>
+struct GradientCall {
+  ConvShape shape;
+  Image<const Scalar> coarse, fine;
+  GradientTarget<Scalar> target;
+};
+
+/// Makes the batch the last axis where it is densest in memory, so that images have rows. Only two
+/// axes at most may be in front of it, and short rows would be worse than none. Returns whether it
+/// did.
+template <class Scalar>
+bool make_batch_an_axis(GradientCall<Scalar>& call) {
+  ConvShape& shape = call.shape;
+  const auto& [outer, y, x] = shape.axes;
+  if (shape.batch < 8 || call.coarse.batch_stride != 1 || call.fine.batch_stride != 1 ||
+      outer != Axis{})
+    return false;
+  shape.axes = {y, x, Axis{shape.batch, shape.batch}};
+  shape.batch = 1;
+  for (Image<const Scalar>* const image : {&call.coarse, &call.fine})
+    *image = {image->data, 0, image->channel_stride, {image->strides[1], image->strides[2], 1}};
+  auto& taps = call.target.tap_strides;
+  taps = {taps[1], taps[2], 0};
+  return true;
+}
+
 template <class Scalar>
 bool weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
                      const Image<const Scalar>& fine, const GradientTarget<Scalar>& target,
@@ -57,6 +84,8 @@ bool weight_gradient(const ConvShape& shape, const Image<const Scalar>& coarse,
     depthwise.run(target, execution);
     return true;
   }
+  if (GradientCall<Scalar> call{shape, coarse, fine, target}; make_batch_an_axis(call))
+    return weight_gradient(call.shape, call.coarse, call.fine, call.target, execution);
   const GradientPlans& plans = find_gradient_plans<Scalar>(shape, execution);
   if (!plans.panels.all_taps()) {
     const auto& [z, y, x] = shape.axes;

@@ -78,7 +78,7 @@ void transpose_row(const Scalar* from, const RowSource<Scalar>& source, Index co
   // Squares of few channels are mostly zeros.
   if (source.position_stride != 1 || channels <= size / 4) {
     for (Index j = 0; j < count; ++j, to += pitch, from += source.position_stride) {
-      for (Index c = 0; c < channels; ++c) to[c] = from[c * source.channel_stride];
+      copy_row(from, source.channel_stride, channels, to);
       std::fill(to + channels, to + pitch, Scalar(0));
     }
     return;

@@ -106,44 +106,81 @@ class GradientStore {
   /// `channels` coarse and `items` fine channels, the first ones at `to`. Returns whether all are
   /// finite, which costs little here, where they are in the cache.
   bool store(Index channels, Index items, const Scalar* sums, Scalar* to) const {
-    simd::FiniteCheck<Scalar> check;
     const bool coarse_lanes = plan_.coarse_in_lanes();
-    const Index lanes = coarse_lanes ? channels : items, rows = coarse_lanes ? items : channels;
-    const Index lane_step = coarse_lanes ? target_.coarse_stride : target_.fine_stride;
-    const Index row_step = coarse_lanes ? target_.fine_stride : target_.coarse_stride;
-    const auto count = static_cast<Index>(taps_.size());
-    for (Index lane = 0; lane < lanes; lane += size) {
-      const Index width = std::min(size, lanes - lane);
-      for (Index row = 0; row < rows; ++row)
-        for (const StoredTap& tap : taps_)
-          check.add(sums + row * plan_.row_step() + lane + tap.sum, width);
-      Scalar* const first = to + lane * lane_step;
-      // Rows that are dense in the gradient are joined first: lanes may be a power of two apart,
-      // and would meet in one set of the cache as often as there are rows.
-      constexpr Index most = 256;
-      if (dense_ && row_step == count && count <= most / 2) {
-        alignas(64) std::array<Scalar, static_cast<std::size_t>(size * (most + size))> joined;
-        const Index at_once = most / count;
-        for (Index row = 0; row < rows; row += at_once) {
-          const Index end = std::min(row + at_once, rows);
-          for (Index r = row; r < end; ++r)
-            store_taps(sums + r * plan_.row_step() + lane, width, joined.data() + (r - row) * count,
-                       most + size, 0);
-          for (Index j = 0; j < width; ++j)
-            simd::copy_row(joined.data() + j * (most + size), 1, (end - row) * count,
-                           first + j * lane_step + row * row_step + taps_.front().target);
-        }
-        continue;
-      }
-      for (Index row = 0; row < rows; ++row)
-        store_taps(sums + row * plan_.row_step() + lane, width, first + row * row_step, lane_step,
-                   taps_.front().target);
-    }
+    const Matrix matrix{coarse_lanes ? items : channels, coarse_lanes ? channels : items,
+                        coarse_lanes ? target_.fine_stride : target_.coarse_stride,
+                        coarse_lanes ? target_.coarse_stride : target_.fine_stride};
+    simd::FiniteCheck<Scalar> check;
+    for (const StoredTap& tap : taps_)
+      for (Index row = 0; row < matrix.rows; ++row)
+        for (Index lane = 0; lane < matrix.lanes; lane += size)
+          check.add(sums + row * plan_.row_step() + lane + tap.sum,
+                    std::min(size, matrix.lanes - lane));
+    if (matrix.row_step == 1 || matrix.lane_step == 1)
+      for (const StoredTap& tap : taps_) store_tap(matrix, sums + tap.sum, to + tap.target);
+    else
+      for (Index lane = 0; lane < matrix.lanes; lane += size)
+        store_lanes(matrix, lane, sums + lane, to + lane * matrix.lane_step);
     return check.passed();
   }
 
  private:
   static constexpr Index size = StoredTaps<Scalar>::size;
+
+  /// The sums of a tap, and their distances in the gradient.
+  struct Matrix {
+    Index rows, lanes;
+    Index row_step, lane_step;
+  };
+
+  /// One tap of a gradient whose rows or lanes lie side by side.
+  void store_tap(const Matrix& matrix, const Scalar* sums, Scalar* to) const {
+    if (matrix.lane_step == 1) {
+      for (Index row = 0; row < matrix.rows; ++row)
+        simd::copy_dense(sums + row * plan_.row_step(), matrix.lanes, to + row * matrix.row_step);
+      return;
+    }
+    for (Index row = 0; row < matrix.rows; row += size) {
+      const Index height = std::min(size, matrix.rows - row);
+      const auto offsets = simd::Square<Scalar>::offsets(plan_.row_step(), height);
+      for (Index lane = 0; lane < matrix.lanes; lane += size) {
+        simd::Square<Scalar> square;
+        square.load_transposed(sums + row * plan_.row_step() + lane, offsets);
+        Scalar* const first = to + row + lane * matrix.lane_step;
+        const Index width = std::min(size, matrix.lanes - lane);
+        if (height == size)
+          square.store(first, matrix.lane_step, width);
+        else
+          square.store_part(first, matrix.lane_step, width, height);
+      }
+    }
+  }
+
+  /// A packet of lanes from `lane` on, of all rows and taps.
+  void store_lanes(const Matrix& matrix, Index lane, const Scalar* sums, Scalar* to) const {
+    const Index width = std::min(size, matrix.lanes - lane);
+    const auto count = static_cast<Index>(taps_.size());
+    // Rows that are dense in the gradient are joined first: lanes may be a power of two apart, and
+    // would meet in one set of the cache as often as there are rows.
+    constexpr Index most = 256;
+    if (!dense_ || matrix.row_step != count || count > most / 2) {
+      for (Index row = 0; row < matrix.rows; ++row)
+        store_taps(sums + row * plan_.row_step(), width, to + row * matrix.row_step,
+                   matrix.lane_step, taps_.front().target);
+      return;
+    }
+    alignas(64) std::array<Scalar, static_cast<std::size_t>(size * (most + size))> joined;
+    const Index at_once = most / count;
+    for (Index row = 0; row < matrix.rows; row += at_once) {
+      const Index end = std::min(row + at_once, matrix.rows);
+      for (Index r = row; r < end; ++r)
+        store_taps(sums + r * plan_.row_step(), width, joined.data() + (r - row) * count,
+                   most + size, 0);
+      for (Index j = 0; j < width; ++j)
+        simd::copy_row(joined.data() + j * (most + size), 1, (end - row) * count,
+                       to + j * matrix.lane_step + row * matrix.row_step + taps_.front().target);
+    }
+  }
 
   /// All taps of `width` lanes, the first tap at `to + front`.
   void store_taps(const Scalar* sums, Index width, Scalar* to, Index lane_step, Index front) const {
