@@ -60,6 +60,15 @@ TEST_CASE("batches that lie side by side in memory are exact, of any size") {
     p.col_major = true;
     p.unbatched = p.channels_last = false;
     p.batch = 2 + i % 21;
+    if (i % 4 == 0) {
+      // A line that fills whole registers.
+      p.rank = 1;
+      p.in = {16, 1, 1};
+      p.kernel = {1 + i / 4 % 5, 1, 1};
+      p.stride = p.dilation = p.out = {1, 1, 1};
+      p.before = p.after = p.output_padding = {0, 0, 0};
+      p.out[0] = out_extent(p, 0);
+    }
     const Data<float> data = random_integers<float>(random, p);
     INFO(p);
     REQUIRE(run(Implementation::production, p, data) == reference(p, data));
