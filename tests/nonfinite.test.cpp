@@ -30,9 +30,11 @@ TEST_CASE("NaN and infinity reach the outputs whose sums hold them, and no other
 
 TEST_CASE("an infinite weight is found where axes differ in their strides") {
   Random random(22);
-  for (const Direction direction : {Direction::gather, Direction::scatter})
-    for (const std::array<Index, 3>& stride :
-         {std::array<Index, 3>{2, 1, 1}, {3, 1, 1}, {1, 2, 1}, {1, 1, 2}, {2, 1, 3}}) {
+  const std::array<Index, 3> strides[] = {{2, 1, 1}, {3, 1, 1}, {1, 2, 1}, {1, 1, 2}, {2, 1, 3}};
+  int left = effort(10);
+  for (const auto& stride : strides)
+    for (const Direction direction : {Direction::gather, Direction::scatter}) {
+      if (left-- <= 0) return;
       Problem p;
       p.direction = direction;
       p.rank = 3;
