@@ -88,7 +88,7 @@ std::vector<Plan> some_plans(Random& random, const Correlation& c, const Resourc
     const WeightShape shape(c, {&kinds[0], &kinds[1], &kinds[2]}, packing, resources.lane_count);
     const double share = scratch_shares[random() % std::size(scratch_shares)];
     const Tile tile = choose_tile(
-        whole_image(c), static_cast<Index>(share * static_cast<double>(resources.budget)),
+        c, whole_image(c), static_cast<Index>(share * static_cast<double>(resources.budget)),
         resources.lane_count, [&](const Tile& candidate) {
           return Footprint(c, shape, packing, candidate, resources.lane_count).size();
         });
