@@ -157,18 +157,17 @@ EIGEN_ALWAYS_INLINE void interpolate_rows(const Rows& rows, Index first, Index b
                                           Index right, OutputRows<Scalar> output) {
   using Lanes = simd::Register<Scalar, static_cast<std::size_t>(size)>;
   auto block = rows.template load<Lanes>(first);
-  auto before = rows.template broadcast<Lanes, 0>(left, first, block), after = block;
+  auto before = rows.template broadcast<Lanes, 0>(left, first, block);
   output.to += first * static_cast<Index>(scale);
-  for (;; output.to += size * static_cast<Index>(scale)) {
-    if (--blocks > 0)
-      after = rows.template load<Lanes>(first += size);
-    else
-      after = rows.template broadcast<Lanes, size - 1>(right, first, block);
+  for (; blocks > 1; --blocks, output.to += size * static_cast<Index>(scale)) {
+    first += size;
+    const auto after = rows.template load<Lanes>(first);
     interpolate_blocks<scale, Lanes>(before, block, after, output, Rows::each_row);
-    if (blocks == 0) return;
     before = block;
     block = after;
   }
+  const auto after = rows.template broadcast<Lanes, size - 1>(right, first, block);
+  interpolate_blocks<scale, Lanes>(before, block, after, output, Rows::each_row);
 }
 
 /// Writes whole rows. The last two blocks may overlap: the end of a row needs no loop of its own.
@@ -177,9 +176,8 @@ EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns&
                                                 const OutputRows<Scalar>& output) {
   const auto [count, left, right] = columns;
   const Index whole = count - count % size;
-  if (whole > 0)
-    interpolate_rows<scale, size>(rows, 0, count / size, left, whole == count ? right : whole,
-                                  output);
+  interpolate_rows<scale, size>(rows, 0, count / size, left, whole == count ? right : whole,
+                                output);
   if (whole < count)
     interpolate_rows<scale, size>(rows, count - size, 1, count - size - 1, right, output);
 }
