@@ -213,6 +213,16 @@ const Scalar* end_of(const Image<const Scalar>& image, Index batch, Index channe
   return image.data + last + 1;
 }
 
+/// Makes the batch, densest in memory, the last axis, so that images have rows.
+template <class In, class Out>
+void make_batch_an_axis(ConvShape& shape, Image<const In>& x, Image<Out>& y) {
+  shape.axes = {shape.axes[1], shape.axes[2], Axis{shape.batch, shape.batch}};
+  shape.batch = 1;
+  shape.batch_is_axis = true;
+  x = {x.data, 0, x.channel_stride, {x.strides[1], x.strides[2], 1}};
+  y = {y.data, 0, y.channel_stride, {y.strides[1], y.strides[2], 1}};
+}
+
 /// The spatial axes in the order of memory, the densest one last; missing ones in front.
 template <int R, class T>
 std::array<T, 3> memory_order(const std::array<T, static_cast<std::size_t>(R)>& own, int layout,

@@ -49,16 +49,6 @@ ConvShape joined_shape_of(const Geometry<R>& geometry, int layout) {
   return shape;
 }
 
-/// Makes the batch, densest in memory, the last axis, so that images have rows.
-template <class In, class Out>
-void make_batch_an_axis(ConvShape& shape, Image<const In>& x, Image<Out>& y) {
-  shape.axes = {shape.axes[1], shape.axes[2], Axis{shape.batch, shape.batch}};
-  shape.batch = 1;
-  shape.batch_is_axis = true;
-  x = {x.data, 0, x.channel_stride, {x.strides[1], x.strides[2], 1}};
-  y = {y.data, 0, y.channel_stride, {y.strides[1], y.strides[2], 1}};
-}
-
 /// Whether positions are far from the end of the index type, so that the engine may add and
 /// multiply them without a check. False only where options exceed every image: a stride or padding
 /// of 2^50, say, or of 2^28 where indices have 32 bits.

@@ -65,11 +65,19 @@ class NonfiniteTerms {
   /// On the threads of `execution`, which share the channels of one side, then of the other: no two
   /// channels of a side have a sum in common.
   void add(runtime::Execution& execution) const {
-    execution.parallel_for(coarse_.channels, execution.threads(), [this](Index channel, int) {
-      for_some(coarse_, channel, [&](const Some& some) { add_coarse(channel, some); });
+    const Index coarse_per_group = shape_.coarse_per_group();
+    const Index fine_per_group = shape_.fine_per_group();
+    execution.parallel_for(coarse_.channels, execution.threads(), [&](Index c, int) {
+      for_some(coarse_, c, [&](const Some& some) {
+        const Index first = c / coarse_per_group * fine_per_group;
+        for (Index m = first; m < first + fine_per_group; ++m) add_terms(true, c, m, some);
+      });
     });
-    execution.parallel_for(fine_.channels, execution.threads(), [this](Index channel, int) {
-      for_some(fine_, channel, [&](const Some& some) { add_fine(channel, some); });
+    execution.parallel_for(fine_.channels, execution.threads(), [&](Index m, int) {
+      for_some(fine_, m, [&](const Some& some) {
+        const Index first = m / fine_per_group * coarse_per_group;
+        for (Index c = first; c < first + coarse_per_group; ++c) add_terms(false, c, m, some);
+      });
     });
   }
 
@@ -114,32 +122,18 @@ class NonfiniteTerms {
     if (some.count > 0) f(some);
   }
 
-  void add_coarse(Index channel, const Some& some) const {
-    const Index group = channel / shape_.coarse_per_group();
-    for (Index m = 0; m < shape_.fine_per_group(); ++m) {
-      const Index fine_channel = group * shape_.fine_per_group() + m;
-      for_each_sum(channel, fine_channel, [&](const std::array<Index, 3>& k, Scalar& sum) {
-        for (const Position& own : some) {
-          if (std::isnan(sum)) return;
-          if (Position met = own; find_fine(k, met.at))
-            sum += own.in(coarse_, channel) * met.in(fine_, fine_channel);
-        }
-      });
-    }
-  }
-
-  void add_fine(Index channel, const Some& some) const {
-    const Index group = channel / shape_.fine_per_group();
-    for (Index c = 0; c < shape_.coarse_per_group(); ++c) {
-      const Index coarse_channel = group * shape_.coarse_per_group() + c;
-      for_each_sum(coarse_channel, channel, [&](const std::array<Index, 3>& k, Scalar& sum) {
-        for (const Position& own : some) {
-          if (std::isnan(sum)) return;
-          if (Position met = own; find_coarse(k, met.at))
-            sum += met.in(coarse_, coarse_channel) * own.in(fine_, channel);
-        }
-      });
-    }
+  /// Adds the products of two channels in which positions of one, the coarse one or not, meet the
+  /// other.
+  void add_terms(bool of_coarse, Index coarse_channel, Index fine_channel, const Some& some) const {
+    for_each_sum(coarse_channel, fine_channel, [&](const std::array<Index, 3>& k, Scalar& sum) {
+      for (const Position& own : some) {
+        if (std::isnan(sum)) return;
+        Position met = own;
+        if (!(of_coarse ? find_fine(k, met.at) : find_coarse(k, met.at))) continue;
+        const Position &coarse = of_coarse ? own : met, &fine = of_coarse ? met : own;
+        sum += coarse.in(coarse_, coarse_channel) * fine.in(fine_, fine_channel);
+      }
+    });
   }
 
   /// Calls `f(k, sum)` for the taps of two channels of one group.

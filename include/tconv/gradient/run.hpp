@@ -49,7 +49,7 @@ const GradientPlans& find_gradient_plans(const ConvShape& shape, runtime::Execut
       });
 }
 
-/// What is asked for.
+/// The gradient that a call asks for.
 template <class Scalar>
 struct GradientCall {
   ConvShape shape;
@@ -63,14 +63,10 @@ struct GradientCall {
 template <class Scalar>
 bool make_batch_an_axis(GradientCall<Scalar>& call) {
   ConvShape& shape = call.shape;
-  const auto& [outer, y, x] = shape.axes;
   if (shape.batch < 8 || call.coarse.batch_stride != 1 || call.fine.batch_stride != 1 ||
-      outer != Axis{})
+      shape.axes[0] != Axis{})
     return false;
-  shape.axes = {y, x, Axis{shape.batch, shape.batch}};
-  shape.batch = 1;
-  for (Image<const Scalar>* const image : {&call.coarse, &call.fine})
-    *image = {image->data, 0, image->channel_stride, {image->strides[1], image->strides[2], 1}};
+  core::make_batch_an_axis(shape, call.coarse, call.fine);
   auto& taps = call.target.tap_strides;
   taps = {taps[1], taps[2], 0};
   return true;
