@@ -7,9 +7,11 @@
 //   layers [--threads=N] [Google Benchmark's options]
 //   layers --table [--threads=N]
 //   layers --table --conv [--threads=N]
+//   layers --table --channels-last [--threads=N]
 //
-// The second writes the README's table, the third the same of convolutions. The other options do
-// not concern them.
+// The second writes the README's table, the third the same of convolutions, the fourth that of
+// images with channels last, which oneDNN and XNNPACK read and write without a conversion then.
+// Google Benchmark's options do not concern them.
 
 #define EIGEN_USE_THREADS
 
@@ -79,7 +81,7 @@ bool takes_part(Contestant contestant, [[maybe_unused]] const Problem& p, int th
       return false;
 #endif
     case Contestant::eigen_gemm:
-      return threads == 1 && !p.gathers;
+      return threads == 1 && !p.gathers && !p.channels_last;
     default:
       return true;
   }
@@ -92,10 +94,10 @@ struct Layer {
   tconv::ConvOptions<R> options;
 
   explicit Layer(const Problem& p)
-      : x(shape_of<R>(p.batch, p.in_channels, p.in)),
+      : x(image_shape<R>(p, p.in_channels, p.in)),
         weight(p.gathers ? shape_of<R>(p.out_channels, p.in_channels / p.groups, p.kernel)
                          : shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel)),
-        y(shape_of<R>(p.batch, p.out_channels, p.out())),
+        y(image_shape<R>(p, p.out_channels, p.out())),
         bias(p.out_channels),
         options(options_of<R>(p)) {
     x.setRandom();
@@ -286,10 +288,11 @@ void print_table(const std::vector<Problem>& problems, tconv::Workspace& workspa
 
 int main(int argc, char** argv) {
   int threads = 1;
-  bool table = false, conv = false;
+  bool table = false, conv = false, channels_last = false;
   const auto is_ours = [&](const char* argument) {
     if (std::strcmp(argument, "--table") == 0) return table = true;
     if (std::strcmp(argument, "--conv") == 0) return conv = true;
+    if (std::strcmp(argument, "--channels-last") == 0) return channels_last = true;
     if (std::strncmp(argument, "--threads=", 10) != 0) return false;
     threads = std::max(1, std::atoi(argument + 10));
     return true;
@@ -303,7 +306,8 @@ int main(int argc, char** argv) {
   Eigen::ThreadPool pool(threads);
   const Eigen::ThreadPoolDevice device(&pool, threads);
   tconv::Workspace workspace = threads > 1 ? tconv::Workspace(device) : tconv::Workspace();
-  const auto problems = conv ? read_problems(CONV_LAYERS, true) : read_problems(LAYERS);
+  auto problems = conv ? read_problems(CONV_LAYERS, true) : read_problems(LAYERS);
+  for (Problem& p : problems) p.channels_last = channels_last;
   if (table) {
     print_table(problems, workspace);
     return 0;

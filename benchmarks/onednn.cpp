@@ -109,10 +109,11 @@ Geometry::Geometry(const Problem& p) : x{p.batch, p.in_channels}, y{p.batch, p.o
 Layer::Layer(const Problem& p, float* x, float* weight, float* bias, float* y)
     : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
   const Geometry g(p);
-  x_ = memory(plain(g.x), engine_, x);
+  const auto image = p.channels_last ? channels_last : plain;
+  x_ = memory(image(g.x), engine_, x);
   weight_ = memory({g.weight, f32, g.weight_strides}, engine_, weight);
   bias_ = memory(plain({p.out_channels}), engine_, bias);
-  y_ = memory(plain(g.y), engine_, y);
+  y_ = memory(image(g.y), engine_, y);
   const std::array<std::array<memory::desc, 2>, 3> formats{
       {{memory::desc(g.x, f32, any), memory::desc(g.y, f32, any)},
        {channels_last(g.x), channels_last(g.y)},

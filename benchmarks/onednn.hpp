@@ -22,7 +22,7 @@ struct Geometry {
   explicit Geometry(const Problem& p);
 };
 
-/// The layer from plain tensors to plain tensors: in the fastest of the library's own formats,
+/// The layer from a problem's tensors to its tensors: in the fastest of the library's own formats,
 /// channels last and plain, with the reorders that they need in every call but for the weight's.
 class Layer {
  public:

@@ -13,7 +13,8 @@
 /// Spatial arrays hold `axes` entries, outermost first, and neutral values behind them.
 struct Problem {
   std::string name;
-  bool gathers = false;  // a convolution, not a transposed one
+  bool gathers = false;        // a convolution, not a transposed one
+  bool channels_last = false;  // images are (batch, extents..., channels)
   int axes = 2;
   Eigen::Index batch = 1, in_channels = 1, out_channels = 1, groups = 1;
   std::array<Eigen::Index, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, padding{},
@@ -36,6 +37,7 @@ tconv::ConvOptions<R> options_of(const Problem& p) {
     options.dilation[a] = p.dilation[a];
   }
   options.groups = p.groups;
+  if (p.channels_last) options.data_format = tconv::DataFormat::channels_last;
   return options;
 }
 
@@ -45,6 +47,15 @@ tconv::Extents<R + 2> shape_of(Eigen::Index first, Eigen::Index second,
                                const std::array<Eigen::Index, 3>& extents) {
   tconv::Extents<R + 2> shape{first, second};
   std::copy_n(extents.begin(), R, shape.begin() + 2);
+  return shape;
+}
+
+/// The shape of an image of a problem with `R` axes.
+template <int R>
+tconv::Extents<R + 2> image_shape(const Problem& p, Eigen::Index channels,
+                                  const std::array<Eigen::Index, 3>& extents) {
+  auto shape = shape_of<R>(p.batch, channels, extents);
+  if (p.channels_last) std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
   return shape;
 }
 

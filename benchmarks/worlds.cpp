@@ -24,7 +24,7 @@ namespace {
 using Run = std::function<void()>;
 
 template <class Scalar, int R, int layout>
-Run prepare(const Problem& p, tconv::DataFormat format, tconv::Workspace& workspace) {
+Run prepare(const Problem& p, tconv::Workspace& workspace) {
   using Tensor = Eigen::Tensor<Scalar, R + 2, layout>;
   using Up = tconv::ConvTranspose<Scalar, R, layout>;
   struct Layer {
@@ -32,27 +32,22 @@ Run prepare(const Problem& p, tconv::DataFormat format, tconv::Workspace& worksp
     Up up;
   };
   const auto image = [&](Eigen::Index channels, const std::array<Eigen::Index, 3>& extents) {
-    auto shape = shape_of<R>(p.batch, channels, extents);
-    if (format == tconv::DataFormat::channels_last)
-      std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
-    Tensor tensor(shape);
+    Tensor tensor(image_shape<R>(p, channels, extents));
     tensor.setRandom();
     return tensor;
   };
   Tensor weight(shape_of<R>(p.in_channels, p.out_channels / p.groups, p.kernel));
   weight.setRandom();
-  auto options = options_of<R>(p);
-  options.data_format = format;
-  const auto layer = std::make_shared<Layer>(
-      Layer{image(p.in_channels, p.in), image(p.out_channels, p.out()), Up(weight, options)});
+  const auto layer = std::make_shared<Layer>(Layer{
+      image(p.in_channels, p.in), image(p.out_channels, p.out()), Up(weight, options_of<R>(p))});
   return [layer, &workspace] { layer->up.run(layer->x, layer->y, workspace); };
 }
 
 template <class Scalar, int layout>
-Run prepare(const Problem& p, tconv::DataFormat format, tconv::Workspace& workspace) {
-  if (p.axes == 1) return prepare<Scalar, 1, layout>(p, format, workspace);
-  if (p.axes == 2) return prepare<Scalar, 2, layout>(p, format, workspace);
-  return prepare<Scalar, 3, layout>(p, format, workspace);
+Run prepare(const Problem& p, tconv::Workspace& workspace) {
+  if (p.axes == 1) return prepare<Scalar, 1, layout>(p, workspace);
+  if (p.axes == 2) return prepare<Scalar, 2, layout>(p, workspace);
+  return prepare<Scalar, 3, layout>(p, workspace);
 }
 
 /// Integers of 8 bits with results of 32, whose weights are packed by each call.
@@ -78,7 +73,7 @@ Run prepare_mixed(const Problem& p, tconv::Workspace& workspace) {
   };
 }
 
-Run prepare_mixed(const Problem& p, tconv::DataFormat, tconv::Workspace& workspace) {
+Run prepare_mixed(const Problem& p, tconv::Workspace& workspace) {
   if (p.axes == 1) return prepare_mixed<1>(p, workspace);
   if (p.axes == 2) return prepare_mixed<2>(p, workspace);
   return prepare_mixed<3>(p, workspace);
@@ -86,21 +81,20 @@ Run prepare_mixed(const Problem& p, tconv::DataFormat, tconv::Workspace& workspa
 
 struct World {
   const char* name;
-  Run (*prepare)(const Problem&, tconv::DataFormat, tconv::Workspace&);
-  tconv::DataFormat format;
+  Run (*prepare)(const Problem&, tconv::Workspace&);
+  bool channels_last = false;
 };
 
-constexpr auto first = tconv::DataFormat::channels_first;
 constexpr World worlds[] = {
-    {"channels first", prepare<float, Eigen::RowMajor>, first},
-    {"channels last", prepare<float, Eigen::RowMajor>, tconv::DataFormat::channels_last},
-    {"ColMajor", prepare<float, Eigen::ColMajor>, first},
-    {"half", prepare<Eigen::half, Eigen::RowMajor>, first},
-    {"bfloat16", prepare<Eigen::bfloat16, Eigen::RowMajor>, first},
-    {"int8", prepare<std::int8_t, Eigen::RowMajor>, first},
-    {"uint8 x int8 to int32", prepare_mixed, first},
-    {"int32", prepare<std::int32_t, Eigen::RowMajor>, first},
-    {"complex", prepare<std::complex<float>, Eigen::RowMajor>, first},
+    {"channels first", prepare<float, Eigen::RowMajor>},
+    {"channels last", prepare<float, Eigen::RowMajor>, true},
+    {"ColMajor", prepare<float, Eigen::ColMajor>},
+    {"half", prepare<Eigen::half, Eigen::RowMajor>},
+    {"bfloat16", prepare<Eigen::bfloat16, Eigen::RowMajor>},
+    {"int8", prepare<std::int8_t, Eigen::RowMajor>},
+    {"uint8 x int8 to int32", prepare_mixed},
+    {"int32", prepare<std::int32_t, Eigen::RowMajor>},
+    {"complex", prepare<std::complex<float>, Eigen::RowMajor>},
 };
 constexpr std::size_t world_count = std::size(worlds);
 
@@ -119,11 +113,14 @@ int main(int argc, char** argv) {
   for (std::size_t i = 1; i < world_count; ++i) std::printf("--:|");
   std::vector<double> logarithms(world_count);
   double count = 0;
-  for (const Problem& p : read_problems(LAYERS)) {
+  for (Problem p : read_problems(LAYERS)) {
     if (argc > 1 && p.name.find(argv[1]) == std::string::npos) continue;
     tconv::Workspace workspace;
     std::vector<Run> runs;
-    for (const World& world : worlds) runs.push_back(world.prepare(p, world.format, workspace));
+    for (const World& world : worlds) {
+      p.channels_last = world.channels_last;
+      runs.push_back(world.prepare(p, workspace));
+    }
     std::vector<double> least(world_count);
     for (int turn = 0; turn < 30; ++turn)
       for (std::size_t i = 0; i < world_count; ++i) {

@@ -89,7 +89,10 @@ Layer::Layer(const Problem& p, const float* x, const float* weight, const float*
   // It reads a little beyond its arrays.
   own_x_.resize(static_cast<std::size_t>(p.batch * p.in_channels * product(p.in)) +
                 XNN_EXTRA_BYTES / sizeof(float));
-  own_y_.resize(static_cast<std::size_t>(p.batch * p.out_channels * product(p.out())));
+  if (p.channels_last)
+    std::copy_n(x, p.batch * p.in_channels * product(p.in), own_x_.begin());
+  else
+    own_y_.resize(static_cast<std::size_t>(p.batch * p.out_channels * product(p.out())));
   // A layer of one axis is an image of one row: the neutral entries of the other axes.
   const std::size_t h = p.axes == 1 ? 1 : 0, w = 1 - h;
   const auto u32 = [](Index value) { return static_cast<std::uint32_t>(value); };
@@ -107,12 +110,14 @@ Layer::Layer(const Problem& p, const float* x, const float* weight, const float*
   layer_.reset(layer);
   require(xnn_setup_deconvolution2d_nhwc_f32(layer, size(p.batch), size(p.in[h]), size(p.in[w]),
                                              u32(p.output_padding[h]), u32(p.output_padding[w]),
-                                             own_x_.data(), own_y_.data(), pool_.get()),
+                                             own_x_.data(), p.channels_last ? y : own_y_.data(),
+                                             pool_.get()),
           "set the layer up");
 }
 
 void Layer::run() {
   const Problem& p = problem_;
+  if (p.channels_last) return require(xnn_run_operator(layer_.get(), pool_.get()), "run the layer");
   transpose(pool_.get(), p.batch, {x_, own_x_.data(), p.in_channels, product(p.in)});
   require(xnn_run_operator(layer_.get(), pool_.get()), "run the layer");
   transpose(pool_.get(), p.batch, {own_y_.data(), y_, product(p.out()), p.out_channels});

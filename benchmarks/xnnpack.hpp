@@ -13,11 +13,12 @@
 
 namespace xnnpack {
 
-/// The layer from plain tensors to plain tensors, which each call converts to and from channels
-/// last, with the library's threads.
+/// The layer with the library's threads. Each call converts images with channels first to and from
+/// channels last.
 class Layer {
  public:
-  /// The arrays `x` and `y` stay the caller's.
+  /// The arrays `x` and `y` stay the caller's. An `x` with channels last is copied here, as the
+  /// library reads beyond its end.
   /// \throws std::runtime_error if XNNPACK does not support the layer or this processor
   Layer(const Problem& p, const float* x, const float* weight, const float* bias, float* y,
         int threads);

@@ -3,8 +3,10 @@
 /// that all blocks have edges.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <random>
@@ -94,6 +96,33 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
 }
 
 }  // namespace
+
+TEST_CASE("the largest kinds of phase sets alone say how much scratch a tile takes") {
+  Random random(17);
+  int left_out = 0;
+  for (int i = 0; i < effort(200); ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                                     i % 4 < 2 ? 9 : 30);
+    const Correlation c = engine_correlation(p);
+    for_each_packing(random, p, [&](const Plan& plan) {
+      const Packing& packing = plan.packing;
+      std::array<SetKinds, 3> some, all;
+      for (std::size_t a = 0; a < 3; ++a) {
+        some[a] = all[a] =
+            SetKinds(c.axes[a], make_phase_sets(c.axes[a], a == 2 ? packing.inner : packing.outer));
+        all[a].largest = all[a].kinds;
+        left_out += some[a].largest.size() < all[a].kinds.size() ? 1 : 0;
+      }
+      const auto footprint = [&](const std::array<SetKinds, 3>& kinds) {
+        const WeightShape shape(c, {&kinds[0], &kinds[1], &kinds[2]}, packing, 4);
+        return Footprint(c, shape, packing, plan.tile, 4);
+      };
+      INFO(p << " | " << describe(plan));
+      REQUIRE(footprint(some) == footprint(all));
+    });
+  }
+  REQUIRE(left_out > effort(200));
+}
 
 TEST_CASE("every packing gives the exact result in every tile") {
   Random random(11);

@@ -130,6 +130,48 @@ TEMPLATE_TEST_CASE("Winograd's transform is exact on small integers, however it 
   REQUIRE(transformed > effort(500));
 }
 
+TEST_CASE("the counts that transforms are planned by are those of their lines") {
+  Random random(44);
+  int lines = 0;
+  for (int i = 0; i < effort(300); ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather);
+    const auto schedule = random_schedule(random, p, 4, 1);
+    if (!schedule) continue;
+    const WinogradProblem& problem = schedule->problem();
+    WinogradCounts all, most;
+    Index rows = 0, outer_shifts = 0;
+    for (const WinogradLine& line : problem.lines()) {
+      WinogradCounts own{1,
+                         static_cast<Index>(line.products.size()),
+                         0,
+                         static_cast<Index>(line.inputs.size()),
+                         count_parts(line.inputs),
+                         0,
+                         0};
+      const auto pairs = static_cast<Index>(line.shifts[0].size() * line.shifts[1].size());
+      own.shifts = pairs * line.periods * line.period;
+      for (const WinogradLine::Rows& outputs : line.rows) {
+        own.outputs += static_cast<Index>(outputs.sums.size());
+        own.output_parts += count_parts(outputs.sums);
+      }
+      all.add(own);
+      most.raise_to(own);
+      rows += static_cast<Index>(line.rows.size());
+      outer_shifts = std::max(outer_shifts, pairs);
+      ++lines;
+    }
+    INFO(p);
+    const WinogradShape& shape = problem.shape();
+    for (const auto count : WinogradCounts::each()) {
+      REQUIRE(shape.all(count) == all.*count);
+      REQUIRE(shape.most(count) == most.*count);
+    }
+    REQUIRE(shape.rows() == rows);
+    REQUIRE(shape.outer_shifts() == outer_shifts);
+  }
+  REQUIRE(lines > effort(150));
+}
+
 TEST_CASE("Winograd's transform gives the same bits however it is cut") {
   Random random(45);
   Eigen::ThreadPool pool(2);

@@ -119,6 +119,7 @@ class WeightShape {
     chunks_ = Split::into_at_most(c.out_channels,
                                   std::max<Index>(1, packing.chunk_panels * panel_ / members),
                                   std::max<Index>(packet, c.writes_pairs ? 2 : 1));
+    largest_chunk_ = chunks_.largest();
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
     channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
   }
@@ -143,7 +144,7 @@ class WeightShape {
   }
   /// Those of the largest chunk.
   Index chunk_rows(Index members) const {
-    return round_up(chunks_.largest() * members, lane_multiple_);
+    return round_up(largest_chunk_ * members, lane_multiple_);
   }
   /// Those of all chunks.
   Index total_rows(Index members) const {
@@ -197,7 +198,7 @@ class WeightShape {
   Axes axes_;
   Index in_channels_, out_channels_;
   Split chunks_, channel_blocks_;
-  Index panel_ = 1, lane_multiple_ = 1;
+  Index largest_chunk_ = 1, panel_ = 1, lane_multiple_ = 1;
   bool weights_in_lanes_ = false, turns_sums_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -20,9 +21,6 @@
 #include "tconv/engine/winograd/schedule.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-/// Cycles for which it pays to wake another thread, some 20 us.
-inline constexpr double cycles_of_a_thread = 60e3;
 
 /// A way to compute a shape with its weights as they are, not transformed.
 using PlainSchedule = std::variant<DirectSchedule, Col2imSchedule>;
@@ -42,41 +40,45 @@ class Schedule {
  public:
   Schedule(const Correlation& c, Resources resources) {
     if (!c.zeros_around && count_products(c) > most_products) return;
+    // The direct products alone are summed channel by channel, and tap by tap. The transform adds
+    // infinite weights to others.
+    const bool ordered = c.order == TermOrder::forward || c.order == TermOrder::backward;
+    const bool direct_only = ordered || !c.zeros_around;
+    // Tap rows are planned fast, and say what the direct products may take.
+    constexpr double no_limit = std::numeric_limits<double>::infinity();
+    const auto col2im = direct_only ? std::nullopt : find_col2im(c, resources, false, no_limit);
+    // Direct products of few channels take longer than estimated, on most shapes.
+    const double direct_share = c.out_channels <= few_channels ? 1.02 : 0.95;
+    const double limit = col2im ? col2im->cycles / direct_share : no_limit;
     PlanSearch search(c, resources);
-    Plan direct = search.find(false);
+    std::optional<Plan> direct = search.find(false, limit);
     const Correlation* multiplied = &c;
-    const std::optional<Correlation> inside = inside_of(c, direct.cycles);
+    const auto inside = inside_of(c, direct ? direct->cycles : limit);
     if (inside) {
-      const Plan plan = make_plan(*inside, resources);
-      if (plan.cycles < parts_share * direct.cycles) {
+      const auto plan = PlanSearch(*inside, resources)
+                            .find(false, direct ? parts_share * direct->cycles : limit);
+      if (plan) {
         direct = plan;
         multiplied = &*inside;
       }
     }
-    resources.threads = threads_for(direct.cycles, resources.threads);
-    const bool ordered = c.order == TermOrder::forward || c.order == TermOrder::backward;
-    if (ordered || !c.zeros_around) {
-      // The direct products alone are summed channel by channel, and tap by tap. The transform adds
-      // infinite weights to others.
-      cut(plain_, *multiplied, resources, direct, std::nullopt);
-      return;
-    }
+    const double least = direct ? direct->cycles : col2im->cycles;
+    resources.threads = resources.threads_for(least);
+    if (direct)
+      cut(plain_, *multiplied, resources, *direct, false);
+    else
+      cut(plain_, c, resources, *col2im, true);
+    if (direct_only) return;
     const auto winograd =
-        c.order == TermOrder::any ? find_winograd(c, resources, direct.cycles) : std::nullopt;
-    Plan limit = direct;
-    // Direct products of few channels take longer than estimated, on most shapes.
-    limit.cycles *= c.out_channels <= few_channels ? 1.02 : 0.95;
-    const auto col2im = find_col2im(c, resources, limit, false);
-    cut(plain_, col2im ? c : *multiplied, resources, direct, col2im);
-    const double packing = cycles(*plain_) + products(*plain_).packing_cycles();
-    limit.cycles = packing;
-    if (winograd && !(col2im && col2im->cycles < winograd->plan.cycles)) {
+        c.order == TermOrder::any ? find_winograd(c, resources, least) : std::nullopt;
+    double cycles_once = least + products(*plain_).packing_cycles();
+    if (winograd) {
       winograd_.emplace(winograd->problem, winograd->plan, resources.lane_count, resources.threads,
                         winograd->parts);
-      transforms_once_ = winograd->cycles_once < once_share * packing;
-      if (transforms_once_) limit.cycles = winograd->cycles_once;
+      transforms_once_ = winograd->cycles_once < once_share * cycles_once;
+      if (transforms_once_) cycles_once = winograd->cycles_once;
     }
-    find_chunked(search, c, resources, limit);
+    find_chunked(search, c, resources, cycles_once);
   }
 
   /// Whether there is no way: a problem without zeros around falls into so many products that to
@@ -126,33 +128,28 @@ class Schedule {
     return count;
   }
 
-  static int threads_for(double cycles, int threads) {
-    return 1 + static_cast<int>(std::min(cycles / cycles_of_a_thread, threads - 1.0));
-  }
-
-  /// Cuts a shape by the plan with tap rows, if there is one.
+  /// Cuts a shape by a plan, which is one with tap rows or not.
   static void cut(std::optional<PlainSchedule>& result, const Correlation& c,
-                  const Resources& resources, const Plan& direct,
-                  const std::optional<Plan>& col2im) {
-    if (col2im)
-      result.emplace(std::in_place_type<Col2imSchedule>, c, *col2im, resources.lane_count,
+                  const Resources& resources, const Plan& plan, bool tap_rows) {
+    if (tap_rows)
+      result.emplace(std::in_place_type<Col2imSchedule>, c, plan, resources.lane_count,
                      resources.threads);
     else
-      std::get<DirectSchedule>(result.emplace(std::in_place_type<DirectSchedule>, c, direct,
+      std::get<DirectSchedule>(result.emplace(std::in_place_type<DirectSchedule>, c, plan,
                                               resources.lane_count, resources.threads))
           .share();
   }
 
-  /// `limit` is what a call takes that packs all weights before.
+  /// `limit` is what a call takes that packs all weights before, in cycles.
   void find_chunked(PlanSearch& search, const Correlation& c, const Resources& resources,
-                    const Plan& limit) {
-    if (static_cast<double>(products(*plain_).weight_size()) < limit.cycles / 64) return;
-    const auto col2im = find_col2im(c, resources, limit, true);
-    const Plan chunked = search.find(true);
-    if (chunked.cycles < (col2im ? *col2im : limit).cycles)
-      cut(chunked_, c, resources, chunked, std::nullopt);
+                    double limit) {
+    if (static_cast<double>(products(*plain_).weight_size()) < limit / 64) return;
+    const auto col2im = find_col2im(c, resources, true, limit);
+    const auto direct = search.find(true, col2im ? col2im->cycles : limit);
+    if (direct)
+      cut(chunked_, c, resources, *direct, false);
     else if (col2im)
-      cut(chunked_, c, resources, chunked, col2im);
+      cut(chunked_, c, resources, *col2im, true);
   }
 
   std::optional<PlainSchedule> plain_, chunked_;

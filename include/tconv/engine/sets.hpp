@@ -122,13 +122,19 @@ struct SetKind {
            taps == static_cast<Index>(set.taps.size()) &&
            remainders == static_cast<Index>(set.remainders.size());
   }
+  /// Whether a set of another kind has no less of anything.
+  bool is_within(const SetKind& other) const {
+    return count <= other.count && members <= other.members && taps <= other.taps &&
+           remainders <= other.remainders;
+  }
   /// Windows that the taps of a set read.
   Index windows(bool copied) const { return copied ? taps : remainders; }
 };
 
 /// The sets of an axis as far as a plan depends on them.
 struct SetKinds {
-  std::vector<SetKind> kinds;  // in the order of their first sets
+  std::vector<SetKind> kinds;    // in the order of their first sets
+  std::vector<SetKind> largest;  // those that are not within others: they need the most scratch
   Index sets = 0;
   Index q = 0;        // that all phases span
   Index reach = 1;    // strides of the input that the taps reach over
@@ -149,6 +155,11 @@ struct SetKinds {
         kinds.push_back({set.count, set.size(), static_cast<Index>(set.taps.size()),
                          static_cast<Index>(set.remainders.size()), 1});
     }
+    for (const SetKind& kind : kinds)
+      if (std::none_of(kinds.begin(), kinds.end(), [&](const SetKind& other) {
+            return &other != &kind && kind.is_within(other);
+          }))
+        largest.push_back(kind);
   }
 
   /// Pixels of equal remainder that `pixels` consecutive outputs of every phase read.

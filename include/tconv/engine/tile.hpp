@@ -86,16 +86,20 @@ struct PixelRuns {
 
 /// The pixels of a run in blocks, each the width of a micro-tile.
 struct PixelBlocks {
-  Index pixels = 0;   // a multiple of the packet where pixels are lanes
+  Index pixels = 0;   // that are computed
   Index width = 1;    // of all blocks but the last, or at most where pixels are broadcast
   bool even = false;  // all widths nearly equal
 
   PixelBlocks() = default;
   PixelBlocks(const Packing& packing, Index length, Index panel_rows, Index lane_count)
-      : even(packing.weights_in_lanes()) {
-    pixels = even ? length : round_up(length, lane_count);
+      : pixels(computed(packing, length, lane_count)), even(packing.weights_in_lanes()) {
     width = even ? simd::max_rows(packing.lanes, packing.vectors)
                  : simd::vectors_for(panel_rows) * lane_count;
+  }
+
+  /// The pixels of a run that are computed: whole packets, if they are lanes.
+  static Index computed(const Packing& packing, Index length, Index lane_count) {
+    return packing.weights_in_lanes() ? length : round_up(length, lane_count);
   }
 
   Index parts() const { return ceil_div(pixels, width); }

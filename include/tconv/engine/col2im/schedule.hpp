@@ -157,12 +157,11 @@ class JoinCost {
   bool interleaves_;
 };
 
-/// The cheapest plan with tap rows, if it is expected to take less than `limit`. The
-/// packing, and so the order of a sum, does not depend on the number of threads.
+/// The cheapest plan with tap rows, if it is expected to take one thread less than `limit` cycles.
+/// The packing, and so the order of a sum, does not depend on the number of threads.
 inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& resources,
-                                       const Plan& limit, bool packs_chunks) {
+                                       bool packs_chunks, double limit) {
   const Index lane_count = resources.lane_count, budget = resources.budget;
-  const int threads = resources.threads;
   if (!has_tap_rows(c)) return std::nullopt;
   const Correlation rows = tap_rows(c);
   std::array<SetKinds, 3> kinds;
@@ -171,9 +170,9 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
   const Tile image = whole_image(c), pixels_of_image = whole_image(rows);
   const ReadTile read_tile(c);
   const JoinCost join_cost(c, resources);
-  Plan best = limit;
+  Plan best;
+  best.cycles = limit;
   Index units = 1;  // parts that a tile's rows may be computed in
-  bool found = false;
   for (const int vectors : {2, 1})
     for (const Index chunk_panels : {1, 4, 16}) {
       Index blocks = 0;
@@ -199,15 +198,15 @@ inline std::optional<Plan> find_col2im(const Correlation& c, const Resources& re
           const double cycles = static_cast<double>(c.groups * count_tiles(image, tile)) *
                                 (products.tile_sums() + join_cost(tile));
           if (cycles < best.cycles) {
-            best = {packing, tile, limit.streams, cycles};
+            best = {packing, tile, streams(c, resources), cycles};
             units = shape.chunks().parts;
-            found = true;
           }
           if (tile == image) break;
         }
       }
     }
-  if (!found) return std::nullopt;
+  if (best.cycles == limit) return std::nullopt;
+  const int threads = resources.threads_for(best.cycles);
   // Tasks that pack weights by chunks share the chunks, if there are enough.
   if (!packs_chunks)
     best.tile = share_tile(c, best.tile, threads, 2 * threads, 16 * lane_count);

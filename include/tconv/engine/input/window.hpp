@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "tconv/core/eigen.hpp"
@@ -120,14 +121,15 @@ struct Footprint {
   Index staged = 0;  // inputs, of one block of channels
 
   Footprint() = default;
+  /// Counts no further where it is larger than `most`.
   Footprint(const Correlation& c, const WeightShape& shape, const Packing& packing,
-            const Tile& tile, Index lane_count) {
+            const Tile& tile, Index lane_count, Index most = std::numeric_limits<Index>::max()) {
     const bool one_block = shape.channel_blocks().parts == 1;
     const Index channels = shape.channel_blocks().largest();
     if (c.reads_strips)
       staged = staged_size(reach_of(c), tile, channels, c.entries_inside, lane_count);
-    for (const SetKind& z : shape.axis(0).kinds)
-      for (const SetKind& y : shape.axis(1).kinds) {
+    for (const SetKind& z : shape.axis(0).largest)
+      for (const SetKind& y : shape.axis(1).largest) {
         Index line_sums = 0, line_turned = 0, window = 0;
         for (const SetKind& x : shape.axis(2).kinds) {
           const ProductKind product{&z, &y, &x};
@@ -135,15 +137,14 @@ struct Footprint {
           const auto count = pixel_counts(product, tile);
           const auto extents = window_extents(shape, packing, count, tile);
           const PixelRuns runs(tile.batch, count, extents);
-          const Index panel = shape.panels(members, 0).largest();
           // A tile at the border may have a gap between planes where this one has none.
           const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
-          const Index most = std::max(
-              runs.size() * PixelBlocks(packing, runs.length, panel, lane_count).pixels,
-              tile.batch * count[0] * PixelBlocks(packing, plane, panel, lane_count).pixels);
+          const Index computed =
+              std::max(runs.size() * PixelBlocks::computed(packing, runs.length, lane_count),
+                       tile.batch * count[0] * PixelBlocks::computed(packing, plane, lane_count));
           const Index chunk = shape.chunk_rows(members);
-          line_sums += x.sets * (one_block ? chunk : shape.total_rows(members)) * most;
-          if (shape.turns_sums()) line_turned += x.sets * chunk * round_up(most, lane_count);
+          line_sums += x.sets * (one_block ? chunk : shape.total_rows(members)) * computed;
+          if (shape.turns_sums()) line_turned += x.sets * chunk * round_up(computed, lane_count);
           window = std::max(window, tile.batch * runs.steps[0]);
           if (packing.packs_chunks) weights = std::max(weights, channels * product.taps() * chunk);
         }
@@ -156,9 +157,11 @@ struct Footprint {
                                channels * channel_plane(windows.most * window, lane_count) + spare);
         sums = std::max(sums, line_sums);
         turned = std::max(turned, line_turned);
+        if (size() > most) return;
       }
   }
 
+  bool operator==(const Footprint&) const = default;
   Index size() const { return pixels + sums + turned + weights + staged; }
 };
 

@@ -25,6 +25,9 @@ inline constexpr Index cached_budgets = 10;
 /// Larger ones, of some 16 MiB, pass even the third-level cache by: results are streamed.
 inline constexpr Index streamed_budgets = 25;
 
+/// Cycles for which it pays to wake another thread, some 20 us.
+inline constexpr double cycles_of_a_thread = 60e3;
+
 /// What a plan may use.
 struct Resources {
   Index lane_count = 1;   ///< elements of a packet
@@ -32,6 +35,11 @@ struct Resources {
   Index budget = 1;       ///< elements of scratch that may lie in the second-level cache
   int threads = 1;
   const Machine* machine = &this_machine;
+
+  /// Those of the threads that work of some cycles is worth.
+  int threads_for(double cycles) const {
+    return 1 + static_cast<int>(std::min(cycles / cycles_of_a_thread, threads - 1.0));
+  }
 };
 
 /// Estimated cycles of one core.

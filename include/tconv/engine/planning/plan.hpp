@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,12 @@ inline bool streams_well(const Correlation& c, Index lane_count) {
   return row >= (row % lane_count == 0 ? 4 : 16) * lane_count;
 }
 
+/// Whether the result of a plan passes the caches by.
+inline bool streams(const Correlation& c, const Resources& resources) {
+  return output_image_size(c) >= streamed_budgets * resources.budget &&
+         streams_well(c, resources.lane_count);
+}
+
 /// What the lanes hold, and packets of it, in the micro-tiles worth a look.
 inline constexpr std::pair<simd::LaneOperand, int> micro_tiles[] = {
     {simd::LaneOperand::pixels, 2},
@@ -70,11 +77,11 @@ class PlanSearch {
           kinds(a, merge) = SetKinds(c.axes[a], make_phase_sets(c.axes[a], merge));
   }
 
-  /// The cheapest plan for one thread. If weights are to be packed by chunks, there may be none,
-  /// and its cycles are infinite.
-  Plan find(bool packs_chunks) {
+  /// The cheapest plan for one thread, if it takes less than `limit` cycles.
+  std::optional<Plan> find(bool packs_chunks,
+                           double limit = std::numeric_limits<double>::infinity()) {
     best_ = {};
-    best_.cycles = std::numeric_limits<double>::infinity();
+    best_.cycles = limit;
     // Phases of the innermost axis that could share a product always should.
     const auto inner_merges = differing_merges(2, 3, {Merge::equal, Merge::unequal});
     const auto outer_merges = differing_merges(0, 2, {Merge::none, Merge::equal, Merge::unequal});
@@ -84,7 +91,8 @@ class PlanSearch {
           for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
             if (vectors <= simd::max_vectors && differs(copied_axes, outer))
               consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
-    best_.streams = output_image_size(c_) >= streamed_budgets * budget_ && streams_well(c_, lanes_);
+    if (best_.cycles == limit) return std::nullopt;
+    best_.streams = streams(c_, resources_);
     return best_;
   }
 
@@ -156,7 +164,7 @@ class PlanSearch {
       if (share > 1 && shape.channel_blocks().parts == 1) continue;
       const auto scratch_size = static_cast<Index>(share * static_cast<double>(budget_));
       const Tile tile = choose_tile(c_, image_, scratch_size, lanes_, [&](const Tile& candidate) {
-        return Footprint(c_, shape, packing, candidate, lanes_).size();
+        return Footprint(c_, shape, packing, candidate, lanes_, scratch_size).size();
       });
       const Footprint scratch(c_, shape, packing, tile, lanes_);
       if (scratch.most_pixels > std::numeric_limits<std::int32_t>::max()) continue;
@@ -178,7 +186,7 @@ class PlanSearch {
 
 /// The cheapest plan for one thread.
 inline Plan make_plan(const Correlation& c, const Resources& resources) {
-  return PlanSearch(c, resources).find(false);
+  return *PlanSearch(c, resources).find(false);
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

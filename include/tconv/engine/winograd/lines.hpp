@@ -18,6 +18,7 @@
 #include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/winograd/filter.hpp"
+#include "tconv/engine/winograd/parts.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 
@@ -38,12 +39,6 @@ inline Combination combine_axes(const std::array<const Combination*, 3>& axes,
   return result;
 }
 
-inline Index count_parts(const std::vector<Combination>& sums) {
-  std::size_t parts = 0;
-  for (const Combination& sum : sums) parts += sum.size();
-  return static_cast<Index>(parts);
-}
-
 /// Some families of terms of each outer axis, with all terms of the innermost one: whole output
 /// rows.
 struct WinogradLine {
@@ -57,7 +52,6 @@ struct WinogradLine {
     const Phase* z;
     const Phase* y;
     std::vector<Combination> sums;  // of products, for each phase of the innermost axis
-    Index parts = 0;                // of all sums
   };
 
   /// The innermost axis is copied in blocks of a period, whose positions are its shifts.
@@ -65,30 +59,22 @@ struct WinogradLine {
   Index first_shift = 0;                     // of the innermost axis
   Index periods = 1;
   std::vector<Combination> inputs;  // of copies, `[z shift][y shift][x shift]`
-  Index input_parts = 0;            // of all inputs
   std::vector<Product> products;
   std::vector<Rows> rows;
   Index period = 1;
   Index taps = 0;  // of all products
-
-  Index copies() const {
-    return static_cast<Index>(shifts[0].size() * shifts[1].size()) * periods * period;
-  }
-  /// The shifts of an axis from the first to the last.
-  Range reach(std::size_t a) const {
-    if (a == 2) return {first_shift, first_shift + periods * period};
-    return shifts[a].empty() ? Range{} : Range{shifts[a].front(), shifts[a].back() + 1};
-  }
 };
 
-/// The most that any line of a problem has.
-struct WinogradExtremes {
-  Index period = 1;
-  Index outer_shifts = 0;  // pairs of shifts of the outer axes
-  Index copies = 0;
-  Index inputs = 0;
-  Index products = 0;
-};
+/// The same correlation with transformed axes: what is multiplied.
+inline Correlation transformed(const Correlation& c,
+                               const std::array<const WinogradAxis*, 3>& axes) {
+  Correlation terms = c;
+  terms.order = TermOrder::any;
+  terms.zeros_around = true;
+  terms.output_span = 0;
+  for (std::size_t a = 0; a < 3; ++a) terms.axes[a] = axes[a]->terms;
+  return terms;
+}
 
 /// A correlation with transformed axes.
 class WinogradProblem {
@@ -97,29 +83,16 @@ class WinogradProblem {
   /// share one line, and with it the inputs that several of them read.
   WinogradProblem(const Correlation& c, const std::array<const WinogradAxis*, 3>& axes,
                   bool one_line)
-      : terms_(c) {
-    terms_.order = TermOrder::any;
-    terms_.zeros_around = true;
-    terms_.output_span = 0;
+      : axes_{*axes[0], *axes[1], *axes[2]}, terms_(transformed(c, axes)) {
+    std::array<std::vector<WinogradPart>, 3> parts;
+    std::array<WinogradAxisCounts, 3> counts;
     for (std::size_t a = 0; a < 3; ++a) {
-      axes_[a] = *axes[a];
-      terms_.axes[a] = axes_[a].terms;
+      parts[a] = list_parts(axes_[a], one_line || a == 2, a == 2);
+      counts[a] = WinogradAxisCounts(axes_[a], parts[a]);
     }
-    const auto z_families = static_cast<Index>(axes_[0].families.size());
-    const auto y_families = static_cast<Index>(axes_[1].families.size());
-    const Index z_step = one_line ? z_families : 1, y_step = one_line ? y_families : 1;
-    for (Index z = 0; z < z_families; z += z_step)
-      for (Index y = 0; y < y_families; y += y_step)
-        lines_.push_back(make_line({z, z + z_step}, {y, y + y_step}));
-    for (const WinogradLine& line : lines_) {
-      const std::size_t shifts = line.shifts[0].size() * line.shifts[1].size();
-      most_.period = std::max(most_.period, line.period);
-      most_.outer_shifts = std::max(most_.outer_shifts, static_cast<Index>(shifts));
-      most_.copies = std::max(most_.copies, line.copies());
-      most_.inputs = std::max(most_.inputs, static_cast<Index>(line.inputs.size()));
-      most_.products = std::max(most_.products, static_cast<Index>(line.products.size()));
-    }
-    find_reach();
+    shape_ = WinogradShape(axes_[2], counts);
+    for (const WinogradPart& z : parts[0])
+      for (const WinogradPart& y : parts[1]) lines_.push_back(make_line({&z, &y, &parts[2][0]}));
   }
   WinogradProblem(const WinogradProblem&) = delete;
   WinogradProblem& operator=(const WinogradProblem&) = delete;
@@ -128,9 +101,8 @@ class WinogradProblem {
   const Correlation& terms() const { return terms_; }
   const WinogradAxis& axis(std::size_t a) const { return axes_[a]; }
   const std::vector<WinogradLine>& lines() const { return lines_; }
-  const WinogradExtremes& most() const { return most_; }
-  /// What the copies of all lines read.
-  const Reach& reach() const { return reach_; }
+  /// The counts of the lines.
+  const WinogradShape& shape() const { return shape_; }
   /// Elements of a transformed kernel.
   std::array<Index, 3> kernel_counts() const {
     std::array<Index, 3> counts{};
@@ -139,110 +111,56 @@ class WinogradProblem {
   }
 
  private:
-  /// What a line has on each axis: the numbers of its terms, and of the inputs that those read.
-  struct Parts {
-    std::array<Range, 3> families;
-    std::array<std::vector<std::size_t>, 3> terms;
-    std::array<std::vector<Index>, 3> inputs;
-  };
-
-  void find_reach() {
-    for (std::size_t a = 0; a < 3; ++a) {
-      const PhasedAxis& outputs = axes_[a].outputs;
-      Range shifts{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
-      for (const WinogradLine& line : lines_) {
-        const Range own = line.reach(a);
-        if (own.size() == 0) continue;
-        shifts = {std::min(shifts.first, own.first), std::max(shifts.end, own.end)};
-      }
-      reach_[a] = {outputs.in, outputs.in_stride, shifts.first < shifts.end ? shifts : Range{0, 1}};
-    }
-  }
+  /// What a line has of each axis.
+  using Parts = std::array<const WinogradPart*, 3>;
 
   const WinogradAxis::Family& family(std::size_t a, Index g) const {
     return axes_[a].families[static_cast<std::size_t>(g)];
   }
 
-  static Index place(const std::vector<Index>& sorted, Index value) {
-    return static_cast<Index>(std::lower_bound(sorted.begin(), sorted.end(), value) -
-                              sorted.begin());
+  static std::array<Index, 3> counts(const Parts& parts, auto WinogradPart::*list) {
+    std::array<Index, 3> result{};
+    for (std::size_t a = 0; a < 3; ++a) result[a] = static_cast<Index>((parts[a]->*list).size());
+    return result;
   }
 
-  template <class T>
-  static std::array<Index, 3> counts(const std::array<std::vector<T>, 3>& lists) {
-    return {static_cast<Index>(lists[0].size()), static_cast<Index>(lists[1].size()),
-            static_cast<Index>(lists[2].size())};
-  }
-
-  /// The line of some families of the outer axes.
-  WinogradLine make_line(const Range& z_families, const Range& y_families) const {
-    const auto x_families = static_cast<Index>(axes_[2].families.size());
-    Parts parts{{z_families, y_families, {0, x_families}}, {}, {}};
-    for (std::size_t a = 0; a < 3; ++a) list_parts(a, parts);
+  WinogradLine make_line(const Parts& parts) const {
+    const WinogradPart& x = *parts[2];
     WinogradLine line;
     line.period = axes_[2].outputs.in_stride;
+    line.shifts = {parts[0]->shifts, parts[1]->shifts};
+    line.first_shift = x.shifts.empty() ? 0 : x.shifts.front();
+    line.periods = static_cast<Index>(x.shifts.size()) / line.period;
     list_inputs(parts, line);
     list_products(parts, line);
     list_rows(parts, line);
     return line;
   }
 
-  /// Lists the terms of an axis, and the different inputs that they read.
-  void list_parts(std::size_t a, Parts& parts) const {
-    for (Index g = parts.families[a].first; g < parts.families[a].end; ++g)
-      for (Index t = family(a, g).terms.first; t < family(a, g).terms.end; ++t)
-        parts.terms[a].push_back(static_cast<std::size_t>(t));
-    std::vector<Index>& inputs = parts.inputs[a];
-    for (const std::size_t term : parts.terms[a])
-      for (const Tap& tap : terms_.axes[a].phases[term].taps) inputs.push_back(tap.shift);
-    sort_unique(inputs);
-  }
-
-  /// Lists the copies that a line needs, and of which its inputs are sums.
+  /// Lists of which copies a line's inputs are sums.
   void list_inputs(const Parts& parts, WinogradLine& line) const {
-    std::array<std::vector<Combination>, 3> sums;
-    std::array<Index, 3> copy_counts{};
-    for (std::size_t a = 0; a < 3; ++a) {
-      std::vector<Index> shifts;
-      for (const Index input : parts.inputs[a]) {
-        sums[a].push_back(axes_[a].inputs[static_cast<std::size_t>(input)]);
-        for (const Multiple& part : sums[a].back()) shifts.push_back(part.index);
-      }
-      sort_unique(shifts);
-      copy_counts[a] = static_cast<Index>(shifts.size());
-      if (a == 2) {
-        line.first_shift = shifts.empty() ? 0 : shifts.front();
-        line.periods =
-            shifts.empty() ? 0 : ceil_div(shifts.back() + 1 - line.first_shift, line.period);
-        copy_counts[a] = line.periods * line.period;
-      }
-      for (Combination& sum : sums[a])
-        for (Multiple& part : sum)
-          part.index = a < 2 ? place(shifts, part.index) : part.index - line.first_shift;
-      if (a < 2) line.shifts[a] = std::move(shifts);
-    }
-    for (const Combination& z : sums[0])
-      for (const Combination& y : sums[1])
-        for (const Combination& x : sums[2])
-          line.inputs.push_back(combine_axes({&z, &y, &x}, row_major_steps(copy_counts)));
-    line.input_parts = count_parts(line.inputs);
+    const std::array<Index, 3> steps = row_major_steps(counts(parts, &WinogradPart::shifts));
+    for (const Combination& z : parts[0]->sums)
+      for (const Combination& y : parts[1]->sums)
+        for (const Combination& x : parts[2]->sums)
+          line.inputs.push_back(combine_axes({&z, &y, &x}, steps));
   }
 
   /// Lists the products of a line, and which inputs their taps read.
   void list_products(const Parts& parts, WinogradLine& line) const {
-    const std::array<Index, 3> steps = row_major_steps(counts(parts.inputs));
+    const std::array<Index, 3> steps = row_major_steps(counts(parts, &WinogradPart::inputs));
     const std::size_t y_terms = terms_.axes[1].phases.size();
-    for (const std::size_t tz : parts.terms[0])
-      for (const std::size_t ty : parts.terms[1])
-        for (const std::size_t tx : parts.terms[2]) {
+    for (const std::size_t tz : parts[0]->terms)
+      for (const std::size_t ty : parts[1]->terms)
+        for (const std::size_t tx : parts[2]->terms) {
           WinogradLine::Product product;
-          product.product = (tz * y_terms + ty) * parts.terms[2].size() + tx;
+          product.product = (tz * y_terms + ty) * parts[2]->terms.size() + tx;
           for (const Tap& kz : terms_.axes[0].phases[tz].taps)
             for (const Tap& ky : terms_.axes[1].phases[ty].taps)
               for (const Tap& kx : terms_.axes[2].phases[tx].taps)
-                product.inputs.push_back(place(parts.inputs[0], kz.shift) * steps[0] +
-                                         place(parts.inputs[1], ky.shift) * steps[1] +
-                                         place(parts.inputs[2], kx.shift));
+                product.inputs.push_back(place_of(parts[0]->inputs, kz.shift) * steps[0] +
+                                         place_of(parts[1]->inputs, ky.shift) * steps[1] +
+                                         place_of(parts[2]->inputs, kx.shift));
           product.taps_before = line.taps;
           line.taps += static_cast<Index>(product.inputs.size());
           line.products.push_back(std::move(product));
@@ -251,7 +169,7 @@ class WinogradProblem {
 
   /// Lists the output rows of a line, and of which products they are sums.
   void list_rows(const Parts& parts, WinogradLine& line) const {
-    const std::array<Index, 3> steps = row_major_steps(counts(parts.terms));
+    const std::array<Index, 3> steps = row_major_steps(counts(parts, &WinogradPart::terms));
     for_each_output(0, parts, [&](std::size_t z_phase, const Combination& z) {
       for_each_output(1, parts, [&](std::size_t y_phase, const Combination& y) {
         WinogradLine::Rows rows{&axes_[0].outputs.phases[z_phase],
@@ -260,7 +178,6 @@ class WinogradProblem {
         for_each_output(2, parts, [&](std::size_t x_phase, const Combination& x) {
           rows.sums[x_phase] = combine_axes({&z, &y, &x}, steps);
         });
-        rows.parts = count_parts(rows.sums);
         line.rows.push_back(std::move(rows));
       });
     });
@@ -271,8 +188,8 @@ class WinogradProblem {
   void for_each_output(
       std::size_t a, const Parts& parts,
       const FunctionRef<void(std::size_t phase, const Combination& terms)>& visit) const {
-    const Index first = family(a, parts.families[a].first).terms.first;
-    for (Index g = parts.families[a].first; g < parts.families[a].end; ++g)
+    const Index first = family(a, parts[a]->families.first).terms.first;
+    for (Index g = parts[a]->families.first; g < parts[a]->families.end; ++g)
       for (const auto& output : family(a, g).outputs) {
         Combination terms = output.terms;
         for (Multiple& term : terms) term.index += family(a, g).terms.first - first;
@@ -282,9 +199,8 @@ class WinogradProblem {
 
   std::array<WinogradAxis, 3> axes_;
   Correlation terms_;
+  WinogradShape shape_;
   std::vector<WinogradLine> lines_;
-  WinogradExtremes most_;
-  Reach reach_;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -24,6 +24,7 @@
 #include "tconv/engine/tile.hpp"
 #include "tconv/engine/winograd/filter.hpp"
 #include "tconv/engine/winograd/lines.hpp"
+#include "tconv/engine/winograd/parts.hpp"
 #include "tconv/engine/winograd/schedule.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
@@ -36,11 +37,11 @@ inline constexpr Machine machine_of_transforms{};
 class WinogradCost {
  public:
   /// `budget` as in `Resources`.
-  WinogradCost(const WinogradProblem& problem, const WeightShape& shape, const Packing& packing,
-               const Tile& image, const Tile& tile, const WinogradFootprint& footprint,
-               const Resources& resources)
-      : problem_(problem),
-        c_(problem.terms()),
+  WinogradCost(const Correlation& terms, const WinogradShape& lines, const WeightShape& shape,
+               const Packing& packing, const Tile& image, const Tile& tile,
+               const WinogradFootprint& footprint, const Resources& resources)
+      : c_(terms),
+        lines_(lines),
         shape_(shape),
         packing_(packing),
         image_(image),
@@ -55,16 +56,11 @@ class WinogradCost {
     Resources as_fitted = resources_;
     as_fitted.machine = &machine_of_transforms;
     const CostModel direct(c_, shape_, packing_, image_, tile_, as_fitted, footprint_.size());
-    const auto lines = static_cast<Index>(problem_.lines().size());
-    const Index units = lines * shape_.chunks().parts;
-    double fill = 0, rest = stream_weights() + reload_sums();
-    for (const WinogradLine& line : problem_.lines()) {
-      fill += fill_windows(line);
-      for (const WinogradLine::Rows& rows : line.rows) rest += store(rows);
-    }
+    const Index lines = lines_.lines(), units = lines * shape_.chunks().parts;
     const double transforms = resources_.machine->transforms;
-    fill *= transforms;
-    rest = rest * transforms + std::max(direct.products(), weights_arrive() * transforms);
+    double fill = fill_windows() * transforms;
+    double rest = (stream_weights() + reload_sums() + store()) * transforms +
+                  std::max(direct.products(), weights_arrive() * transforms);
     // Each part fills the inputs of its lines.
     if (lines % parts == 0) fill /= static_cast<double>(parts);
     rest *= static_cast<double>(ceil_div(units, parts)) / static_cast<double>(units);
@@ -80,7 +76,7 @@ class WinogradCost {
   double rows() const { return planes() * static_cast<double>(tile_.q[1]); }
 
   /// Loads, and a store for each of some sums.
-  double combine(Index parts, std::size_t sums, double load) const {
+  double combine(Index parts, Index sums, double load) const {
     return packets(tile_.pixels()) *
            (load * static_cast<double>(parts) + 1.5 * static_cast<double>(sums));
   }
@@ -108,37 +104,40 @@ class WinogradCost {
   }
 
   /// Rows of pixels, copied for each shift, and their sums.
-  double fill_windows(const WinogradLine& line) const {
-    const Index size = input_size(c_);
+  double fill_windows() const {
+    const Index size = input_size(c_), period = lines_.period();
     const double packet = size < cached_budgets * budget_ ? 3 : 12;
     const double arrival = size < budget_ ? 0 : 12;
-    const auto period = static_cast<double>(line.period);
-    const double row_packets = packets(line.period * tile_.q[2]);
+    const double row_packets = packets(period * tile_.q[2]);
     // Rows are split in registers for periods up to four.
     const double row =
-        line.period <= 4 ? packet * row_packets : 3 * period * static_cast<double>(tile_.q[2]);
-    const double copy = 30 + rows() * (3 + row) + 3 * period * packets(tile_.pixels());
+        period <= 4 ? packet * row_packets : 3 * static_cast<double>(period * tile_.q[2]);
+    const double copy =
+        30 + rows() * (3 + row) + 3 * static_cast<double>(period) * packets(tile_.pixels());
+    const auto copies = static_cast<double>(lines_.all(&WinogradCounts::shifts) / period);
     return static_cast<double>(c_.in_channels) *
-           (static_cast<double>(line.copies()) / period * copy + rows() * row_packets * arrival +
-            combine(line.input_parts, line.inputs.size(), 0.5));
+           (copies * copy + static_cast<double>(lines_.lines()) * rows() * row_packets * arrival +
+            combine(lines_.all(&WinogradCounts::input_parts), lines_.all(&WinogradCounts::inputs),
+                    0.5));
   }
 
   /// Sums of terms, and their way to the result.
-  double store(const WinogradLine::Rows& rows_of_phases) const {
+  double store() const {
     const bool in_cache = output_size(c_) < cached_budgets * budget_;
-    const Index stride = problem_.axis(2).outputs.out_stride;
-    const double element = (stride <= max_interleaved ? 5 / static_cast<double>(lanes_) : 1.2) +
-                           (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5);
-    const double outputs =
-        static_cast<double>(tile_.pixels()) * static_cast<double>(rows_of_phases.sums.size());
+    const double element =
+        (lines_.out_stride() <= max_interleaved ? 5 / static_cast<double>(lanes_) : 1.2) +
+        (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5);
+    const Index sums = lines_.all(&WinogradCounts::outputs);
+    const double outputs = static_cast<double>(tile_.pixels()) * static_cast<double>(sums);
+    const double row = (in_cache ? 0 : planes() * 300) + rows() * 40;
     return static_cast<double>(shape_.total_rows(1)) *
-               combine(rows_of_phases.parts, rows_of_phases.sums.size(), 1.0) +
+               combine(lines_.all(&WinogradCounts::output_parts), sums, 1.0) +
            static_cast<double>(c_.out_channels) *
-               ((in_cache ? 0 : planes() * 300) + rows() * 40 + outputs * element);
+               (static_cast<double>(lines_.rows()) * row + outputs * element);
   }
 
-  const WinogradProblem& problem_;
   const Correlation& c_;
+  const WinogradShape& lines_;
   const WeightShape& shape_;
   const Packing& packing_;
   const Tile& image_;
@@ -207,16 +206,17 @@ class WinogradSearch {
       choose_cut(ways, 1, all_depths);
       if (best_.plan.cycles < before) best_ways = ways;
     });
-    if (!best_.problem) return std::nullopt;
+    if (!best_ways[0]) return std::nullopt;
     const double cycles_of_one = best_.plan.cycles;
-    const WeightShape shape = shape_of(best_ways, best_.problem->terms(), best_.plan.packing);
-    const double cycles_once = cycles_of_one + transform_cycles(best_.problem->terms(), shape);
+    const Correlation terms = transformed(c_, axes_of(best_ways));
+    const double cycles_once =
+        cycles_of_one + transform_cycles(terms, shape_of(best_ways, terms, best_.plan.packing));
     if (resources_.threads > 1) {
       best_.plan.cycles = std::numeric_limits<double>::infinity();
-      choose_cut(
-          best_ways, resources_.threads,
-          has_single_taps(best_.problem->terms()) ? all_depths : Steps{best_.plan.packing.steps});
+      choose_cut(best_ways, resources_.threads,
+                 has_single_taps(terms) ? all_depths : Steps{best_.plan.packing.steps});
     }
+    best_.problem = std::make_shared<const WinogradProblem>(c_, axes_of(best_ways), one_line_);
     best_.plan.cycles = cycles_of_one;
     best_.plan.streams = output_image_size(c_) >= streamed_budgets * budget_;
     best_.cycles_once = cycles_once;
@@ -229,6 +229,11 @@ class WinogradSearch {
     Way(const PhasedAxis& outputs, Index distance)
         : axis(WinogradBuilder(outputs, distance).result()),
           kinds(axis.terms, make_phase_sets(axis.terms, Merge::none)) {}
+
+    /// The counts of lines, of which there may be only one.
+    WinogradAxisCounts counts(bool one_line, bool innermost) const {
+      return WinogradAxisCounts(axis, list_parts(axis, one_line || innermost, innermost));
+    }
 
     WinogradAxis axis;
     SetKinds kinds;
@@ -274,20 +279,26 @@ class WinogradSearch {
     return {terms, {&ways[0]->kinds, &ways[1]->kinds, &ways[2]->kinds}, packing, lanes_};
   }
 
-  /// Replaces the best choice by a cheaper cut for some threads, if there is one.
-  void choose_cut(const Ways& ways, int threads, const Steps& depths) {
-    const auto problem = [&](bool one_line) {
-      return std::make_shared<const WinogradProblem>(
-          c_, std::array{&ways[0]->axis, &ways[1]->axis, &ways[2]->axis}, one_line);
-    };
-    const auto lines = problem(false);
-    choose_cut(lines, ways, threads, depths);
-    if (lines->lines().size() > 1) choose_cut(problem(true), ways, threads, depths);
+  static std::array<const WinogradAxis*, 3> axes_of(const Ways& ways) {
+    return {&ways[0]->axis, &ways[1]->axis, &ways[2]->axis};
   }
 
-  void choose_cut(const std::shared_ptr<const WinogradProblem>& problem, const Ways& ways,
-                  int threads, const Steps& depths) {
-    const Correlation& c = problem->terms();
+  /// Replaces the best choice by a cheaper cut for some threads, if there is one.
+  void choose_cut(const Ways& ways, int threads, const Steps& depths) {
+    const Correlation terms = transformed(c_, axes_of(ways));
+    for (const bool one_line : {false, true}) {
+      const WinogradShape lines(ways[2]->axis,
+                                {ways[0]->counts(one_line, false), ways[1]->counts(one_line, false),
+                                 ways[2]->counts(one_line, true)});
+      const double before = best_.plan.cycles;
+      choose_cut(terms, lines, ways, threads, depths);
+      if (best_.plan.cycles < before) one_line_ = one_line;
+      if (lines.lines() == 1) break;
+    }
+  }
+
+  void choose_cut(const Correlation& c, const WinogradShape& lines, const Ways& ways, int threads,
+                  const Steps& depths) {
     const Tile image = whole_image(c);
     for (const auto& [lanes, vectors] : micro_tiles) {
       if (vectors > simd::max_vectors) continue;
@@ -301,32 +312,32 @@ class WinogradSearch {
         const CostModel least(c, shape, packing, image, image, resources_, 0);
         if (threads == 1 && least.products() * static_cast<double>(c.groups) >= best_.plan.cycles)
           continue;
-        if (choose_cut(problem, image, packing, shape, threads)) break;
+        if (choose_cut(c, lines, image, packing, shape, threads)) break;
       }
     }
   }
 
   /// Returns whether the whole image is one tile.
-  bool choose_cut(const std::shared_ptr<const WinogradProblem>& problem, const Tile& image,
+  bool choose_cut(const Correlation& c, const WinogradShape& lines, const Tile& image,
                   const Packing& packing, const WeightShape& shape, int threads) {
     const auto footprint = [&](const Tile& tile) {
-      return WinogradFootprint(*problem, shape, packing, tile, lanes_);
+      return WinogradFootprint(c, lines, shape, packing, tile, lanes_);
     };
-    const Index units = static_cast<Index>(problem->lines().size()) * shape.chunks().parts;
+    const Index units = lines.lines() * shape.chunks().parts;
     for (const Index scratch_size : {budget_ / 2, budget_, 2 * budget_, 3 * budget_}) {
-      const Tile whole =
-          choose_tile(problem->terms(), image, scratch_size, lanes_,
-                      [&](const Tile& candidate) { return footprint(candidate).size(); });
+      const Tile whole = choose_tile(c, image, scratch_size, lanes_, [&](const Tile& candidate) {
+        return footprint(candidate).size();
+      });
       // Tiles for each thread, or parts of one.
       for (int share = 0; share <= (threads > 1 ? 2 : 0); ++share) {
-        const Tile tile = share_tile(problem->terms(), whole, threads, share * threads, 2 * lanes_);
+        const Tile tile = share_tile(c, whole, threads, share * threads, 2 * lanes_);
         const WinogradFootprint scratch = footprint(tile);
         if (scratch.inputs > std::numeric_limits<std::int32_t>::max()) continue;
-        const WinogradCost cost(*problem, shape, packing, image, tile, scratch, resources_);
+        const WinogradCost cost(c, lines, shape, packing, image, tile, scratch, resources_);
         for (Index parts = 1; parts <= std::min<Index>(threads, units); ++parts) {
           const double cycles = cost.cycles(threads, parts);
           if (cycles < best_.plan.cycles)
-            best_ = {problem, {packing, tile, false, cycles}, parts, 0};
+            best_ = {nullptr, {packing, tile, false, cycles}, parts, 0};
         }
       }
       if (whole == image) return true;
@@ -339,6 +350,7 @@ class WinogradSearch {
   Index lanes_, budget_;
   std::array<std::vector<Way>, 3> ways_;  // first those that are not transformed
   WinogradChoice best_;
+  bool one_line_ = false;  // of the best choice
 };
 
 /// The cheapest transform of a correlation whose direct products take one thread `cycles`, if one

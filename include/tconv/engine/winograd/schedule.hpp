@@ -36,7 +36,8 @@ struct WinogradFootprint {
   Index staged = 0;  // inputs of a block of channels as they lie in the image
 
   WinogradFootprint() = default;
-  WinogradFootprint(const WinogradProblem& problem, const WeightShape& shape,
+  /// `terms` are what is multiplied, in the given lines.
+  WinogradFootprint(const Correlation& terms, const WinogradShape& lines, const WeightShape& shape,
                     const Packing& packing, const Tile& tile, Index lane_count)
       : pixels(round_up(tile.pixels(), lane_count)),
         span(packing.weights_in_lanes() ? tile.pixels() : pixels) {
@@ -45,17 +46,15 @@ struct WinogradFootprint {
     const bool one_block = shape.channel_blocks().parts == 1;
     const Index chunk = shape.chunk_rows(1);
     const Index rows = one_block ? chunk : shape.total_rows(1);
-    const auto phases = static_cast<Index>(problem.axis(2).outputs.phases.size());
-    const WinogradExtremes& most = problem.most();
-    copied_rows = most.outer_shifts * tile.pixels() / tile.q[2];
-    copies = (channels * pixels + lane_count) * most.copies;
-    inputs = shape.channel_blocks().largest() * pixels * most.inputs;
-    sums = most.products * rows * span;
-    joined = phases * round_up(chunk * span, lane_count);
-    if (packing.weights_in_lanes()) turned = phases * chunk * pixels;
-    if (problem.terms().reads_strips)
-      staged = staged_size(problem.reach(), tile, shape.channel_blocks().largest(),
-                           problem.terms().entries_inside, lane_count);
+    copied_rows = lines.outer_shifts() * tile.pixels() / tile.q[2];
+    copies = (channels * pixels + lane_count) * lines.most(&WinogradCounts::shifts);
+    inputs = shape.channel_blocks().largest() * pixels * lines.most(&WinogradCounts::inputs);
+    sums = lines.most(&WinogradCounts::terms) * rows * span;
+    joined = lines.phases() * round_up(chunk * span, lane_count);
+    if (packing.weights_in_lanes()) turned = lines.phases() * chunk * pixels;
+    if (terms.reads_strips)
+      staged = staged_size(lines.reach(), tile, shape.channel_blocks().largest(),
+                           terms.entries_inside, lane_count);
   }
 
   Index size() const { return copies + inputs + sums + joined + turned + staged; }
@@ -78,7 +77,8 @@ class WinogradSchedule {
         layout_(problem_->terms(), plan_.packing, lane_count),
         threads_(threads),
         parts_(parts),
-        footprint_(*problem_, layout_.shape(), plan_.packing, plan_.tile, lane_count) {}
+        footprint_(problem_->terms(), problem_->shape(), layout_.shape(), plan_.packing, plan_.tile,
+                   lane_count) {}
 
   const WinogradProblem& problem() const { return *problem_; }
   /// What is multiplied.

@@ -78,7 +78,7 @@ class WinogradTask {
     extents_.batch = box.batch;
     for (std::size_t a = 0; a < 3; ++a) extents_.q[a] = box.q[a].size();
     const WinogradFootprint& whole = call_.schedule.footprint();
-    place_ = {problem_, layout_.shape(), packing_, extents_, lanes};
+    place_ = {problem_.terms(), problem_.shape(), layout_.shape(), packing_, extents_, lanes};
     place_.channels = std::min(place_.channels, whole.channels);
     eigen_assert(place_.copied_rows <= whole.copied_rows && place_.inputs <= whole.inputs &&
                  place_.sums <= whole.sums && place_.joined <= whole.joined &&
@@ -154,7 +154,7 @@ class WinogradTask {
           *offset++ = static_cast<std::int32_t>(input * pitch + c * place_.pixels);
     if (staged_block_ != b) {
       const Index group = box_.group * problem_.terms().in_channels;
-      rows_ = input_rows(problem_.terms(), call_.operands, problem_.reach(), box_,
+      rows_ = input_rows(problem_.terms(), call_.operands, problem_.shape().reach(), box_,
                          {group + first, group + end}, scratch_.staged);
       staged_block_ = b;
     }
