@@ -55,8 +55,8 @@ class Schedule {
     const Correlation* multiplied = &c;
     const auto inside = inside_of(c, direct ? direct->cycles : limit);
     if (inside) {
-      const auto plan = PlanSearch(*inside, resources)
-                            .find(false, direct ? parts_share * direct->cycles : limit);
+      const auto plan =
+          PlanSearch(*inside, resources).find(false, direct ? parts_share * direct->cycles : limit);
       if (plan) {
         direct = plan;
         multiplied = &*inside;
