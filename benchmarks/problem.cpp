@@ -78,7 +78,7 @@ std::vector<Problem> read_problems(const std::string& path, bool gathers) {
 double probe_peak() {
   using namespace tconv::simd;
   constexpr Index depth = 256, lanes = tconv::simd::Packet<float>::size;
-  constexpr int rows = max_rows(2);
+  constexpr int rows = max_rows(LaneOperand::weights, 2);
   alignas(64) static std::array<float, 2 * lanes> weights{};
   alignas(64) static std::array<float, rows> pixels{};
   static std::array<std::int32_t, depth> offsets{};
@@ -89,7 +89,7 @@ double probe_peak() {
   // Operands that stay in registers or the nearest cache leave the arithmetic as the only limit.
   const auto run = [&] {
     for (int i = 0; i < 200; ++i)
-      kernel(depth, offsets.data(), pixels.data(), weights.data(), 0, sums.data(), 2 * lanes,
+      kernel(depth, offsets.data(), pixels.data(), 1, weights.data(), 0, sums.data(), 2 * lanes,
              false);
   };
   double best = 0;

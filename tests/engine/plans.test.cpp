@@ -49,6 +49,48 @@ std::vector<Scalar> run_plan(const Problem& p, const Data<Scalar>& data, const P
   return y;
 }
 
+/// Copies images of (channels, positions) to (positions, channels).
+template <class Scalar>
+std::vector<Scalar> turned(const std::vector<Scalar>& images, Index channels, Index positions) {
+  std::vector<Scalar> result(images.size());
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const Index place = static_cast<Index>(i) % (channels * positions);
+    result[i - static_cast<std::size_t>(place) +
+           static_cast<std::size_t>(place % positions * channels + place / positions)] = images[i];
+  }
+  return result;
+}
+
+/// The result of a plan that keeps the channels of each pixel together, in images that do.
+template <class Scalar>
+std::vector<Scalar> run_channels_inside(const Problem& p, const Data<Scalar>& data,
+                                        const Plan& plan, tconv::Workspace& workspace,
+                                        const WeightSource<Scalar>& source,
+                                        const Epilogue<Scalar>& epilogue) {
+  Correlation c = engine_correlation(p);
+  c.reads_strips = c.writes_strips = c.writes_channels = c.channels_inside = true;
+  const DirectSchedule schedule(c, plan, tconv::simd::Packet<Scalar>::size, workspace.threads());
+  std::vector<Scalar> y;
+  auto arguments = engine_arguments(p, data, schedule, DirectTask<Scalar>::scratch_bytes(schedule),
+                                    workspace, y);
+  const Index in = p.in[0] * p.in[1] * p.in[2], out = p.out[0] * p.out[1] * p.out[2];
+  const std::vector<Scalar> x = turned(data.x, p.in_channels, in);
+  Operands<Scalar>& operands = arguments.operands;
+  const auto inside = [](auto& image, auto* values, Index channels) {
+    image.data = values;
+    image.channel_stride = 1;
+    for (Index& stride : image.strides) stride *= channels;
+  };
+  inside(operands.x, x.data(), p.in_channels);
+  inside(operands.y, y.data(), p.out_channels);
+  operands.epilogue = epilogue;
+  Weights<Scalar> weights{arguments.weights.data()};
+  if (plan.packing.packs_chunks) weights = {nullptr, source};
+  const DirectCall<Scalar> call{schedule, weights, operands};
+  run_tasks<DirectTask<Scalar>>(call, execution_of(workspace));
+  return turned(y, out, p.out_channels);
+}
+
 /// The same by products with tap rows.
 template <class Scalar>
 std::vector<Scalar> run_col2im(const Problem& p, const Data<Scalar>& data, const Plan& plan,
@@ -164,6 +206,41 @@ TEST_CASE("every packing gives the exact result in every tile") {
   }
   for (const auto& counts : packed)
     for (const int count : counts) REQUIRE(count > problems * 5 / 6);
+}
+
+TEMPLATE_TEST_CASE("pixels that keep their channels together give the exact result in every tile",
+                   "", float, double) {
+  Random random(19);
+  Eigen::ThreadPool pool(2);
+  const Eigen::ThreadPoolDevice device(&pool, 2);
+  tconv::Workspace one, two(device);
+  int chunks = 0;
+  for (int i = 0; i < effort(300); ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                                     i % 8 == 0 ? 40 : 9);
+    const Data<TestType> data = random_integers<TestType>(random, p);
+    const auto expected = reference(p, data);
+    const auto source = weight_source(p, data);
+    for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
+      for (int vectors = 2; vectors <= max_vectors; vectors *= 2) {
+        Plan plan{{LaneOperand::weights, vectors, copied_axes, Merge::none, Merge::none,
+                   Index{1} << std::uniform_int_distribution<int>(0, 11)(random)},
+                  random_tile(random, whole_image(engine_correlation(p))),
+                  std::bernoulli_distribution()(random)};
+        plan.packing.channels_inside = true;
+        plan.packing.packs_chunks =
+            i % 3 == 0 &&
+            packs_by_chunks(WeightLayout(engine_correlation(p), plan.packing, 1), source);
+        chunks += plan.packing.packs_chunks ? 1 : 0;
+        INFO(p << " | " << describe(plan));
+        tconv::Workspace& workspace = i % 4 < 2 ? one : two;
+        REQUIRE(run_channels_inside(p, data, plan, workspace, source, {}) == expected);
+        REQUIRE(
+            run_channels_inside(p, data, plan, workspace, source, channel_epilogue<TestType>()) ==
+            after_channel_epilogue(p, expected));
+      }
+  }
+  REQUIRE(chunks > 0);
 }
 
 TEMPLATE_TEST_CASE("products with tap rows give the exact result in every tile", "", float,

@@ -132,7 +132,10 @@ tconv::engine::Epilogue<Scalar> channel_epilogue() {
   return {[](const void*, Scalar* row, Index count, Index channel) {
             for (Index i = 0; i < count; ++i) row[i] = 2 * row[i] + static_cast<Scalar>(channel);
           },
-          nullptr};
+          [](const void*, Scalar* outputs, const tconv::core::Range& channels) {
+            for (Index m = channels.first; m < channels.end; ++m, ++outputs)
+              *outputs = 2 * *outputs + static_cast<Scalar>(m);
+          }};
 }
 
 /// What it makes of a result in canonical order.

@@ -77,6 +77,8 @@ struct ConvShape {
   bool batch_is_axis = false;
   /// Whether the entries of the batch lie side by side in each channel of both images.
   bool entries_inside = false;
+  /// Whether the channels of each pixel of both images lie side by side, as elements of the engine.
+  bool channels_inside = false;
   /// Elements of memory from the first output to the last, where the output is a part of an image.
   Index output_span = 0;
 
@@ -95,6 +97,7 @@ struct ConvShape {
                          static_cast<Index>(writes_pairs),
                          static_cast<Index>(batch_is_axis),
                          static_cast<Index>(entries_inside),
+                         static_cast<Index>(channels_inside),
                          output_span,
                          batch,
                          groups,

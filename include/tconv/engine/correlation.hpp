@@ -145,7 +145,7 @@ struct Correlation {
   bool zeros_around = true;          // as in `ConvShape`, and so are these
   bool reads_strips = false, writes_strips = false;
   bool writes_channels = false, writes_pairs = false;
-  bool entries_inside = false;
+  bool entries_inside = false, channels_inside = false;
   Index output_span = 0;
 };
 
@@ -179,6 +179,7 @@ inline Correlation make_correlation(const ConvShape& p) {
                      p.writes_channels,
                      p.writes_pairs,
                      p.entries_inside,
+                     p.channels_inside,
                      p.output_span};
   for (std::size_t a = 0; a < 3; ++a) {
     result.axes[a] = gathers ? gather_axis(p.axes[a]) : scatter_axis(p.axes[a]);

@@ -44,6 +44,10 @@ struct Packing {
   Index chunk_panels = 1;
   /// Whether the weights of a chunk are packed when its products are computed, for that tile only.
   bool packs_chunks = false;
+  /// Whether packed pixels have their channels side by side, as in the image, and the sums of each
+  /// pixel are written so: nothing is transposed. Weights must be in the lanes, and no phases share
+  /// a product.
+  bool channels_inside = false;
 
   bool weights_in_lanes() const { return lanes == simd::LaneOperand::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
@@ -108,9 +112,9 @@ class WeightShape {
     panel_ = weights_in_lanes_ ? packing.vectors * lane_count : simd::max_rows(packing.vectors);
     lane_multiple_ = weights_in_lanes_ ? lane_count : 1;
     const auto& x = axes[2]->kinds;
-    turns_sums_ = weights_in_lanes_ && std::all_of(x.begin(), x.end(), [](const SetKind& kind) {
-                    return kind.members < joined_phases;
-                  });
+    turns_sums_ = weights_in_lanes_ && !packing.channels_inside &&
+                  std::all_of(x.begin(), x.end(),
+                              [](const SetKind& kind) { return kind.members < joined_phases; });
     // A chunk fills its panels, so that the micro-tile is as large as the registers allow. Channels
     // that lie side by side leave in whole packets, and those that come in pairs in pairs.
     const Index packet = c.writes_channels  ? lane_count

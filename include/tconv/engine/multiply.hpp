@@ -24,20 +24,21 @@ struct Sums {
   Index row_step, pixel_step;
 };
 
-/// Runs of pixels that a product reads, two levels of them, and where those of their sums begin.
+/// Runs of pixels that a product reads, three levels of them, and where those of their sums begin.
 struct PixelSteps {
-  std::array<Index, 2> counts{1, 1};
-  std::array<Index, 2> pixels{0, 0};  // from run to run, among the packed pixels
-  std::array<Index, 2> sums{0, 0};    // and among the sums
+  std::array<Index, 3> counts{1, 1, 1};
+  std::array<Index, 3> pixels{};  // from run to run, among the packed pixels
+  std::array<Index, 3> sums{};    // and among the sums
 };
 
 /// What is multiplied: the rows of a chunk, one product's, with `steps` pixels each, which begin at
-/// `pixels + offsets[step]`.
+/// `pixels + offsets[step]` and are `pixel_step` apart, or one if they are the lanes.
 template <class Scalar>
 struct ChunkProduct {
   Index steps;
   const std::int32_t* offsets;
   const Scalar* pixels;
+  Index pixel_step;
   const Scalar* weights;
   bool accumulates;  // adds to the sums
 };
@@ -48,28 +49,32 @@ template <class Scalar>
 void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk,
                     const ChunkProduct<Scalar>& operands, const PixelSteps& runs,
                     const PixelBlocks& blocks, const Sums<Scalar>& sums) {
-  const auto& [steps, offsets, pixels, weights, accumulates] = operands;
+  const auto& [steps, offsets, pixels, pixel_step, weights, accumulates] = operands;
   const Split panels = layout.panels(product, chunk);
   for (Index p = 0; p < panels.parts; ++p) {
     const Index row = panels.begin(p) * layout.lane_multiple();
     const Index width = panels.end(p) * layout.lane_multiple() - row;
     for (Index i = 0; i < runs.counts[0]; ++i)
-      for (Index j = 0; j < runs.counts[1]; ++j) {
-        const Scalar* run = pixels + i * runs.pixels[0] + j * runs.pixels[1];
-        Scalar* const run_sums = sums.first + row * sums.row_step +
-                                 (i * runs.sums[0] + j * runs.sums[1]) * sums.pixel_step;
-        for (Index block = 0; block < blocks.parts(); ++block) {
-          const Index first = blocks.begin(block), size = blocks.size(block);
-          if (layout.weights_in_lanes())
-            simd::multiply_block<simd::LaneOperand::weights>(
-                steps, offsets, run + first, weights + steps * row, width, size,
-                run_sums + first * sums.pixel_step, sums.pixel_step, accumulates);
-          else
-            simd::multiply_block<simd::LaneOperand::pixels>(
-                steps, offsets, run + first, weights + steps * row, width, size, run_sums + first,
-                sums.row_step, accumulates);
+      for (Index j = 0; j < runs.counts[1]; ++j)
+        for (Index k = 0; k < runs.counts[2]; ++k) {
+          const auto place = [&](const std::array<Index, 3>& run_steps) {
+            return i * run_steps[0] + j * run_steps[1] + k * run_steps[2];
+          };
+          const Scalar* run = pixels + place(runs.pixels) * pixel_step;
+          Scalar* const run_sums =
+              sums.first + row * sums.row_step + place(runs.sums) * sums.pixel_step;
+          for (Index block = 0; block < blocks.parts(); ++block) {
+            const Index first = blocks.begin(block), size = blocks.size(block);
+            if (layout.weights_in_lanes())
+              simd::multiply_block<simd::LaneOperand::weights>(
+                  steps, offsets, run + first * pixel_step, pixel_step, weights + steps * row,
+                  width, size, run_sums + first * sums.pixel_step, sums.pixel_step, accumulates);
+            else
+              simd::multiply_block<simd::LaneOperand::pixels>(
+                  steps, offsets, run + first, 1, weights + steps * row, width, size,
+                  run_sums + first, sums.row_step, accumulates);
+          }
         }
-      }
   }
 }
 

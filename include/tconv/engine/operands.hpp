@@ -42,15 +42,15 @@ struct WeightSource {
 template <class Scalar>
 struct Epilogue {
   void (*apply)(const void* function, Scalar* row, Index count, Index channel) = nullptr;
-  /// The same for outputs of as many channels, from the first one on.
-  void (*apply_across)(const void* function, Scalar* outputs, Index channels) = nullptr;
+  /// The same for an output of each of some channels.
+  void (*apply_across)(const void* function, Scalar* outputs, const Range& channels) = nullptr;
   const void* function = nullptr;
 
   explicit operator bool() const { return apply != nullptr; }
   void operator()(Scalar* row, Index count, Index channel) const {
     if (apply) apply(function, row, count, channel);
   }
-  void across(Scalar* outputs, Index channels) const {
+  void across(Scalar* outputs, const Range& channels) const {
     if (apply_across) apply_across(function, outputs, channels);
   }
 };

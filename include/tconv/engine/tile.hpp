@@ -58,18 +58,25 @@ inline Index count_tiles(const Correlation& c, const Tile& tile) {
 }
 
 /// The pixels of a product, `[n][z][y][x]` in packed windows whose rows are `steps[2]` apart,
-/// planes `steps[1]` and batch entries `steps[0]`. Rows make one run of lanes, with what lies
-/// between them computed for nothing; planes and batch entries join it where nothing lies between.
+/// planes `steps[1]` and batch entries `steps[0]`. Rows make one run, with what lies between them
+/// computed for nothing; planes and batch entries join it where nothing lies between. Where pixels
+/// are no lanes, and rows not too short, each row is a run if anything lies between them.
 struct PixelRuns {
   std::array<Index, 3> steps{};   // of n, z, y in the window
-  std::array<Index, 2> counts{};  // of runs, by n and z
+  std::array<Index, 3> counts{};  // of runs, by n, z and y
   Index length = 0;               // of a run
 
   PixelRuns() = default;
   /// `count` pixels of each axis, in a window of the given extents.
-  PixelRuns(Index batch, const std::array<Index, 3>& count, const std::array<Index, 3>& extents) {
+  PixelRuns(const Packing& packing, Index batch, const std::array<Index, 3>& count,
+            const std::array<Index, 3>& extents) {
     steps = {extents[0] * extents[1] * extents[2], extents[1] * extents[2], extents[2]};
-    counts = {batch, count[0]};
+    if (packing.weights_in_lanes() && count[2] >= shortest_run && count[2] < steps[2]) {
+      counts = {batch, count[0], count[1]};
+      length = count[2];
+      return;
+    }
+    counts = {batch, count[0], 1};
     length = (count[1] - 1) * steps[2] + count[2];
     if (length == steps[1] || count[0] == 1) {
       length += (count[0] - 1) * steps[1];
@@ -81,7 +88,10 @@ struct PixelRuns {
     }
   }
 
-  Index size() const { return counts[0] * counts[1]; }
+  Index size() const { return counts[0] * counts[1] * counts[2]; }
+
+  /// Fewer pixels at a time leave the arithmetic waiting for their sums.
+  static constexpr Index shortest_run = 4;
 };
 
 /// The pixels of a run in blocks, each the width of a micro-tile.

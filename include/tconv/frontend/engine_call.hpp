@@ -143,6 +143,8 @@ EngineImages<In, Out> engine_images(const Geometry<R>& geometry,
   shape.reads_strips = !has_rows(gathers ? last.fine : last.coarse, x_image.strides[2]);
   shape.writes_strips = !has_rows(gathers ? last.coarse : last.fine, y_image.strides[2]);
   shape.writes_channels = shape.writes_strips && y_image.channel_stride == 1;
+  shape.channels_inside = own && shape.reads_strips && shape.writes_channels &&
+                          x_image.channel_stride == 1 && !shape.entries_inside;
   return result;
 }
 

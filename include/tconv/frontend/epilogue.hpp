@@ -42,9 +42,9 @@ engine::Epilogue<Accumulator<Scalar>> make_epilogue(const F& f) {
     return {[](const void* function, Sum* row, Index count, Index channel) {
               for (Index i = 0; i < count; ++i) finish_output<Scalar, F>(function, row[i], channel);
             },
-            [](const void* function, Sum* outputs, Index channels) {
-              for (Index m = 0; m < channels; ++m)
-                finish_output<Scalar, F>(function, outputs[m], m);
+            [](const void* function, Sum* outputs, const Range& channels) {
+              for (Index m = channels.first; m < channels.end; ++m)
+                finish_output<Scalar, F>(function, *outputs++, m);
             },
             &f};
   }

@@ -25,6 +25,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "tconv/core/eigen.hpp"
@@ -51,13 +52,14 @@ class RegisterTile {
   EIGEN_ALWAYS_INLINE void store(Scalar* to, Index step, std::integer_sequence<int, i...>) const {
     (P::store(to + i / vectors * step + i % vectors * P::size, sums_[i]), ...);
   }
-  /// Adds the products of `vectors` packets of lanes and `rows` numbers.
+  /// Adds the products of `vectors` packets of lanes and `rows` numbers, `step` apart. Every third
+  /// number has an address of its own, from which the next two are reached in one instruction.
   template <int... v, int... r>
-  EIGEN_ALWAYS_INLINE void add_products(const Scalar* lanes, const Scalar* numbers,
+  EIGEN_ALWAYS_INLINE void add_products(const Scalar* lanes, const Scalar* numbers, auto step,
                                         std::integer_sequence<int, v...> all,
                                         std::integer_sequence<int, r...>) {
-    const typename P::Type packets[] = {P::load(lanes + v * P::size)...};
-    (add_row<r>(P::broadcast(numbers[r]), packets, all), ...);
+    const typename P::Type packets[] = {P::load_to_register(lanes + v * P::size)...};
+    (add_row<r>(P::broadcast((numbers + r / 3 * (3 * step))[r % 3 * step]), packets, all), ...);
   }
 
  private:
@@ -75,9 +77,9 @@ class RegisterTile {
 
 /// Adds the products of all steps to the tile `sums[row * sums_step + lane]`, or overwrites it. The
 /// weights of a step follow those of the step before, `weight_step` on; its pixels begin at
-/// `pixels + offsets[step]`.
+/// `pixels + offsets[step]`, and are `pixel_step` apart, or one if they are the lanes.
 template <class Scalar, LaneOperand lanes, int rows, int vectors>
-void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels,
+void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels, Index pixel_step,
                   const Scalar* weights, Index weight_step, Scalar* sums, Index sums_step,
                   bool accumulate) {
   RegisterTile<Scalar, rows, vectors> tile;
@@ -88,16 +90,18 @@ void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels
     tile.clear(all);
   for (Index step = 0; step < steps; ++step, weights += weight_step) {
     const Scalar* const pixel = pixels + offsets[step];
-    tile.add_products(lanes == LaneOperand::pixels ? pixel : weights,
-                      lanes == LaneOperand::pixels ? weights : pixel,
-                      std::make_integer_sequence<int, vectors>{},
-                      std::make_integer_sequence<int, rows>{});
+    constexpr auto all_vectors = std::make_integer_sequence<int, vectors>{};
+    constexpr auto all_rows = std::make_integer_sequence<int, rows>{};
+    if constexpr (lanes == LaneOperand::pixels)
+      tile.add_products(pixel, weights, std::integral_constant<Index, 1>{}, all_vectors, all_rows);
+    else
+      tile.add_products(weights, pixel, pixel_step, all_vectors, all_rows);
   }
   tile.store(sums, sums_step, all);
 }
 
 template <class Scalar>
-using MicroKernel = void (*)(Index, const std::int32_t*, const Scalar*, const Scalar*, Index,
+using MicroKernel = void (*)(Index, const std::int32_t*, const Scalar*, Index, const Scalar*, Index,
                              Scalar*, Index, bool);
 
 namespace table {
@@ -132,11 +136,12 @@ MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
 }
 
 /// One panel of `width` rows times one block of `size` pixels: whole micro-tiles, then halves of
-/// what the lanes hold. Without steps there may be no weights to point at.
+/// what the lanes hold. Without steps there may be no weights to point at. Pixels are `pixel_step`
+/// apart, or one if they are the lanes.
 template <LaneOperand held, class Scalar>
 void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
-                    const Scalar* weights, Index width, Index size, Scalar* sums, Index sums_step,
-                    bool accumulate) {
+                    Index pixel_step, const Scalar* weights, Index width, Index size, Scalar* sums,
+                    Index sums_step, bool accumulate) {
   constexpr Index lanes = Packet<Scalar>::size;
   const Index total = held == LaneOperand::weights ? width : size;
   const Index rows = held == LaneOperand::weights ? size : width;
@@ -144,7 +149,7 @@ void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixe
     while (vectors * lanes > total - done || max_rows(held, static_cast<int>(vectors)) < rows)
       vectors /= 2;
     find_micro_kernel<Scalar, held>(rows, vectors)(
-        steps, offsets, held == LaneOperand::pixels ? pixels + done : pixels,
+        steps, offsets, held == LaneOperand::pixels ? pixels + done : pixels, pixel_step,
         held == LaneOperand::weights && steps > 0 ? weights + done : weights, width, sums + done,
         sums_step, accumulate);
   }

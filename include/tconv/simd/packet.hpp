@@ -23,6 +23,14 @@ struct Packet {
   static EIGEN_ALWAYS_INLINE void store(Scalar* to, const Type& value) {
     Eigen::internal::pstoreu(to, value);
   }
+  /// Loads what is used several times: g++ loads it again for each use where these are few.
+  static EIGEN_ALWAYS_INLINE Type load_to_register(const Scalar* from) {
+    Type packet = load(from);
+    if constexpr (EIGEN_COMP_GNUC_STRICT) {
+      EIGEN_OPTIMIZATION_BARRIER(packet);
+    }
+    return packet;
+  }
   static EIGEN_ALWAYS_INLINE Type broadcast(const Scalar& value) {
     return Eigen::internal::pset1<Type>(value);
   }

@@ -26,9 +26,11 @@ inline constexpr int max_vectors = max_rows(8) > 0 ? 8 : max_rows(4) > 0 ? 4 : 2
 enum class LaneOperand { pixels, weights };
 
 /// The same by what the lanes hold. No plan has weights in lanes of one vector, but for what is
-/// left of wider panels, whose tiles have as many rows as two vectors allow.
+/// left of wider panels, whose tiles have as many rows as two vectors allow. Pixels that are
+/// broadcast are any distance apart, and from thirteen on clang++ runs out of registers for their
+/// addresses.
 constexpr int max_rows(LaneOperand lanes, int vectors) {
-  return std::min(max_rows(vectors), lanes == LaneOperand::weights ? 14 : max_rows(1));
+  return std::min(max_rows(vectors), lanes == LaneOperand::weights ? 12 : max_rows(1));
 }
 
 /// Packets of pixels in a micro-tile, the most that leave registers for a panel's rows.

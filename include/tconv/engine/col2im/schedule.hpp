@@ -127,6 +127,7 @@ class JoinCost {
  public:
   JoinCost(const Correlation& c, const Resources& resources)
       : lanes_(resources.lane_count), scale_(resources.machine->joins) {
+    if (c.writes_strips) strip_ = resources.machine->store_strip;
     const PhasedAxis& x = c.axes[2];
     phases_ = number(x.phases.size());
     taps_ = number(kernel_range(x).size());
@@ -143,16 +144,18 @@ class JoinCost {
     const double rows = rows_of_a_pixel_ * number(tile.batch * tile.q[0] * tile.q[1]);
     const double packets = number(ceil_div(tile.q[2], lanes_));
     const double element = interleaves_ ? 4 / number(lanes_) : 3;
+    const double outputs = phases_ * number(tile.q[2]);
     return scale_ * rows *
-           (15 + 5 * outer_taps_ + (8 * phases_ + outer_taps_ * taps_) * packets +
-            phases_ * element * number(tile.q[2]));
+               (15 + 5 * outer_taps_ + (8 * phases_ + outer_taps_ * taps_) * packets +
+                element * outputs) +
+           strip_ * rows * outputs;
   }
 
  private:
   static double number(auto value) { return static_cast<double>(value); }
 
   Index lanes_;
-  double scale_;
+  double scale_, strip_ = 0;
   double phases_, taps_, rows_of_a_pixel_, outer_taps_ = 1;
   bool interleaves_;
 };

@@ -186,7 +186,7 @@ class Col2imTask {
   void find_outer_taps(const Phase& z_phase, Index qz, const Phase& y_phase, Index qy,
                        OuterTaps& outer) const {
     if (products_pitch() == 0) return;
-    const Pixels& pixels = line().pixels()[0];
+    const std::array<Index, 3> steps = line().pixels()[0].sum_steps();
     for (const Tap& z_tap : z_phase.taps) {
       const Index z = qz + z_tap.shift - read_.q[0].first;
       if (z < 0 || z >= read_.q[0].size()) continue;
@@ -195,8 +195,8 @@ class Col2imTask {
         if (y < 0 || y >= read_.q[1].size()) continue;
         const Index row =
             (z_tap.kernel - kernel_[0].first) * kernel_[1].size() + y_tap.kernel - kernel_[1].first;
-        outer.first[outer.count++] = row * kernel_[2].size() * products_pitch() +
-                                     z * pixels.plane_step() + y * pixels.runs.steps[2];
+        outer.first[outer.count++] =
+            row * kernel_[2].size() * products_pitch() + z * steps[1] + y * steps[2];
       }
     }
   }
@@ -228,7 +228,7 @@ class Col2imTask {
                       const RowStore<Scalar>& store) {
     const Image<void>& y = call_.operands.y;
     const PhasedAxis &z_axis = c_.axes[0], &y_axis = c_.axes[1];
-    const Index batch_step = products_pitch() > 0 ? line().pixels()[0].batch_step() : 0;
+    const Index batch_step = products_pitch() > 0 ? line().pixels()[0].sum_steps()[0] : 0;
     const Index most_rows = joined_rows(call_.schedule);
     const Index first = box_.n * y.batch_stride + row_outputs_.first * y.strides[2];
     const OuterTaps* outer = scratch_.outer;

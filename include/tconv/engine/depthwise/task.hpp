@@ -212,7 +212,7 @@ class DepthwiseRows {
     if (!epilogue) return;
     for (Index o = 0; o < plan_.correlation.axes[2].out; ++o, row += operands_.y.strides[2]) {
       if (plan_.entries == 1)
-        epilogue.across(row, plan_.correlation.groups);
+        epilogue.across(row, {0, plan_.correlation.groups});
       else
         for (Index c = 0; c < plan_.correlation.groups; ++c)
           epilogue(row + c * plan_.entries, plan_.entries, c);

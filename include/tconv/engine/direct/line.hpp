@@ -35,11 +35,12 @@ struct Pixels {
   Index count() const { return runs.size() * blocks.pixels; }
   /// Whether the product has no taps, and so no sums.
   bool blank() const { return count() == 0; }
-  /// Among the sums, from batch entry to batch entry and from plane to plane.
-  Index batch_step() const {
-    return runs.counts[0] == 1 ? runs.steps[0] : runs.counts[1] * blocks.pixels;
+  /// Among the sums, from batch entry to batch entry, from plane to plane, from row to row.
+  std::array<Index, 3> sum_steps() const {
+    const auto& [n, z, y] = runs.counts;
+    return {n == 1 ? runs.steps[0] : z * y * blocks.pixels,
+            z == 1 ? runs.steps[1] : y * blocks.pixels, y == 1 ? runs.steps[2] : blocks.pixels};
   }
-  Index plane_step() const { return runs.counts[1] == 1 ? runs.steps[1] : blocks.pixels; }
 };
 
 /// The rows of one phase of each outer axis.
@@ -111,7 +112,8 @@ class TileLine {
     const std::size_t begin = static_cast<std::size_t>(line) * layout_.line_size();
     for (std::size_t p = begin; p < begin + layout_.line_size(); ++p)
       offsets = place_product(p, offsets);
-    plane_ = channel_plane(packed_, lanes_);
+    plane_ = channel_plane(packing_.channels_inside ? layout_.channel_blocks().largest() : packed_,
+                           lanes_);
     for (const Pixels& pixels : pixels_) repeat_offsets(pixels);
     join_phases();
     if (pixels_.count > 0) list_outer_phases();
@@ -126,22 +128,29 @@ class TileLine {
   const Sequence<OuterPhase>& outer_phases() const { return outer_; }
   /// Of any tile.
   Index max_phases() const { return max_phases_; }
-  /// From channel to channel of the packed pixels.
+  /// From channel to channel of the packed pixels, or from pixel to pixel if these have their
+  /// channels side by side.
   Index plane() const { return plane_; }
+  /// Elements of packed pixels.
+  Index packed_size() const {
+    return plane_ * (packing_.channels_inside ? packed_ : layout_.channel_blocks().largest());
+  }
   /// Elements of sums.
   Index sums() const { return sums_; }
   Index turned() const { return turned_; }
 
  private:
-  /// Says where the taps begin in the windows of the other channels.
+  /// Says where the taps begin in all channels, from their pixels in the windows of one.
   void repeat_offsets(const Pixels& pixels) const {
     const Index taps = layout_.product(pixels.product).taps();
     const auto plane = static_cast<std::int32_t>(plane_);
+    const std::int32_t pixel_step = packing_.channels_inside ? plane : 1;
+    const std::int32_t channel_step = packing_.channels_inside ? 1 : plane;
     for (Index tap = 0; tap < taps; ++tap) {
       // Each from the first, not from the one before, for which a processor would wait.
-      const std::int32_t first = pixels.offsets[tap];
-      for (Index c = 1; c < layout_.channel_blocks().largest(); ++c)
-        pixels.offsets[c * taps + tap] = first + static_cast<std::int32_t>(c) * plane;
+      const std::int32_t first = pixels.offsets[tap] * pixel_step;
+      for (Index c = 0; c < layout_.channel_blocks().largest(); ++c)
+        pixels.offsets[c * taps + tap] = first + static_cast<std::int32_t>(c) * channel_step;
     }
   }
 
@@ -218,7 +227,7 @@ class TileLine {
           packing_.copies(a) ? count[a] : layout_.shape().axis(a).halo_extent(q_[a].size());
       window.steps[a] = c_.axes[a].in_stride;
     }
-    pixels.runs = PixelRuns(batch_, count, window.extents);
+    pixels.runs = PixelRuns(packing_, batch_, count, window.extents);
     const auto& steps = pixels.runs.steps;
     const Index size = steps[0] * batch_, y_places = window_places(packing_, product, 1);
     const auto &z_taps = product.z->taps, &y_taps = product.y->taps, &x_taps = product.x->taps;

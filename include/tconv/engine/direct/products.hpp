@@ -77,8 +77,7 @@ class TileProducts {
   /// of one are complete.
   void compute_line(Index line, const Range& chunks, const FunctionRef<void(Index chunk)>& store) {
     line_.place(line, box_.batch, box_.q);
-    eigen_assert(layout_.channel_blocks().largest() * line_.plane() + lanes <=
-                 schedule_.footprint().most_pixels);
+    eigen_assert(line_.packed_size() + lanes <= schedule_.footprint().most_pixels);
     eigen_assert(line_.sums() <= schedule_.footprint().sums);
     eigen_assert(line_.turned() <= schedule_.footprint().turned);
     const Split& blocks = layout_.channel_blocks();
@@ -130,6 +129,8 @@ class TileProducts {
     packed_line_ = line;
     const Split& blocks = layout_.channel_blocks();
     const Index group = box_.group * c_.in_channels;
+    if (packing_.channels_inside)
+      return pack_pixels({group + blocks.begin(b), group + blocks.end(b)});
     if (staged_block_ != b)
       rows_ = input_rows(c_, operands_, schedule_.reach(), box_,
                          {group + blocks.begin(b), group + blocks.end(b)}, staged_);
@@ -172,6 +173,19 @@ class TileProducts {
     std::fill_n(to, lanes, Scalar(0));
   }
 
+  /// The same where the channels of a pixel stay together.
+  void pack_pixels(const Range& channels) {
+    const Image<const void>& x = operands_.x;
+    const Scalar* const from =
+        static_cast<const Scalar*>(x.data) + box_.n * x.batch_stride + channels.first;
+    Scalar* to = packed_pixels_;
+    for (const Window& window : line_.windows())
+      to = engine::pack_pixels(
+          Image<const Scalar>{from, x.batch_stride, x.channel_stride, x.strides}, box_.batch,
+          window, channels.size(), line_.plane(), to);
+    pixels_ = packed_pixels_;
+  }
+
   Sums<Scalar> chunk_sums(const Pixels& pixels, Index chunk) const {
     const bool turned = packing_.weights_in_lanes();
     const Index count = pixels.count();
@@ -208,13 +222,11 @@ class TileProducts {
           weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
     else if (steps > 0)
       bring_chunk(chunk, b);
-    multiply_chunk<Scalar>(
-        layout_, pixels.product, chunk,
-        {steps, in_place_ ? image_offsets_ : pixels.offsets, pixels_, weights, b > 0},
-        {pixels.runs.counts,
-         {pixels.runs.steps[0], pixels.runs.steps[1]},
-         {pixels.batch_step(), pixels.plane_step()}},
-        pixels.blocks, chunk_sums(pixels, chunk));
+    multiply_chunk<Scalar>(layout_, pixels.product, chunk,
+                           {steps, in_place_ ? image_offsets_ : pixels.offsets, pixels_,
+                            packing_.channels_inside ? line_.plane() : 1, weights, b > 0},
+                           {pixels.runs.counts, pixels.runs.steps, pixels.sum_steps()},
+                           pixels.blocks, chunk_sums(pixels, chunk));
   }
 
   const DirectSchedule& schedule_;

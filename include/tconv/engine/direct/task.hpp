@@ -8,6 +8,7 @@
 /// depend on the number of threads.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "tconv/core/eigen.hpp"
@@ -21,6 +22,7 @@
 #include "tconv/engine/direct/products.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/pixel_store.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/runtime/arena.hpp"
@@ -37,7 +39,7 @@ class DirectTask {
  public:
   DirectTask(const DirectCall<Scalar>& call, std::byte* scratch)
       : call_(call), scratch_(call.schedule, call.weights, call.operands, runtime::Arena(scratch)) {
-    std::fill_n(scratch_.zeros, tile_.q[2] + line().max_phases(), Scalar(0));
+    std::fill_n(scratch_.zeros, Scratch::zero_count(call.schedule, scratch_.products), Scalar(0));
   }
 
   static std::size_t scratch_bytes(const DirectSchedule& schedule) {
@@ -66,7 +68,7 @@ class DirectTask {
     TileProducts<Scalar> products;
     PhaseRow<Scalar>* rows;
     PhaseSums* phase_sums;
-    Scalar* row;    // of outputs
+    Scalar* row;    // of outputs, or the channels of one
     Scalar* zeros;  // of phases without taps
     StripBuffer<Scalar> strips;
     std::size_t bytes;
@@ -77,12 +79,19 @@ class DirectTask {
           rows(arena.take<PhaseRow<Scalar>>(products.line().max_phases())),
           phase_sums(arena.take<PhaseSums>(products.line().max_phases())),
           row(arena.take<Scalar>(
-              row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]))),
-          zeros(arena.take<Scalar>(schedule.plan().tile.q[2] + products.line().max_phases())),
+              std::max(row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]),
+                       schedule.layout().shape().chunk_rows(1)))),
+          zeros(arena.take<Scalar>(zero_count(schedule, products))),
           strips(take_strips<Scalar>(
               schedule.correlation(), schedule.layout(), schedule.plan().tile,
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]), arena)),
           bytes(arena.used()) {}
+
+    /// Zeros for a row of any phases, or for the channels of a chunk.
+    static Index zero_count(const DirectSchedule& schedule, const TileProducts<Scalar>& products) {
+      return std::max(schedule.plan().tile.q[2] + products.line().max_phases(),
+                      schedule.layout().shape().chunk_rows(1));
+    }
   };
 
   /// Outputs in a row of a tile, at most.
@@ -96,6 +105,7 @@ class DirectTask {
   void store_chunk(Index chunk) {
     const auto& phases = line().phases();
     if (phases.count == 0) return;
+    if (call_.schedule.plan().packing.channels_inside) return store_pixels(chunk);
     const RowPattern pattern = list_rows(chunk);
     const Index summed = pattern.blank ? 0 : phases.count;
     const RowStore<Scalar> rows(scratch_.rows, summed, pattern, call_.operands, streams_,
@@ -135,6 +145,44 @@ class DirectTask {
     }
   }
 
+  /// The same where the sums of a pixel lie as the channels of its output do. No phases share a
+  /// product, and so its rows have one phase of each outer axis.
+  void store_pixels(Index chunk) {
+    list_rows(chunk);
+    const Split& chunks = layout_.chunks();
+    const Index group = box_.group * c_.out_channels;
+    const PixelStore<Scalar> store(call_.operands,
+                                   {group + chunks.begin(chunk), group + chunks.end(chunk)},
+                                   streams_, scratch_.row);
+    const Image<void>& y = call_.operands.y;
+    const auto& phases = line().phases();
+    const auto& [z_rows, y_rows] = line().outer_phases()[0];
+    const Index begin = box_.n * y.batch_stride + phases[0].outputs.first * y.strides[2];
+    Index most = 0;
+    for (Index i = 0; i < phases.count; ++i) most = std::max(most, scratch_.rows[i].count);
+    for (Index n = 0; n < box_.batch; ++n)
+      for (Index z = 0; z < z_rows.count; ++z)
+        for (Index row = 0; row < y_rows.count; ++row) {
+          for (Index i = 0; i < phases.count; ++i) {
+            const PhaseSums& sums = scratch_.phase_sums[i];
+            scratch_.rows[i].sums = sums.first + n * sums.batch_step +
+                                    (z_rows.pixel + z) * sums.plane_step +
+                                    (y_rows.pixel + row) * scratch_.rows[i].next;
+          }
+          const Index place = begin + n * y.batch_stride +
+                              (z_rows.first + z * c_.axes[0].out_stride) * y.strides[0] +
+                              (y_rows.first + row * c_.axes[1].out_stride) * y.strides[1];
+          // In the order of memory, all phases by turns.
+          for (Index q = 0; q < most; ++q)
+            for (Index i = 0; i < phases.count; ++i) {
+              const PhaseRow<Scalar>& from = scratch_.rows[i];
+              if (q < from.count)
+                store.write(from.blank ? from.sums : from.sums + q * from.step,
+                            place + (from.first + q * c_.axes[2].out_stride) * y.strides[2]);
+            }
+        }
+  }
+
   /// Lists where the phases of a row have their sums and outputs.
   RowPattern list_rows(Index chunk) {
     const auto& phases = line().phases();
@@ -143,18 +191,19 @@ class DirectTask {
     for (Index i = 0; i < phases.count; ++i) {
       const auto& [pixels, member, outputs, width] = phases[i];
       const bool blank = pixels->blank();
+      const std::array<Index, 3> steps = pixels->sum_steps();
       const auto sums = blank ? Sums<Scalar>{scratch_.zeros, 0, 0}
                               : scratch_.products.stored_sums(*pixels, chunk);
       scratch_.phase_sums[i] = {
           sums.first + member * sums.row_step + outputs.pixel * sums.pixel_step,
-          layout_.product(pixels->product).x->size() * sums.row_step,
-          pixels->batch_step() * sums.pixel_step, pixels->plane_step() * sums.pixel_step};
+          layout_.product(pixels->product).x->size() * sums.row_step, steps[0] * sums.pixel_step,
+          steps[1] * sums.pixel_step};
       scratch_.rows[i] = {nullptr,
                           blank ? 1 : sums.pixel_step,
                           outputs.first - begin,
                           outputs.count,
                           width,
-                          pixels->runs.steps[2] * sums.pixel_step,
+                          steps[2] * sums.pixel_step,
                           blank};
       end = std::max(end, outputs.first + (outputs.count - 1) * stride + width);
     }

@@ -81,4 +81,42 @@ Scalar* pack_window(const Image<const Scalar>& x, Index batch, const Window& win
   return to;
 }
 
+/// Copies a window of pixels, `[n][z][y][x]` and `pitch` apart, with their `channels`, which lie
+/// side by side in `x` too. Whole packets are written. Returns the end.
+template <class Scalar>
+Scalar* pack_pixels(const Image<const Scalar>& x, Index batch, const Window& window, Index channels,
+                    Index pitch, Scalar* to) {
+  using P = simd::Packet<Scalar>;
+  const auto& [first, extents, steps, inside] = window;
+  const auto zero_pixels = [&](Index count) {
+    for (Index i = 0; i < count; ++i, to += pitch) zero_packets(to, to + channels);
+  };
+  const Index plane = extents[1] * extents[2], rest = channels % P::size;
+  for (Index n = 0; n < batch; ++n)
+    for (Index iz = 0; iz < extents[0]; ++iz) {
+      if (iz < inside[0].first || iz >= inside[0].end) {
+        zero_pixels(plane);
+        continue;
+      }
+      for (Index iy = 0; iy < extents[1]; ++iy) {
+        if (iy < inside[1].first || iy >= inside[1].end) {
+          zero_pixels(extents[2]);
+          continue;
+        }
+        zero_pixels(inside[2].first);
+        const Scalar* from = x.data + n * x.batch_stride +
+                             (first[0] + iz * steps[0]) * x.strides[0] +
+                             (first[1] + iy * steps[1]) * x.strides[1] +
+                             (first[2] + inside[2].first * steps[2]) * x.strides[2];
+        for (Index i = 0; i < inside[2].size(); ++i, from += steps[2] * x.strides[2], to += pitch) {
+          Index c = 0;
+          for (; c + P::size <= channels; c += P::size) P::store(to + c, P::load(from + c));
+          if (rest > 0) P::store(to + c, simd::load_part(from + c, 0, rest));
+        }
+        zero_pixels(extents[2] - inside[2].end);
+      }
+    }
+  return to;
+}
+
 }  // namespace tconv::inline TCONV_ISA::engine

@@ -126,7 +126,11 @@ struct Footprint {
             const Tile& tile, Index lane_count, Index most = std::numeric_limits<Index>::max()) {
     const bool one_block = shape.channel_blocks().parts == 1;
     const Index channels = shape.channel_blocks().largest();
-    if (c.reads_strips)
+    const auto packed = [&](Index places) {
+      return packing.channels_inside ? places * channel_plane(channels, lane_count)
+                                     : channels * channel_plane(places, lane_count);
+    };
+    if (c.reads_strips && !packing.channels_inside)
       staged = staged_size(reach_of(c), tile, channels, c.entries_inside, lane_count);
     for (const SetKind& z : shape.axis(0).largest)
       for (const SetKind& y : shape.axis(1).largest) {
@@ -136,8 +140,8 @@ struct Footprint {
           const Index members = product.members();
           const auto count = pixel_counts(product, tile);
           const auto extents = window_extents(shape, packing, count, tile);
-          const PixelRuns runs(tile.batch, count, extents);
-          // A tile at the border may have a gap between planes where this one has none.
+          const PixelRuns runs(packing, tile.batch, count, extents);
+          // A tile at the border may have a gap between planes, or rows, where this one has none.
           const Index plane = (count[1] - 1) * runs.steps[2] + count[2];
           const Index computed =
               std::max(runs.size() * PixelBlocks::computed(packing, runs.length, lane_count),
@@ -152,9 +156,8 @@ struct Footprint {
         most_windows = std::max(most_windows, windows.most);
         // Packets are read up to the end.
         const Index spare = 2 * lane_count;
-        pixels = std::max(pixels, channels * channel_plane(windows.usual * window, lane_count));
-        most_pixels = std::max(most_pixels,
-                               channels * channel_plane(windows.most * window, lane_count) + spare);
+        pixels = std::max(pixels, packed(windows.usual * window));
+        most_pixels = std::max(most_pixels, packed(windows.most * window) + spare);
         sums = std::max(sums, line_sums);
         turned = std::max(turned, line_turned);
         if (size() > most) return;

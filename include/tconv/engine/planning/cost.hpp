@@ -76,6 +76,7 @@ class CostModel {
   /// Until the sums of a tile are complete.
   double tile_sums() const {
     double sum = products();
+    if (c_.reads_strips && !packing_.channels_inside) sum += machine_.strip_pixel * inputs();
     // A line finds the pixels that the one before it has left.
     const bool same = packing_.copied_axes < 2 && shape_.channel_blocks().parts == 1;
     bool packed = false;
@@ -105,6 +106,15 @@ class CostModel {
     double sum = 0;
     shape_.for_each_kind([&](const ProductKind& p) { sum += number_of(p) * store(p, box_of(p)); });
     return sum;
+  }
+
+  /// Pixels that a tile reads, of all channels.
+  double inputs() const {
+    Index pixels = c_.in_channels * tile_.batch;
+    for (std::size_t a = 0; a < 3; ++a)
+      pixels *=
+          std::min(c_.axes[a].in, shape_.axis(a).halo_extent(tile_.q[a]) * c_.axes[a].in_stride);
+    return static_cast<double>(pixels);
   }
 
   struct Box {
@@ -140,16 +150,28 @@ class CostModel {
         static_cast<double>(WindowCount(shape_, packing_, *first.z, *first.y).usual *
                             c_.in_channels * tile_.batch * extents[0]);
     // The taps of one output lie in a row, and are transposed with the batch.
+    if (packing_.channels_inside) {
+      const double pixels = planes / static_cast<double>(c_.in_channels) *
+                            static_cast<double>(extents[1] * extents[2]);
+      return pixels * (m.whole_pixel + packets(c_.in_channels) * (packet_of_pixels()));
+    }
     const bool row_of_pixels = c_.axes[0].in == 1 && c_.axes[1].in == 1 && extents[2] == 1;
     if (row_of_pixels && planes > static_cast<double>(c_.in_channels * tile_.batch))
       return m.turned_row * static_cast<double>(c_.in_channels) + m.turned_pixel * planes;
-    double packet = m.packet + m.crowded_packet * crowding_;
-    if (!input_in_cache_) packet += whole_planes() ? m.expected_packet : m.distant_packet;
+    const double packet = packet_of_pixels();
     // Elements apart are loaded in packets up to a stride of four, then one by one.
     const Index stride = c_.axes[2].in_stride;
     const double element = stride == 1 ? 0 : stride <= 4 ? m.strided_pixel : m.lonely_pixel;
     const double row = packet * packets(extents[2]) + element * static_cast<double>(extents[2]);
     return planes * (m.plane + static_cast<double>(extents[1]) * (m.row + row));
+  }
+
+  /// Of a packet of pixels, or of their channels.
+  double packet_of_pixels() const {
+    const Machine& m = machine_;
+    const double packet = m.packet + m.crowded_packet * crowding_;
+    if (input_in_cache_) return packet;
+    return packet + (whole_planes() ? m.expected_packet : m.distant_packet);
   }
 
   /// Whether the input is read in the order of memory, as the hardware expects it.
@@ -210,7 +232,7 @@ class CostModel {
 
   double multiply(const ProductKind& p, const Box& box) const {
     if (p.taps() == 0) return 0;
-    const PixelRuns runs(tile_.batch, box.count, box.extents);
+    const PixelRuns runs(packing_, tile_.batch, box.count, box.extents);
     const bool aligned =
         packing_.weights_in_lanes() || (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
     const MicroTile micro_tile(*this, c_.in_channels * p.taps(),
@@ -271,6 +293,11 @@ class CostModel {
     const double channels = static_cast<double>(c_.out_channels);
     const double outputs = channels * box.pixels * static_cast<double>(p.members());
     const double rows = channels * box.rows * static_cast<double>(p.rows());
+    // A result that comes from memory lies on pages, of some 1024 elements, that take their time.
+    if (packing_.channels_inside)
+      return box.pixels * (m.store_pixel + m.store_line * packets(c_.out_channels)) +
+             (output_in_cache_ ? 0 : outputs / 1024 * m.store_page);
+    const double strips = c_.writes_strips ? m.store_strip * outputs : 0;
     double element = m.store_single;
     if (p.taps() == 0)
       element = m.store_blank / lanes;
@@ -280,11 +307,10 @@ class CostModel {
                                                 : m.store_scattered;
     else if (c_.axes[2].out_stride <= max_interleaved)
       element = m.store_packet / lanes;
-    // A result that comes from memory lies on pages, of some 1024 elements, that take their time.
     const double planes = channels * static_cast<double>(tile_.batch * box.count[0]);
     const auto plane = static_cast<double>(c_.axes[1].out * c_.axes[2].out);
     const double pages = output_in_cache_ ? 0 : planes * std::min(1.0, plane / 1024);
-    return pages * m.store_page + rows * m.store_row + outputs * element;
+    return pages * m.store_page + rows * m.store_row + outputs * element + strips;
   }
 
   /// Elements of a cache line, of 64 bytes.

@@ -39,6 +39,8 @@ struct Machine {
   double lonely_pixel = 2.5;   ///< of one further away
   double turned_row = 30;      ///< of the taps of one output, a channel
   double turned_pixel = 0.5;   ///< of one of its pixels
+  double strip_pixel = 0.5;    ///< of one that is transposed before, from an image without rows
+  double whole_pixel = 3;  ///< of one that is copied with all its channels, beside their packets
 
   // Weights, and the tables of a tile.
   double weights = 5;           ///< of a packet of weights, for each tile
@@ -59,6 +61,9 @@ struct Machine {
   double store_joined = 0.4;   ///< of an output that is stored with its neighbours as summed
   double store_scattered = 3;  ///< of one that is summed with its neighbours and stored alone
   double store_page = 300;     ///< of a page of a result that comes from memory
+  double store_strip = 0.4;    ///< of an output that is transposed then, to an image without rows
+  double store_pixel = 4;      ///< of a pixel that is stored with all its channels
+  double store_line = 6;       ///< of a packet of them
 };
 
 /// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the next

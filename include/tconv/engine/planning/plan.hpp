@@ -73,7 +73,7 @@ class PlanSearch {
         image_(whole_image(c)) {
     for (std::size_t a = 0; a < 3; ++a)
       for (const Merge merge : {Merge::none, Merge::equal, Merge::unequal})
-        if (a < 2 || merge != Merge::none)
+        if (a < 2 || merge != Merge::none || c.channels_inside)
           kinds(a, merge) = SetKinds(c.axes[a], make_phase_sets(c.axes[a], merge));
   }
 
@@ -91,6 +91,13 @@ class PlanSearch {
           for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
             if (vectors <= simd::max_vectors && differs(copied_axes, outer))
               consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
+    if (c_.channels_inside)
+      for (const auto& [lanes, vectors] : micro_tiles)
+        for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
+          if (lanes == simd::LaneOperand::weights && vectors <= simd::max_vectors &&
+              differs(copied_axes, Merge::none))
+            consider({lanes, vectors, copied_axes, Merge::none, Merge::none, 2048, 1, packs_chunks,
+                      true});
     if (best_.cycles == limit) return std::nullopt;
     best_.streams = streams(c_, resources_);
     return best_;

@@ -115,10 +115,13 @@ class WinogradCost {
     const double copy =
         30 + rows() * (3 + row) + 3 * static_cast<double>(period) * packets(tile_.pixels());
     const auto copies = static_cast<double>(lines_.all(&WinogradCounts::shifts) / period);
-    return static_cast<double>(c_.in_channels) *
-           (copies * copy + static_cast<double>(lines_.lines()) * rows() * row_packets * arrival +
-            combine(lines_.all(&WinogradCounts::input_parts), lines_.all(&WinogradCounts::inputs),
-                    0.5));
+    const auto staged = static_cast<double>(footprint_.staged * shape_.channel_blocks().parts);
+    return resources_.machine->strip_pixel * staged +
+           static_cast<double>(c_.in_channels) *
+               (copies * copy +
+                static_cast<double>(lines_.lines()) * rows() * row_packets * arrival +
+                combine(lines_.all(&WinogradCounts::input_parts),
+                        lines_.all(&WinogradCounts::inputs), 0.5));
   }
 
   /// Sums of terms, and their way to the result.
@@ -126,7 +129,8 @@ class WinogradCost {
     const bool in_cache = output_size(c_) < cached_budgets * budget_;
     const double element =
         (lines_.out_stride() <= max_interleaved ? 5 / static_cast<double>(lanes_) : 1.2) +
-        (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5);
+        (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5) +
+        (c_.writes_strips ? resources_.machine->store_strip : 0);
     const Index sums = lines_.all(&WinogradCounts::outputs);
     const double outputs = static_cast<double>(tile_.pixels()) * static_cast<double>(sums);
     const double row = (in_cache ? 0 : planes() * 300) + rows() * 40;

@@ -245,7 +245,7 @@ class WinogradTask {
     const Index panel = layout_.panels(product.product, chunk).largest();
     const bool turned = packing_.weights_in_lanes();
     multiply_chunk<Scalar>(layout_, product.product, chunk,
-                           {steps, offsets, scratch_.inputs, weights, b > 0}, {},
+                           {steps, offsets, scratch_.inputs, 1, weights, b > 0}, {},
                            PixelBlocks(packing_, extents_.pixels(), panel, lanes),
                            {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
                             turned ? layout_.padded_rows(product.product, chunk) : 1});

@@ -256,7 +256,7 @@ class GradientTask {
       for (Index b = 0; b < blocks.parts; ++b) {
         const Index row = blocks.begin(b);
         simd::find_micro_kernel<Scalar, held>(blocks.end(b) - row, vectors)(
-            box_.pixels(), scratch_.offsets, fine + (coarse_lanes ? row : done),
+            box_.pixels(), scratch_.offsets, fine + (coarse_lanes ? row : done), 1,
             coarse + (coarse_lanes ? done : row), plan_.coarse_width(),
             sums + row * plan_.row_step() + done, plan_.row_step(), accumulate_);
       }
