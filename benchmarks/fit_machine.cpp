@@ -190,14 +190,14 @@ Machine fit(const std::vector<Shape>& shapes) {
     const Quality quality = judge(shapes, machine);
     return quality.error + quality.regret;
   };
-  Machine machine = this_machine;
+  const Machine& known = tconv::engine::this_machine();
+  Machine machine = known;
   double least = loss(machine);
   for (double step = 1.6; step > 1.04; step = 1 + (step - 1) * 0.7)
     for (const auto& [name, value] : constants)
       for (const double factor : {step, 1 / step}) {
         Machine other = machine;
-        other.*value =
-            std::clamp(machine.*value * factor, this_machine.*value / 8, this_machine.*value * 8);
+        other.*value = std::clamp(machine.*value * factor, known.*value / 8, known.*value * 8);
         const double now = loss(other);
         if (now < least - 1e-5) {
           least = now;
@@ -233,7 +233,7 @@ int main(int argc, char** argv) {
   }
   if (argc < 3) return std::fprintf(stderr, "see the first lines of fit_machine.cpp\n"), 1;
   const std::vector<Shape> shapes = shapes_of(read(argv[2]), machine);
-  print("the library's constants", judge(shapes, this_machine));
+  print("the library's constants", judge(shapes, tconv::engine::this_machine()));
   if (std::strcmp(argv[1], "fit") != 0) return 0;
   const Machine fitted = fit(shapes);
   print("fitted to this file", judge(shapes, fitted));

@@ -34,7 +34,7 @@ struct Resources {
   Index first_level = 1;  ///< elements of the first-level cache
   Index budget = 1;       ///< elements of scratch that may lie in the second-level cache
   int threads = 1;
-  const Machine* machine = &this_machine;
+  const Machine* machine = &this_machine();
 
   /// Those of the threads that work of some cycles is worth.
   int threads_for(double cycles) const {

@@ -30,9 +30,6 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// The constants of the products of terms, which the constants below were fitted beside.
-inline constexpr Machine machine_of_transforms{};
-
 /// Estimated cycles, as `CostModel`'s.
 class WinogradCost {
  public:
@@ -53,9 +50,7 @@ class WinogradCost {
 
   /// Of all tiles, whose rows `parts` tasks share, until the last thread is done.
   double cycles(int threads, Index parts) const {
-    Resources as_fitted = resources_;
-    as_fitted.machine = &machine_of_transforms;
-    const CostModel direct(c_, shape_, packing_, image_, tile_, as_fitted, footprint_.size());
+    const CostModel direct(c_, shape_, packing_, image_, tile_, resources_, footprint_.size());
     const Index lines = lines_.lines(), units = lines * shape_.chunks().parts;
     const double transforms = resources_.machine->transforms;
     double fill = fill_windows() * transforms;
@@ -153,7 +148,7 @@ class WinogradCost {
 
 /// Cycles below which a transform is not worth its while, and what it may take of those of the
 /// direct products: it asks more of the caches, which others may use.
-inline constexpr double winograd_cycles = 60e3, winograd_share = 0.9;
+inline constexpr double winograd_cycles = 60e3, winograd_share = 0.95;
 
 /// Outputs of a phase between two that are computed together, at most: each makes terms of its own.
 inline constexpr Index max_winograd_distance = 4;
