@@ -310,28 +310,37 @@ TEST_CASE("rows of any length are interpolated to their end") {
 
 TEST_CASE("results larger than the caches are right too, wherever their rows begin") {
   Random random(59);
-  for (const Index width : {448, 451}) {
-    const Extents<4> y_shape{1, 1, 3202, 3 * width};
-    const auto x = random_tensor<float, 2, Eigen::RowMajor>(random, {1, 1, 1601, width}, {});
-    const auto phases = random_tensor<float, 2, Eigen::RowMajor>(random, {1, 6, 1601, width}, {});
-    const auto linear = upsample_linear(x, {2, 3}), nearest = upsample_nearest(x, {2, 3}),
-               shuffled = pixel_shuffle(phases, {2, 3});
-    const auto x_view = frontend::image_view<2>(x, {});
-    bool interpolates = true, repeats = true, shuffles = true;
-    for_each_position(y_shape, [&](Index, Index, const Extents<2>& o) {
-      const Index h = o[0] / 2, w = o[1] / 3;
-      interpolates = interpolates && std::abs(static_cast<double>(linear(0, 0, o[0], o[1])) -
-                                              interpolated<2>(x_view, {2, 3}, 0, 0, o)) <= 4e-6;
-      repeats = repeats && nearest(0, 0, o[0], o[1]) == x(0, 0, h, w);
-      shuffles = shuffles && shuffled(0, 0, o[0], o[1]) == phases(0, o[0] % 2 * 3 + o[1] % 3, h, w);
-    });
-    CHECK(interpolates);
-    CHECK(repeats);
-    CHECK(shuffles);
-    CHECK(same_bits(upsample_linear(team(), x, {2, 3}), linear));
-    CHECK(same_bits(upsample_nearest(team(), x, {2, 3}), nearest));
-    CHECK(same_bits(pixel_shuffle(team(), phases, {2, 3}), shuffled));
-  }
+  // Channels lie inside, if there are several.
+  for (const Index channels : {1, 2, 3, 8})
+    for (const Index width : {448, 451}) {
+      const auto format = channels > 1 ? DataFormat::channels_last : DataFormat::channels_first;
+      const Index height = 1601 / channels + 1;
+      const auto x =
+          random_tensor<float, 2, Eigen::RowMajor>(random, {1, channels, height, width}, format);
+      const auto phases = random_tensor<float, 2, Eigen::RowMajor>(
+          random, {1, 6 * channels, height, width}, format);
+      const auto linear = upsample_linear(x, {2, 3}, format),
+                 nearest = upsample_nearest(x, {2, 3}, format),
+                 shuffled = pixel_shuffle(phases, {2, 3}, format);
+      const auto view = [&](const auto& tensor) { return frontend::image_view<2>(tensor, format); };
+      bool interpolates = true, repeats = true, shuffles = true;
+      for_each_position(Extents<4>{1, channels, 2 * height, 3 * width}, [&](Index n, Index c,
+                                                                            const Extents<2>& o) {
+        const Extents<2> i{o[0] / 2, o[1] / 3};
+        interpolates = interpolates && std::abs(static_cast<double>(view(linear)(n, c, o)) -
+                                                interpolated<2>(view(x), {2, 3}, n, c, o)) <= 4e-6;
+        repeats = repeats && view(nearest)(n, c, o) == view(x)(n, c, i);
+        shuffles = shuffles &&
+                   view(shuffled)(n, c, o) == view(phases)(n, 6 * c + o[0] % 2 * 3 + o[1] % 3, i);
+      });
+      INFO(channels << " channels, rows of " << width);
+      CHECK(interpolates);
+      CHECK(repeats);
+      CHECK(shuffles);
+      CHECK(same_bits(upsample_linear(team(), x, {2, 3}, format), linear));
+      CHECK(same_bits(upsample_nearest(team(), x, {2, 3}, format), nearest));
+      CHECK(same_bits(pixel_shuffle(team(), phases, {2, 3}, format), shuffled));
+    }
 }
 
 TEST_CASE("upsampling cuts images for threads without a seam, whatever their layout") {

@@ -3,16 +3,19 @@
 /// \file
 /// Rows of pixels that are made of others side by side.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <type_traits>
 
 #include "tconv/core/accumulator.hpp"
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
+#include "tconv/simd/stride.hpp"
 #include "tconv/upsampling/rows.hpp"
 
 namespace tconv::inline TCONV_ISA::upsampling {
@@ -91,6 +94,32 @@ void interleave_any(std::span<const From* const> rows, Index offset, Index count
         *to++ = from_blend<Scalar>(row[offset + j]);
 }
 
+/// Pixels of at most `block` elements, and more than half as many, copied as whole blocks: what a
+/// block has beyond its pixel is overwritten by the next one.
+template <std::size_t block, class Scalar>
+void interleave_narrow(std::span<const Scalar* const> rows, Index offset, Index count, Index inner,
+                       Scalar* to) {
+  for (Index i = 0; i + 1 < count; ++i)
+    for (const Scalar* row : rows) {
+      std::memcpy(to, row + offset + i * inner, block * sizeof(Scalar));
+      to += inner;
+    }
+  for (const Scalar* row : rows) to = std::copy_n(row + offset + (count - 1) * inner, inner, to);
+}
+
+/// Pixels of more elements, a part of a row at a time, which stays in the first-level cache.
+template <class Scalar>
+void interleave_wide(std::span<const Scalar* const> rows, Index offset, Index count, Index inner,
+                     Scalar* to) {
+  constexpr Index at_once = 16;
+  const auto phases = static_cast<Index>(rows.size());
+  for (Index i = 0; i < count; i += at_once)
+    for (Index p = 0; p < phases; ++p)
+      simd::copy_rows_apart(rows[static_cast<std::size_t>(p)] + offset + i * inner, inner,
+                            std::min(at_once, count - i), inner, to + (i * phases + p) * inner,
+                            phases * inner);
+}
+
 /// What interleaves rows of pixels of one element best.
 template <std::size_t phases, class From, class Scalar>
 Interleave<From, Scalar> find_interleave_elements(Index elements, bool streams) {
@@ -103,6 +132,21 @@ Interleave<From, Scalar> find_interleave_elements(Index elements, bool streams) 
     });
   else
     return &interleave_rows<interleave_elements<phases, From, Scalar>, From, Scalar>;
+}
+
+/// The same of pixels of several, of scalars without SIMD.
+template <class From, class Scalar>
+Interleave<From, Scalar> find_interleave_pixels(Index inner) {
+  switch (inner) {
+    case 2:
+      return &interleave_rows<interleave_pixels<2, From, Scalar>, From, Scalar>;
+    case 3:
+      return &interleave_rows<interleave_pixels<3, From, Scalar>, From, Scalar>;
+    case 4:
+      return &interleave_rows<interleave_pixels<4, From, Scalar>, From, Scalar>;
+    default:
+      return &interleave_rows<interleave_any<From, Scalar>, From, Scalar>;
+  }
 }
 
 /// The best for rows of so many pixels; `streams` if the result will not be read soon.
@@ -120,15 +164,13 @@ Interleave<From, Scalar> find_interleave(std::size_t phases, Index count, Index 
       default:
         break;
     }
-  switch (inner) {
-    case 2:
-      return &interleave_rows<interleave_pixels<2, From, Scalar>, From, Scalar>;
-    case 3:
-      return &interleave_rows<interleave_pixels<3, From, Scalar>, From, Scalar>;
-    case 4:
-      return &interleave_rows<interleave_pixels<4, From, Scalar>, From, Scalar>;
-    default:
-      return &interleave_rows<interleave_any<From, Scalar>, From, Scalar>;
+  if constexpr (core::EngineScalar<Scalar> && std::same_as<From, Scalar>) {
+    if (inner > 8) return &interleave_rows<interleave_wide<Scalar>, From, Scalar>;
+    if (inner > 4) return &interleave_rows<interleave_narrow<8, Scalar>, From, Scalar>;
+    if (inner > 2) return &interleave_rows<interleave_narrow<4, Scalar>, From, Scalar>;
+    return &interleave_rows<interleave_narrow<2, Scalar>, From, Scalar>;
+  } else {
+    return find_interleave_pixels<From, Scalar>(inner);
   }
 }
 

@@ -27,17 +27,22 @@
 
 namespace tconv::inline TCONV_ISA::upsampling {
 
-/// `to[i] = near * a[i] + far * b[i]`.
+/// `to[i] = near * a[i] + far * b[i]`; past the caches if `streams`, to an aligned address.
 template <class Real, class Sum, class Scalar>
 void blend_rows(const Sum* a, const Real& near, const Sum* b, const Real& far, Index count,
-                Scalar* to) {
+                Scalar* to, [[maybe_unused]] bool streams = false) {
   Index i = 0;
   if constexpr (core::EngineScalar<Scalar> && std::same_as<Sum, Scalar>) {
     using Lanes = simd::Packet<Scalar>;
     const auto near_lanes = Lanes::broadcast(near), far_lanes = Lanes::broadcast(far);
-    for (; i + Lanes::size <= count; i += Lanes::size)
-      Lanes::store(to + i, Lanes::multiply_add(Lanes::load(a + i), near_lanes,
-                                               Lanes::multiply(Lanes::load(b + i), far_lanes)));
+    for (; i + Lanes::size <= count; i += Lanes::size) {
+      const auto blend = Lanes::multiply_add(Lanes::load(a + i), near_lanes,
+                                             Lanes::multiply(Lanes::load(b + i), far_lanes));
+      if (streams)
+        simd::stream(to + i, blend);
+      else
+        Lanes::store(to + i, blend);
+    }
   }
   for (; i < count; ++i)
     to[i] = from_blend<Scalar>(near * static_cast<Blend<Scalar>>(a[i]) +
@@ -85,7 +90,8 @@ class Interpolation {
                   runtime::Execution& execution) const {
     const Target target(*this, ranges, y);
     if constexpr (core::EngineScalar<Scalar>) {
-      if (grid_.inner == 1 || grid_.inner >= few) switch (scale_[2]) {
+      // Blocks may be larger than a pixel, by an element.
+      if (grid_.inner == 1 || grid_.inner >= std::max<Index>(few - 1, 2)) switch (scale_[2]) {
           case 1:
             return enlarge_rows<1>(target, execution);
           case 2:
@@ -165,7 +171,8 @@ class Interpolation {
     for_each_part(Parts::by_size(target.grid, target.pixel_bytes(), execution.threads()), 0,
                   execution, [&](const Part& part, std::byte*) {
                     with_block_size<Scalar>(
-                        pixels ? grid_.inner : part.columns.size(), [&]<Index size>() {
+                        pixels ? std::max(grid_.inner, few) : part.columns.size(),
+                        [&]<Index size>() {
                           if (!pixels)
                             enlarge_rows_of<scale, size, false>(target, part, streams);
                           else if constexpr (size >= few)
@@ -209,7 +216,13 @@ class Interpolation {
 
   void enlarge_strips(const Target& target, runtime::Execution& execution) const {
     const Parts parts = Parts::by_threads(target.grid, target.pixel_bytes(), execution.threads());
-    const Index chunk = std::clamp<Index>(chunk_elements / target.pixel, 1, target.grid.extents[2]);
+    // Chunks begin at aligned addresses if rows do.
+    constexpr Index lanes = core::EngineScalar<Scalar> ? 16 : 1;
+    const Index chunk = std::min(std::max<Index>(chunk_elements / target.pixel / lanes, 1) * lanes,
+                                 target.grid.extents[2]);
+    bool streams = false;
+    if constexpr (core::EngineScalar<Scalar>)
+      streams = streams_rows(target.y, target.row, target.size);
     std::size_t scratch_bytes = 0;
     if constexpr (!Elements<Sum>::constructed) {
       runtime::Arena counter(nullptr);
@@ -227,10 +240,11 @@ class Interpolation {
                                 target.ranges[2].first + std::min(q + chunk, part.columns.end)};
             const Range input_rows{target.ranges[1].first + part.rows.first,
                                    target.ranges[1].first + part.rows.end};
-            make_strip({outer, i0, phase(0, p0)}, input_rows, columns, target.row, rows,
+            make_strip({outer, i0, phase(0, p0)}, input_rows, columns, target.row, rows, streams,
                        target.y + (position * scale_[0] + p0) * target.plane +
                            part.rows.first * scale_[1] * target.row + q * target.pixel);
           }
+      if (streams) simd::finish_streaming();
     });
   }
 
@@ -262,7 +276,7 @@ class Interpolation {
   /// The columns `part` of the output rows from `range`, of which each begins `y_step` after the
   /// one before.
   void make_strip(const Plane& plane, const Range& range, const Range& part, Index y_step,
-                  Rows& rows, Scalar* y) const {
+                  Rows& rows, bool streams, Scalar* y) const {
     const Index count = part.size() * scale_[2] * grid_.inner, last = grid_.extents[1] - 1;
     const bool neighbours = scale_[1] > 1;
     Index made = neighbours ? std::max<Index>(range.first - 1, 0) : range.first;
@@ -276,7 +290,7 @@ class Interpolation {
         if (between.exact)
           std::transform(a, a + count, y, [](const Sum& sum) { return from_blend<Scalar>(sum); });
         else
-          blend_rows(a, between.near(), b, between.fraction, count, y);
+          blend_rows(a, between.near(), b, between.fraction, count, y, streams);
       }
     }
   }

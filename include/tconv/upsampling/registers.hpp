@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tconv/core/eigen.hpp"
+#include "tconv/core/integer.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/simd/register.hpp"
 #include "tconv/simd/tile_shape.hpp"
@@ -217,30 +218,43 @@ EIGEN_ALWAYS_INLINE void interpolate_pixels(const Values& before, const Values& 
    ...);
 }
 
-/// Writes whole rows of pixels of `inner` elements, `size` at least. The last two blocks of a pixel
-/// may overlap.
+/// Writes the outputs of elements `[c, c + size)` of the pixels in a range.
+template <std::size_t scale, Index size, class Rows, class Scalar>
+EIGEN_ALWAYS_INLINE void interpolate_range(const Rows& rows, const Columns& columns,
+                                           const Range& range, Index c, Index inner,
+                                           const OutputRows<Scalar>& output) {
+  using Lanes = PixelLanes<Scalar, static_cast<std::size_t>(size)>;
+  const auto [count, left, right] = columns;
+  if (range.size() == 0) return;
+  auto before = rows.template load<Lanes>((range.first > 0 ? range.first - 1 : left) * inner + c);
+  auto block = rows.template load<Lanes>(range.first * inner + c);
+  for (Index i = range.first; i < range.end; ++i) {
+    const Index next = i + 1 < count ? i + 1 : right;
+    const auto after = rows.template load<Lanes>(next * inner + c);
+    interpolate_pixels<scale, Lanes>(before, block, after,
+                                     output.from(i * static_cast<Index>(scale) * inner + c), inner,
+                                     Rows::each_row);
+    before = block;
+    block = after;
+  }
+}
+
+/// Writes whole rows of pixels of `inner` elements. The last two blocks of a pixel may overlap. A
+/// block that is larger than a pixel also reads, and writes, elements of the next one, which is
+/// written later: the last two pixels are made element by element.
 template <std::size_t scale, Index size, class Rows, class Scalar>
 EIGEN_ALWAYS_INLINE void interpolate_whole_rows(const Rows& rows, const Columns& columns,
                                                 Index inner, const OutputRows<Scalar>& output) {
-  using Lanes = PixelLanes<Scalar, static_cast<std::size_t>(size)>;
-  const auto [count, left, right] = columns;
+  const Index count = columns.count,
+              blocks_end = inner < size ? std::max<Index>(count - 2, 0) : count;
   // Pixels that stay in the first-level cache while one block after another is made of them.
   const Index at_once = std::max<Index>(1024 / inner, 4);
-  for (Index first = 0; first < count; first += at_once)
-    for (Index c = 0; c < inner; c += size) {
-      c = std::min(c, inner - size);
-      auto before = rows.template load<Lanes>((first > 0 ? first - 1 : left) * inner + c);
-      auto block = rows.template load<Lanes>(first * inner + c);
-      for (Index i = first; i < std::min(first + at_once, count); ++i) {
-        const Index next = i + 1 < count ? i + 1 : right;
-        const auto after = rows.template load<Lanes>(next * inner + c);
-        interpolate_pixels<scale, Lanes>(before, block, after,
-                                         output.from(i * static_cast<Index>(scale) * inner + c),
-                                         inner, Rows::each_row);
-        before = block;
-        block = after;
-      }
-    }
+  for (Index first = 0; first < blocks_end; first += at_once)
+    for (Index c = 0; c < inner; c += size)
+      interpolate_range<scale, size>(rows, columns, {first, std::min(first + at_once, blocks_end)},
+                                     std::max<Index>(std::min(c, inner - size), 0), inner, output);
+  for (Index c = 0; c < inner && blocks_end < count; ++c)
+    interpolate_range<scale, 1>(rows, columns, {blocks_end, count}, c, inner, output);
 }
 
 /// As the registers hold them.

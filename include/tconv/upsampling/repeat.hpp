@@ -30,11 +30,17 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
   const bool streams = streams_rows(y, y_row, grid.outer * n0 * scale[0] * y_plane);
   const bool copies = grid.inner > 1 && scale[2] > 1;
   const auto phases = static_cast<std::size_t>(scale[2]);
+  // Pixels that are repeated in the first-level cache, from where all output rows are streamed.
+  const Index at_once = std::max<Index>(4096 / y_pixel / 16, 1) * 16;
+  const std::size_t pointer_bytes = runtime::whole_pages(phases * sizeof(const Scalar*));
+  const std::size_t made_bytes =
+      copies && streams ? static_cast<std::size_t>(at_once * y_pixel) * sizeof(Scalar) : 0;
 
   const auto repeat = [&](const Part& part, std::byte* scratch) {
     const Index count = part.columns.size();
     const auto interleave = find_interleave<Scalar, Scalar>(phases, count, grid.inner, streams);
     const std::span rows(reinterpret_cast<const Scalar**>(scratch), phases);
+    auto* const made = reinterpret_cast<Scalar*>(scratch + pointer_bytes);
     for (Index plane = part.planes.first; plane < part.planes.end; ++plane) {
       const Scalar* from =
           x + (plane * n1 + part.rows.first) * x_row + part.columns.first * grid.inner;
@@ -48,6 +54,17 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
         continue;
       }
       for (Index i1 = 0; i1 < part.rows.size(); ++i1, from += x_row, to += scale[1] * y_row) {
+        if (streams) {
+          for (Index q = 0; q < count; q += at_once) {
+            const Index now = std::min(at_once, count - q);
+            std::fill(rows.begin(), rows.end(), from + q * grid.inner);
+            interleave(rows, {}, now, grid.inner, made);
+            for (Index p0 = 0; p0 < scale[0]; ++p0)
+              for (Index p1 = 0; p1 < scale[1]; ++p1)
+                stream_elements(made, now * y_pixel, to + p0 * y_plane + p1 * y_row + q * y_pixel);
+          }
+          continue;
+        }
         std::fill(rows.begin(), rows.end(), from);
         interleave(rows, {}, count, grid.inner, to);
         for (Index p0 = 0; p0 < scale[0]; ++p0)
@@ -59,7 +76,7 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
   };
   const auto pixel_bytes = static_cast<Index>(sizeof(Scalar)) * scale[0] * scale[1] * y_pixel;
   for_each_part(Parts::by_threads(grid, pixel_bytes, execution.threads()),
-                phases * sizeof(const Scalar*), execution, repeat);
+                pointer_bytes + made_bytes, execution, repeat);
 }
 
 }  // namespace tconv::inline TCONV_ISA::upsampling

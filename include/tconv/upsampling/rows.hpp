@@ -32,6 +32,15 @@ bool streams_rows(const Scalar* y, Index row, Index elements) {
          reinterpret_cast<std::uintptr_t>(y) % static_cast<std::uintptr_t>(lanes * size) == 0;
 }
 
+/// Copies a part of a row that begins at an aligned address, past the caches.
+template <class Scalar>
+void stream_elements(const Scalar* from, Index count, Scalar* to) {
+  using P = simd::Packet<Scalar>;
+  Index i = 0;
+  for (; i + P::size <= count; i += P::size) simd::stream(to + i, P::load(from + i));
+  std::copy_n(from + i, count - i, to + i);
+}
+
 /// Calls `f.template operator()<size>()` with the elements of the blocks of which rows of `count`
 /// inputs are made: no more than a row has.
 template <class Scalar, class F>

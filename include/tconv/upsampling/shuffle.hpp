@@ -41,26 +41,33 @@ struct ChannelPick {
   /// Writes the row of `count` input pixels.
   template <class Scalar>
   void operator()(const Scalar* from, Index count, Scalar* to) const {
-    // Many channels are picked for one pixel after another, few for many pixels at a time, a part
-    // of a row that stays in the first-level cache.
-    constexpr Index few = 8, at_once = 128;
-    for (Index first = 0; first < count; first += at_once) {
-      const Index end = std::min(first + at_once, count);
-      if (batch == 1 && channels < few) {
-        for (Index p = 0; p < phases; ++p)
-          for (Index m = 0; m < channels; ++m)
-            for (Index i = first; i < end; ++i)
-              to[(i * phases + p) * channels + m] =
-                  from[i * pixel_step + p * phase_step + m * channel_step];
-        continue;
+    if (batch == 1) switch (channels) {
+        case 1:
+          return pick_few<1>(from, count, to);
+        case 2:
+          return pick_few<2>(from, count, to);
+        case 3:
+          return pick_few<3>(from, count, to);
+        case 4:
+          return pick_few<4>(from, count, to);
+        default:
+          break;
       }
-      for (Index i = first; i < end; ++i)
-        for (Index p = 0; p < phases; ++p)
-          pick(from + i * pixel_step + p * phase_step, to + (i * phases + p) * channels * batch);
-    }
+    for (Index i = 0; i < count; ++i)
+      for (Index p = 0; p < phases; ++p)
+        pick(from + i * pixel_step + p * phase_step, to + (i * phases + p) * channels * batch);
   }
 
  private:
+  /// Pixels of a few channels, without a loop over these.
+  template <std::size_t channels_, class Scalar>
+  void pick_few(const Scalar* from, Index count, Scalar* to) const {
+    for (Index i = 0; i < count; ++i)
+      for (Index p = 0; p < phases; ++p, to += channels_)
+        for (std::size_t m = 0; m < channels_; ++m)
+          to[m] = from[i * pixel_step + p * phase_step + static_cast<Index>(m) * channel_step];
+  }
+
   /// One output pixel.
   template <class Scalar>
   void pick(const Scalar* from, Scalar* to) const {
