@@ -153,7 +153,7 @@ class CostModel {
     if (packing_.channels_inside) {
       const double pixels = planes / static_cast<double>(c_.in_channels) *
                             static_cast<double>(extents[1] * extents[2]);
-      return pixels * (m.whole_pixel + packets(c_.in_channels) * (packet_of_pixels()));
+      return pixels * (m.whole_pixel + packets(c_.in_channels) * packet_of_pixels());
     }
     const bool row_of_pixels = c_.axes[0].in == 1 && c_.axes[1].in == 1 && extents[2] == 1;
     if (row_of_pixels && planes > static_cast<double>(c_.in_channels * tile_.batch))

@@ -41,7 +41,7 @@ struct Machine {
   double turned_row = 30;      ///< of the taps of one output, a channel
   double turned_pixel = 0.5;   ///< of one of its pixels
   double strip_pixel = 0.5;    ///< of one that is transposed before, from an image without rows
-  double whole_pixel = 3;  ///< of one that is copied with all its channels, beside their packets
+  double whole_pixel = 3;      ///< of one that is copied with its channels, beside their packets
 
   // Weights, and the tables of a tile.
   double weights = 5;           ///< of a packet of weights, for each tile

@@ -82,6 +82,14 @@ class PlanSearch {
                            double limit = std::numeric_limits<double>::infinity()) {
     best_ = {};
     best_.cycles = limit;
+    // First what is mostly the best.
+    if (c_.channels_inside)
+      for (const auto& [lanes, vectors] : micro_tiles)
+        for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
+          if (lanes == simd::LaneOperand::weights && vectors <= simd::max_vectors &&
+              differs(copied_axes, Merge::none))
+            consider({lanes, vectors, copied_axes, Merge::none, Merge::none, 2048, 1, packs_chunks,
+                      true});
     // Phases of the innermost axis that could share a product always should.
     const auto inner_merges = differing_merges(2, 3, {Merge::equal, Merge::unequal});
     const auto outer_merges = differing_merges(0, 2, {Merge::none, Merge::equal, Merge::unequal});
@@ -91,13 +99,6 @@ class PlanSearch {
           for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
             if (vectors <= simd::max_vectors && differs(copied_axes, outer))
               consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
-    if (c_.channels_inside)
-      for (const auto& [lanes, vectors] : micro_tiles)
-        for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
-          if (lanes == simd::LaneOperand::weights && vectors <= simd::max_vectors &&
-              differs(copied_axes, Merge::none))
-            consider({lanes, vectors, copied_axes, Merge::none, Merge::none, 2048, 1, packs_chunks,
-                      true});
     if (best_.cycles == limit) return std::nullopt;
     best_.streams = streams(c_, resources_);
     return best_;
