@@ -295,7 +295,7 @@ class CostModel {
     const double rows = channels * box.rows * static_cast<double>(p.rows());
     // A result that comes from memory lies on pages, of some 1024 elements, that take their time.
     if (packing_.channels_inside)
-      return box.pixels * (m.store_pixel + m.store_line * packets(c_.out_channels)) +
+      return box.pixels * (m.store_whole_pixel + m.store_whole_packet * packets(c_.out_channels)) +
              (output_in_cache_ ? 0 : outputs / 1024 * m.store_page);
     const double strips = c_.writes_strips ? m.store_strip * outputs : 0;
     double element = m.store_single;

@@ -54,17 +54,17 @@ struct Machine {
   double distant_taps = 18;     ///< of a packet that is turned then
 
   // Results.
-  double store_row = 10;       ///< of an output row
-  double store_packet = 3;     ///< of a packet whose phases are interleaved in registers
-  double store_blank = 1;      ///< of a packet that no input reaches
-  double store_single = 1.2;   ///< of an output that is stored alone
-  double store_turned = 0.5;   ///< of an output whose sums are turned
-  double store_joined = 0.4;   ///< of an output that is stored with its neighbours as summed
-  double store_scattered = 3;  ///< of one that is summed with its neighbours and stored alone
-  double store_page = 300;     ///< of a page of a result that comes from memory
-  double store_strip = 0.4;    ///< of an output that is transposed then, to an image without rows
-  double store_pixel = 4;      ///< of a pixel that is stored with all its channels
-  double store_line = 6;       ///< of a packet of them
+  double store_row = 10;         ///< of an output row
+  double store_packet = 3;       ///< of a packet whose phases are interleaved in registers
+  double store_blank = 1;        ///< of a packet that no input reaches
+  double store_single = 1.2;     ///< of an output that is stored alone
+  double store_turned = 0.5;     ///< of an output whose sums are turned
+  double store_joined = 0.4;     ///< of an output that is stored with its neighbours as summed
+  double store_scattered = 3;    ///< of one that is summed with its neighbours and stored alone
+  double store_page = 300;       ///< of a page of a result that comes from memory
+  double store_strip = 0.4;      ///< of an output that is transposed then, to an image without rows
+  double store_whole_pixel = 4;  ///< of a pixel that is stored with its channels
+  double store_whole_packet = 6;  ///< of a packet of them
 };
 
 /// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the
@@ -133,8 +133,8 @@ inline constexpr Machine zen4_machine{.transforms = 0.5,
                                       .store_joined = 0.267,
                                       .store_page = 99.7,
                                       .store_strip = 0.2,
-                                      .store_pixel = 2,
-                                      .store_line = 4};
+                                      .store_whole_pixel = 2,
+                                      .store_whole_packet = 4};
 
 /// The Xeon held to AVX2 and FMA. NEON and scalars with FMA have not been measured; what
 /// their instructions do in a cycle is most like it.

@@ -109,11 +109,11 @@ class WinogradCost {
         period <= 4 ? packet * row_packets : 3 * static_cast<double>(period * tile_.q[2]);
     const double copy =
         30 + rows() * (3 + row) + 3 * static_cast<double>(period) * packets(tile_.pixels());
-    const auto copies = static_cast<double>(lines_.all(&WinogradCounts::shifts) / period);
+    const Index blocks = lines_.all(&WinogradCounts::shifts) / period;  // of copies
     const auto staged = static_cast<double>(footprint_.staged * shape_.channel_blocks().parts);
     return resources_.machine->strip_pixel * staged +
            static_cast<double>(c_.in_channels) *
-               (copies * copy +
+               (static_cast<double>(blocks) * copy +
                 static_cast<double>(lines_.lines()) * rows() * row_packets * arrival +
                 combine(lines_.all(&WinogradCounts::input_parts),
                         lines_.all(&WinogradCounts::inputs), 0.5));
@@ -127,10 +127,12 @@ class WinogradCost {
         (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5) +
         (c_.writes_strips ? resources_.machine->store_strip : 0);
     const Index sums = lines_.all(&WinogradCounts::outputs);
+    // Terms of few inputs are joined as fast as the second level gives them.
+    const double load = footprint_.sums > resources_.first_level ? 2 : 1;
     const double outputs = static_cast<double>(tile_.pixels()) * static_cast<double>(sums);
     const double row = (in_cache ? 0 : planes() * 300) + rows() * 40;
     return static_cast<double>(shape_.total_rows(1)) *
-               combine(lines_.all(&WinogradCounts::output_parts), sums, 1.0) +
+               combine(lines_.all(&WinogradCounts::output_parts), sums, load) +
            static_cast<double>(c_.out_channels) *
                (static_cast<double>(lines_.rows()) * row + outputs * element);
   }
