@@ -7,7 +7,6 @@
 #include <array>
 #include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -21,6 +20,7 @@
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/packet.hpp"
 #include "tconv/simd/register.hpp"
+#include "tconv/simd/stride.hpp"
 #include "tconv/simd/strip.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -159,17 +159,6 @@ void fill_row(const RowPattern& pattern, Scalar bias, Scalar* y) {
   simd::PacketPart<Scalar>(0, pattern.row_size - j).store(y + j, packet);
 }
 
-/// Copies a row past the caches.
-template <class Scalar>
-void stream_row(const Scalar* row, Index count, Scalar* y) {
-  using P = simd::Packet<Scalar>;
-  constexpr std::uintptr_t alignment = P::size * sizeof(Scalar);
-  Index i = 0;
-  for (; i < count && reinterpret_cast<std::uintptr_t>(y + i) % alignment != 0; ++i) y[i] = row[i];
-  for (; i + P::size <= count; i += P::size) simd::stream(y + i, P::load(row + i));
-  for (; i < count; ++i) y[i] = row[i];
-}
-
 /// Rows of some channels on their way to an image with strips.
 template <class Scalar>
 struct StripBuffer {
@@ -276,7 +265,7 @@ class RowStore {
       Scalar* const to = streamed_ ? streamed_ : y;
       write_row(bias, to);
       epilogue(to, pattern_.row_size, channel);
-      if (streamed_) stream_row(streamed_, pattern_.row_size, y);
+      if (streamed_) simd::stream_row(streamed_, pattern_.row_size, y);
       for (Index r = 0; r < phase_count_; ++r) rows_[r].sums += rows_[r].next;
     }
   }

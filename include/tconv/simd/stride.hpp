@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -91,6 +92,17 @@ EIGEN_ALWAYS_INLINE void copy_dense(const Scalar* from, Index count, Scalar* to)
   if (count > 0) copy_part<static_cast<std::size_t>(std::max(P::size / 2, 1))>(from, count, to);
 }
 
+/// Copies a row past the caches.
+template <class Scalar>
+void stream_row(const Scalar* row, Index count, Scalar* y) {
+  using P = Packet<Scalar>;
+  constexpr std::uintptr_t alignment = P::size * sizeof(Scalar);
+  Index i = 0;
+  for (; i < count && reinterpret_cast<std::uintptr_t>(y + i) % alignment != 0; ++i) y[i] = row[i];
+  for (; i + P::size <= count; i += P::size) stream(y + i, P::load(row + i));
+  for (; i < count; ++i) y[i] = row[i];
+}
+
 /// `count` rows of exactly `width` elements, at least `size` and at most twice as many, from
 /// `from_step` apart to `to_step` apart.
 template <std::size_t size, class Scalar>
@@ -105,14 +117,16 @@ void copy_overlapping_rows(const Scalar* from, Index from_step, Index count, Ind
 template <class Scalar>
 void copy_rows_apart(const Scalar* from, Index from_step, Index count, Index width, Scalar* to,
                      Index to_step) {
-  if (width > 32 || width < 4)
+  if (width > 32 || width < 2)
     for (Index i = 0; i < count; ++i, from += from_step, to += to_step) copy_dense(from, width, to);
   else if (width >= 16)
     copy_overlapping_rows<16>(from, from_step, count, width, to, to_step);
   else if (width >= 8)
     copy_overlapping_rows<8>(from, from_step, count, width, to, to_step);
-  else
+  else if (width >= 4)
     copy_overlapping_rows<4>(from, from_step, count, width, to, to_step);
+  else
+    copy_overlapping_rows<2>(from, from_step, count, width, to, to_step);
 }
 
 /// Every element number `step` of a row, `count` of them. Reads no further than the last one.

@@ -6,9 +6,7 @@
 /// which are turned in registers.
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
@@ -47,22 +45,6 @@ void for_each_strip(const Strip& strip, Index entries, const F& f) {
   for (Index c = 0; c < strip.channels; ++c, part.at += strip.channel_step) f(part, c * entries);
 }
 
-/// Copies `count` pixels of `width` elements between `from_step` and `to_step` apart.
-template <std::size_t width, class Scalar>
-void copy_pixels(const Scalar* from, Index from_step, Index count, Scalar* to, Index to_step) {
-  for (Index i = 0; i < count; ++i, from += from_step, to += to_step)
-    std::memcpy(to, from, width * sizeof(Scalar));
-}
-
-/// The same of 2, 3 or 4 elements.
-template <class Scalar>
-void copy_pixels(const Scalar* from, Index from_step, Index width, Index count, Scalar* to,
-                 Index to_step) {
-  if (width == 2) return copy_pixels<2>(from, from_step, count, to, to_step);
-  if (width == 3) return copy_pixels<3>(from, from_step, count, to, to_step);
-  copy_pixels<4>(from, from_step, count, to, to_step);
-}
-
 /// Whether a strip has a few channels side by side, apart from those of the next position: a group
 /// of an image with channels inside. They pass a buffer in which positions are dense.
 inline bool is_few_of_many(const Strip& strip) {
@@ -83,7 +65,7 @@ void read_strip(const void* image, const Strip& strip, Scalar* to, Index to_step
     Scalar dense[4 * buffered_positions];
     for (Index i = 0, part = 0; i < count; i += part) {
       part = std::min(buffered_positions, count - i);
-      copy_pixels(from + i * strip.step, strip.step, channels, part, dense, channels);
+      copy_rows_apart(from + i * strip.step, strip.step, part, channels, dense, channels);
       for (Index c = 0; c < channels; ++c)
         copy_row(dense + c, channels, part, to + c * to_step + i);
     }
@@ -133,7 +115,7 @@ void write_strip(void* image, const Strip& strip, const Scalar* from, Index from
     for (Index i = 0, part = 0; i < count; i += part) {
       part = std::min(buffered_positions, count - i);
       interleave_row(from + i, from_step, channels, part, dense);
-      copy_pixels(dense, channels, channels, part, to + i * strip.step, strip.step);
+      copy_rows_apart(dense, channels, part, channels, to + i * strip.step, strip.step);
     }
     return;
   }

@@ -216,11 +216,8 @@ class Interpolation {
 
   void enlarge_strips(const Target& target, runtime::Execution& execution) const {
     const Parts parts = Parts::by_threads(target.grid, target.pixel_bytes(), execution.threads());
-    // Chunks of so many pixels begin at aligned addresses if rows do.
-    constexpr Index aligned = 16;
     const Index chunk =
-        std::min(std::max<Index>(chunk_elements / target.pixel / aligned, 1) * aligned,
-                 target.grid.extents[2]);
+        std::min(aligned_pixels(target.pixel, chunk_elements), target.grid.extents[2]);
     bool streams = false;
     if constexpr (core::EngineScalar<Scalar>)
       streams = streams_rows(target.y, target.row, target.size);

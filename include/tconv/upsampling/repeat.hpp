@@ -31,7 +31,7 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
   const bool copies = grid.inner > 1 && scale[2] > 1;
   const auto phases = static_cast<std::size_t>(scale[2]);
   // Pixels that are repeated in the first-level cache, from where all output rows are streamed.
-  const Index at_once = std::max<Index>(4096 / y_pixel / 16, 1) * 16;
+  const Index at_once = aligned_pixels(y_pixel, 4096);
   const std::size_t pointer_bytes = runtime::whole_pages(phases * sizeof(const Scalar*));
   const std::size_t made_bytes =
       copies && streams ? static_cast<std::size_t>(at_once * y_pixel) * sizeof(Scalar) : 0;
@@ -61,7 +61,7 @@ void repeat_pixels(const Scalar* x, const Grid& grid, const std::array<Index, 3>
             interleave(rows, {}, now, grid.inner, made);
             for (Index p0 = 0; p0 < scale[0]; ++p0)
               for (Index p1 = 0; p1 < scale[1]; ++p1)
-                stream_elements(made, now * y_pixel, to + p0 * y_plane + p1 * y_row + q * y_pixel);
+                simd::stream_row(made, now * y_pixel, to + p0 * y_plane + p1 * y_row + q * y_pixel);
           }
           continue;
         }

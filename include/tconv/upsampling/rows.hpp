@@ -32,13 +32,12 @@ bool streams_rows(const Scalar* y, Index row, Index elements) {
          reinterpret_cast<std::uintptr_t>(y) % static_cast<std::uintptr_t>(lanes * size) == 0;
 }
 
-/// Copies a part of a row that begins at an aligned address, past the caches.
-template <class Scalar>
-void stream_elements(const Scalar* from, Index count, Scalar* to) {
-  using P = simd::Packet<Scalar>;
-  Index i = 0;
-  for (; i + P::size <= count; i += P::size) simd::stream(to + i, P::load(from + i));
-  std::copy_n(from + i, count - i, to + i);
+/// Pixels of `pixel` elements that make some `elements`, of which one lot after another begins at
+/// an aligned address if the first does.
+inline Index aligned_pixels(Index pixel, Index elements) {
+  constexpr Index line = 16;
+  const Index multiple = pixel % line == 0 ? 1 : line;
+  return std::max<Index>(elements / pixel / multiple, 1) * multiple;
 }
 
 /// Calls `f.template operator()<size>()` with the elements of the blocks of which rows of `count`
