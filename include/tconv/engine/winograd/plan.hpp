@@ -52,10 +52,10 @@ class WinogradCost {
   double cycles(int threads, Index parts) const {
     const CostModel direct(c_, shape_, packing_, image_, tile_, resources_, footprint_.size());
     const Index lines = lines_.lines(), units = lines * shape_.chunks().parts;
-    const double transforms = resources_.machine->transforms;
-    double fill = fill_windows() * transforms;
-    double rest = (stream_weights() + reload_sums() + store()) * transforms +
-                  std::max(direct.products(), weights_arrive() * transforms);
+    const double products = direct.products(), arrival = weights_arrive();
+    double fill = fill_windows();
+    double rest = stream_weights() + reload_sums() + return_scratch() + store() +
+                  std::max(products, arrival) + shown_arrival * std::min(products, arrival);
     // Each part fills the inputs of its lines.
     if (lines % parts == 0) fill /= static_cast<double>(parts);
     rest *= static_cast<double>(ceil_div(units, parts)) / static_cast<double>(units);
@@ -66,6 +66,10 @@ class WinogradCost {
   }
 
  private:
+  /// Of weights that arrive while others are multiplied, and of products while weights arrive: the
+  /// share that is not hidden.
+  static constexpr double shown_arrival = 0.4;
+
   double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
   double planes() const { return static_cast<double>(tile_.batch * tile_.q[0]); }
   double rows() const { return planes() * static_cast<double>(tile_.q[1]); }
@@ -78,7 +82,7 @@ class WinogradCost {
 
   /// Weights that the second-level cache does not hold, whatever there is to multiply with them.
   double weights_arrive() const {
-    return shape_.size() > budget_ ? 6.5 * packets(shape_.size()) : 0;
+    return shape_.size() > budget_ ? machine_.third_level * packets(shape_.size()) : 0;
   }
 
   /// Weights come the slower the more there are. Narrow panels that serve few pixels wait for them.
@@ -87,22 +91,34 @@ class WinogradCost {
     const double share = static_cast<double>(weights) / static_cast<double>(25 * budget_);
     const bool waits =
         !packing_.weights_in_lanes() && packing_.vectors > 1 && tile_.pixels() <= 4 * lanes_;
-    return packets(shape_.size()) * std::clamp(share - 0.3, 0.1, 1.0) * (waits ? 9.5 : 6.5);
+    return machine_.third_level * packets(shape_.size()) * std::clamp(share - 0.3, 0.1, 2.0) *
+           (waits ? 1.5 : 1);
   }
 
   /// Sums that wait for the next block of channels.
   double reload_sums() const {
     const double sums =
         static_cast<double>(shape_.products() * shape_.total_rows(1)) * packets(tile_.pixels());
-    const double packet = footprint_.inputs + footprint_.sums > budget_ ? 8 : 2;
+    const double packet = footprint_.inputs + footprint_.sums > budget_ ? 1.2 * machine_.third_level
+                                                                        : 2 * machine_.transforms;
     return 2 * packet * sums * static_cast<double>(shape_.channel_blocks().parts - 1);
+  }
+
+  /// Inputs and sums that the second-level cache does not hold. Each chunk reads the inputs.
+  double return_scratch() const {
+    const double excess = static_cast<double>(footprint_.size()) / static_cast<double>(budget_) - 1;
+    const Index reads = shape_.chunks().parts * shape_.channel_blocks().parts;
+    const double moved =
+        static_cast<double>(reads) * packets(footprint_.inputs) + packets(footprint_.sums);
+    return machine_.third_level * std::clamp(excess, 0.0, 1.0) *
+           static_cast<double>(lines_.lines()) * moved;
   }
 
   /// Rows of pixels, copied for each shift, and their sums.
   double fill_windows() const {
     const Index size = input_size(c_), period = lines_.period();
     const double packet = size < cached_budgets * budget_ ? 3 : 12;
-    const double arrival = size < budget_ ? 0 : 12;
+    const double arrival = size < budget_ ? 0 : 1.8 * machine_.third_level;
     const double row_packets = packets(period * tile_.q[2]);
     // Rows are split in registers for periods up to four.
     const double row =
@@ -111,12 +127,12 @@ class WinogradCost {
         30 + rows() * (3 + row) + 3 * static_cast<double>(period) * packets(tile_.pixels());
     const Index blocks = lines_.all(&WinogradCounts::shifts) / period;  // of copies
     const auto staged = static_cast<double>(footprint_.staged * shape_.channel_blocks().parts);
-    return resources_.machine->strip_pixel * staged +
+    const double combining =
+        combine(lines_.all(&WinogradCounts::input_parts), lines_.all(&WinogradCounts::inputs), 0.5);
+    return machine_.transforms * machine_.strip_pixel * staged +
            static_cast<double>(c_.in_channels) *
-               (static_cast<double>(blocks) * copy +
-                static_cast<double>(lines_.lines()) * rows() * row_packets * arrival +
-                combine(lines_.all(&WinogradCounts::input_parts),
-                        lines_.all(&WinogradCounts::inputs), 0.5));
+               (machine_.transforms * (static_cast<double>(blocks) * copy + combining) +
+                static_cast<double>(lines_.lines()) * rows() * row_packets * arrival);
   }
 
   /// Sums of terms, and their way to the result.
@@ -125,16 +141,16 @@ class WinogradCost {
     const double element =
         (lines_.out_stride() <= max_interleaved ? 5 / static_cast<double>(lanes_) : 1.2) +
         (packing_.weights_in_lanes() ? 0.2 : 0) + (in_cache ? 0 : 0.5) +
-        (c_.writes_strips ? resources_.machine->store_strip : 0);
+        (c_.writes_strips ? machine_.store_strip : 0);
     const Index sums = lines_.all(&WinogradCounts::outputs);
     // Terms of few inputs are joined as fast as the second level gives them.
     const double load = footprint_.sums > resources_.first_level ? 2 : 1;
     const double outputs = static_cast<double>(tile_.pixels()) * static_cast<double>(sums);
     const double row = (in_cache ? 0 : planes() * 300) + rows() * 40;
-    return static_cast<double>(shape_.total_rows(1)) *
-               combine(lines_.all(&WinogradCounts::output_parts), sums, load) +
-           static_cast<double>(c_.out_channels) *
-               (static_cast<double>(lines_.rows()) * row + outputs * element);
+    const double joining = combine(lines_.all(&WinogradCounts::output_parts), sums, load);
+    const double storing = static_cast<double>(lines_.rows()) * row + outputs * element;
+    return machine_.transforms * (static_cast<double>(shape_.total_rows(1)) * joining +
+                                  static_cast<double>(c_.out_channels) * storing);
   }
 
   const Correlation& c_;
@@ -144,6 +160,7 @@ class WinogradCost {
   const Tile& image_;
   const Tile& tile_;
   const Resources& resources_;
+  const Machine& machine_ = *resources_.machine;
   Index lanes_, budget_;
   const WinogradFootprint& footprint_;
 };
