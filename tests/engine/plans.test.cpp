@@ -115,8 +115,9 @@ std::string describe(const Plan& plan) {
      << plan.packing.vectors << " chunk panels " << plan.packing.chunk_panels << " packs chunks "
      << plan.packing.packs_chunks << " copied " << plan.packing.copied_axes << " inner "
      << static_cast<int>(plan.packing.inner) << " outer " << static_cast<int>(plan.packing.outer)
-     << " steps " << plan.packing.steps << " streams " << plan.streams << " tile "
-     << plan.tile.batch << " " << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2];
+     << " by taps " << plan.packing.by_taps << " steps " << plan.packing.steps << " streams "
+     << plan.streams << " tile " << plan.tile.batch << " " << plan.tile.q[0] << " "
+     << plan.tile.q[1] << " " << plan.tile.q[2];
   return os.str();
 }
 
@@ -131,10 +132,14 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
     for (const Merge inner : {Merge::none, Merge::equal, Merge::unequal})
       for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
         for (const LaneOperand lanes : {LaneOperand::pixels, LaneOperand::weights})
-          for (int vectors = 1; vectors <= max_vectors; vectors *= 2)
-            check(Plan{{lanes, vectors, copied_axes, inner, outer, draw_steps()},
-                       random_tile(random, whole_image(c)),
-                       std::bernoulli_distribution()(random)});
+          for (int vectors = 1; vectors <= max_vectors; vectors *= 2) {
+            Plan plan{{lanes, vectors, copied_axes, inner, outer, draw_steps()},
+                      random_tile(random, whole_image(c)),
+                      std::bernoulli_distribution()(random)};
+            plan.packing.by_taps =
+                lanes == LaneOperand::weights && std::bernoulli_distribution()(random);
+            check(plan);
+          }
 }
 
 }  // namespace
@@ -192,6 +197,7 @@ TEST_CASE("every packing gives the exact result in every tile") {
                 after_channel_epilogue(p, expected));
       Plan chunks = plan;
       chunks.packing.packs_chunks = true;
+      chunks.packing.by_taps = false;
       chunks.packing.chunk_panels = std::uniform_int_distribution<Index>(1, 4)(random);
       const WeightLayout layout(c, chunks.packing, 1);
       std::vector<float> values;
@@ -231,6 +237,7 @@ TEMPLATE_TEST_CASE("pixels that keep their channels together give the exact resu
         plan.packing.packs_chunks =
             i % 3 == 0 &&
             packs_by_chunks(WeightLayout(engine_correlation(p), plan.packing, 1), source);
+        plan.packing.by_taps = !plan.packing.packs_chunks && std::bernoulli_distribution()(random);
         chunks += plan.packing.packs_chunks ? 1 : 0;
         INFO(p << " | " << describe(plan));
         tconv::Workspace& workspace = i % 4 < 2 ? one : two;

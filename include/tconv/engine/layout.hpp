@@ -48,6 +48,10 @@ struct Packing {
   /// pixel are written so: nothing is transposed. Weights must be in the lanes, and no phases share
   /// a product.
   bool channels_inside = false;
+  /// Whether taps are multiplied one after another, each with the pixels for which it reads inside
+  /// the image: small images have many taps that do not. Weights must be in the lanes, and are not
+  /// packed by chunks.
+  bool by_taps = false;
 
   bool weights_in_lanes() const { return lanes == simd::LaneOperand::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }
@@ -207,8 +211,8 @@ class WeightShape {
 };
 
 /// Weights in the order in which the micro-kernel reads them, `[product][channel block][chunk]
-/// [panel][channel][tap][row]`. Depends on the layer and on `Packing`, not on the image's extents
-/// beyond which taps it can reach.
+/// [panel][channel][tap][row]`, or `[panel][tap][channel][row]` by taps. Depends on the layer and
+/// on `Packing`, not on the image's extents beyond which taps it can reach.
 class WeightLayout {
  public:
   /// `c` must outlive the layout.
@@ -216,7 +220,8 @@ class WeightLayout {
       : sets_(make_sets(c, packing)),
         kinds_{SetKinds(c.axes[0], sets_[0]), SetKinds(c.axes[1], sets_[1]),
                SetKinds(c.axes[2], sets_[2])},
-        shape_(c, {&kinds_[0], &kinds_[1], &kinds_[2]}, packing, lane_count) {
+        shape_(c, {&kinds_[0], &kinds_[1], &kinds_[2]}, packing, lane_count),
+        by_taps_(packing.by_taps) {
     for (const PhaseSet& z : sets_[0])
       for (const PhaseSet& y : sets_[1])
         for (const PhaseSet& x : sets_[2]) {
@@ -256,6 +261,7 @@ class WeightLayout {
   Index panel() const { return shape_.panel(); }
   bool turns_sums() const { return shape_.turns_sums(); }
   bool is_matrix() const { return shape_.is_matrix(); }
+  bool by_taps() const { return by_taps_; }
 
   /// Rows of a chunk in a product, before padding.
   Index rows(std::size_t p, Index chunk) const {
@@ -288,8 +294,8 @@ class WeightLayout {
 
   /// Numbers that are equal where weights are packed alike.
   std::vector<Index> signature() const {
-    std::vector<Index> numbers{panel(), lane_multiple(), chunks().parts, chunks().unit,
-                               channel_blocks().parts};
+    std::vector<Index> numbers{panel(),       lane_multiple(),        chunks().parts,
+                               chunks().unit, channel_blocks().parts, by_taps_};
     for (const Product& product : products_)
       for (const std::size_t step : product.tap_steps) numbers.push_back(static_cast<Index>(step));
     for (const auto& sets : sets_) {
@@ -315,6 +321,7 @@ class WeightLayout {
   std::array<std::vector<PhaseSet>, 3> sets_;
   std::array<SetKinds, 3> kinds_;
   WeightShape shape_;
+  bool by_taps_;
   std::vector<Product> products_;
   std::vector<Index> offset_, row_begin_;
   Index size_ = 0;

@@ -3,6 +3,7 @@
 /// \file
 /// The product of a chunk's weights with packed pixels: panels of rows, times blocks of pixels.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -75,6 +76,52 @@ void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk
                   run_sums + first, sums.row_step, accumulates);
           }
         }
+  }
+}
+
+/// The pixels for which a tap reads inside the image.
+struct TapPixels {
+  std::int32_t first_pixel = 0;  // that the first pixel of all reads, among the packed ones
+  std::array<Range, 3> runs{};
+  Range pixels{};  // of each of these runs, and perhaps others that read zeros
+
+  bool empty() const {
+    return std::min({runs[0].size(), runs[1].size(), runs[2].size(), pixels.size()}) == 0;
+  }
+};
+
+/// The same as `multiply_chunk`, tap by tap, with weights in the lanes. `operands` have the steps
+/// of all `taps` and offsets from channel to channel.
+template <class Scalar>
+void multiply_chunk_by_taps(const WeightLayout& layout, std::size_t product, Index chunk,
+                            const ChunkProduct<Scalar>& operands, const TapPixels* taps,
+                            Index tap_count, const PixelSteps& runs, const PixelBlocks& blocks,
+                            const Sums<Scalar>& sums) {
+  const Index channels = operands.steps / tap_count;
+  const Split panels = layout.panels(product, chunk);
+  for (Index p = 0; p < panels.parts; ++p) {
+    const Index row = panels.begin(p) * layout.lane_multiple();
+    const Index width = panels.end(p) * layout.lane_multiple() - row;
+    const Scalar* weights = operands.weights + operands.steps * row;
+    for (Index t = 0; t < tap_count; ++t, weights += channels * width) {
+      const TapPixels& tap = taps[t];
+      if (tap.empty()) continue;
+      const Split parts = Split::into_at_most(tap.pixels.size(), blocks.width);
+      for (Index i = tap.runs[0].first; i < tap.runs[0].end; ++i)
+        for (Index j = tap.runs[1].first; j < tap.runs[1].end; ++j)
+          for (Index k = tap.runs[2].first; k < tap.runs[2].end; ++k)
+            for (Index part = 0; part < parts.parts; ++part) {
+              const Index first = tap.pixels.first + parts.begin(part);
+              const Index size = parts.end(part) - parts.begin(part);
+              const Index from = tap.first_pixel + first + i * runs.pixels[0] + j * runs.pixels[1] +
+                                 k * runs.pixels[2];
+              const Index to = first + i * runs.sums[0] + j * runs.sums[1] + k * runs.sums[2];
+              simd::multiply_block<simd::LaneOperand::weights>(
+                  channels, operands.offsets, operands.pixels + from * operands.pixel_step,
+                  operands.pixel_step, weights, width, size,
+                  sums.first + row + to * sums.pixel_step, sums.pixel_step, true);
+            }
+    }
   }
 }
 

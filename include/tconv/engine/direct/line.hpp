@@ -16,6 +16,7 @@
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/multiply.hpp"
 #include "tconv/engine/phases.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/runtime/arena.hpp"
@@ -29,6 +30,7 @@ struct Pixels {
   PixelRuns runs;
   PixelBlocks blocks;
   std::int32_t* offsets = nullptr;  // of each channel and tap in the packed pixels
+  TapPixels* taps = nullptr;        // if these are multiplied one after another
   Index sums = 0;                   // begin here
   Index turned = 0;                 // turned sums begin here
 
@@ -96,6 +98,7 @@ class TileLine {
       most_outer = std::max(most_outer, product.z->size() * product.y->size());
     outer_.first = arena.take<OuterPhase>(most_outer);
     offsets_ = arena.take<std::int32_t>(products * taps * layout_.channel_blocks().largest());
+    if (packing_.by_taps) taps_ = arena.take<TapPixels>(products * taps);
   }
 
   /// Lists the products of a line that have pixels on the tile `q` of `batch` entries, and where
@@ -114,7 +117,11 @@ class TileLine {
       offsets = place_product(p, offsets);
     plane_ = channel_plane(packing_.channels_inside ? layout_.channel_blocks().largest() : packed_,
                            lanes_);
-    for (const Pixels& pixels : pixels_) repeat_offsets(pixels);
+    for (const Pixels& pixels : pixels_)
+      if (packing_.by_taps)
+        list_channels(pixels);
+      else
+        repeat_offsets(pixels);
     join_phases();
     if (pixels_.count > 0) list_outer_phases();
   }
@@ -154,6 +161,44 @@ class TileLine {
     }
   }
 
+  /// Says where channels begin, from the first one on.
+  void list_channels(const Pixels& pixels) const {
+    const Index step = packing_.channels_inside ? 1 : plane_;
+    for (Index c = 0; c < layout_.channel_blocks().largest(); ++c)
+      pixels.offsets[c] = static_cast<std::int32_t>(c * step);
+  }
+
+  /// Finds for which of its pixels each tap of a product reads inside the image, `firsts` being
+  /// what the taps read for the first pixel.
+  void list_taps(const Pixels& pixels, const std::int32_t* firsts) const {
+    const Product& product = layout_.product(pixels.product);
+    const auto range = [&](std::size_t a, const Tap& tap) {
+      const PhasedAxis& axis = c_.axes[a];
+      const Range& q = pixels.q[a];
+      const Index first =
+          std::clamp(ceil_div(-tap.shift, axis.in_stride), q.first, q.end) - q.first;
+      const Index end = floor_div(axis.in - 1 - tap.shift, axis.in_stride) + 1;
+      return Range{first, std::clamp(end, q.first + first, q.end) - q.first};
+    };
+    for (std::size_t z = 0; z < product.z->taps.size(); ++z)
+      for (std::size_t y = 0; y < product.y->taps.size(); ++y)
+        for (std::size_t x = 0; x < product.x->taps.size(); ++x) {
+          const std::array<Range, 3> rows{Range{0, batch_}, range(0, product.z->taps[z]),
+                                          range(1, product.y->taps[y])};
+          const auto tap = product.tap_number(z, y, x);
+          TapPixels& to = pixels.taps[tap];
+          to = {firsts[tap], {}, range(2, product.x->taps[x])};
+          if (to.pixels.size() == 0) continue;
+          for (std::size_t a = 0; a < 3; ++a) {
+            const bool separate = pixels.runs.counts[a] > 1;
+            to.runs[a] = separate ? rows[a] : Range{0, std::min<Index>(rows[a].size(), 1)};
+            if (separate || rows[a].size() == 0) continue;
+            to.pixels.first += rows[a].first * pixels.runs.steps[a];
+            to.pixels.end += (rows[a].end - 1) * pixels.runs.steps[a];
+          }
+        }
+  }
+
   /// Windows with the same pixels of the innermost axis, one after another.
   struct WindowStack {
     Index first, extent;
@@ -180,6 +225,10 @@ class TileLine {
       return offsets;
     }
     place_windows(pixels, count);
+    if (packing_.by_taps) {
+      pixels.taps = taps_ + (offsets - offsets_) / layout_.channel_blocks().largest();
+      list_taps(pixels, pixels.offsets);
+    }
     pixels.blocks =
         PixelBlocks(packing_, pixels.runs.length, layout_.panels(p, 0).largest(), lanes_);
     pixels.sums = sums_;
@@ -314,6 +363,7 @@ class TileLine {
   Sequence<StoredPhase> phases_;
   Sequence<OuterPhase> outer_;
   std::int32_t* offsets_ = nullptr;
+  TapPixels* taps_ = nullptr;
   Index sums_ = 0, turned_ = 0, packed_ = 0, plane_ = 0;
 };
 

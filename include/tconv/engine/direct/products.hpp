@@ -25,6 +25,7 @@
 #include "tconv/engine/direct/line.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/input/pack.hpp"
+#include "tconv/engine/input/pixel_list.hpp"
 #include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
@@ -59,7 +60,8 @@ class TileProducts {
         turned_(arena.take<Scalar>(schedule.footprint().turned + lanes)),
         chunk_weights_(arena.take<Scalar>(schedule.footprint().weights + lanes)),
         staged_(arena.take<Scalar>(schedule.footprint().staged)),
-        image_offsets_(arena.take<std::int32_t>(layout_.channel_blocks().largest())) {
+        image_offsets_(arena.take<std::int32_t>(layout_.channel_blocks().largest())),
+        pixel_list_(arena) {
     reads_in_place_ = pixels_serve_once();
     // A scratch that is only measured has no memory.
     for (Index c = 0; reads_in_place_ && image_offsets_ && c < layout_.channel_blocks().largest();
@@ -157,12 +159,18 @@ class TileProducts {
     pixels_ = packed_pixels_;
     const Index distance = pixel_distance(windows.first, windows.count, x.strides);
     const simd::RowSource<Scalar> pixels{x.batch_stride, distance, box_.batch, rows_.end};
+    const bool listed =
+        dense == 0 && distance == 0 &&
+        blocks.end(b) - blocks.begin(b) >= PixelList::fewest_channels &&
+        pixel_list_.place(windows.first, windows.count, box_.batch, x.batch_stride, x.strides);
     for (Index c = blocks.begin(b); c < blocks.end(b); ++c, x.data += x.channel_stride) {
       if (dense > 0) {
         for (Index n = 0; n < box_.batch; ++n)
           copy_rows(x.data + n * x.batch_stride + at, 1, 0, 1, {0, dense}, dense, to + n * dense);
       } else if (distance > 0) {
         simd::transpose_row(x.data + at, pixels, windows.count, to, box_.batch);
+      } else if (listed) {
+        pixel_list_.copy(x.data, to);
       } else {
         Scalar* end = to;
         for (const Window& window : windows) end = pack_window(x, box_.batch, window, end);
@@ -222,11 +230,18 @@ class TileProducts {
           weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
     else if (steps > 0)
       bring_chunk(chunk, b);
-    multiply_chunk<Scalar>(layout_, pixels.product, chunk,
-                           {steps, in_place_ ? image_offsets_ : pixels.offsets, pixels_,
-                            packing_.channels_inside ? line_.plane() : 1, weights, b > 0},
-                           {pixels.runs.counts, pixels.runs.steps, pixels.sum_steps()},
-                           pixels.blocks, chunk_sums(pixels, chunk));
+    const ChunkProduct<Scalar> operands{steps,   in_place_ ? image_offsets_ : pixels.offsets,
+                                        pixels_, packing_.channels_inside ? line_.plane() : 1,
+                                        weights, b > 0};
+    const PixelSteps runs{pixels.runs.counts, pixels.runs.steps, pixels.sum_steps()};
+    const Sums<Scalar> sums = chunk_sums(pixels, chunk);
+    if (!packing_.by_taps || steps == 0)
+      return multiply_chunk<Scalar>(layout_, pixels.product, chunk, operands, runs, pixels.blocks,
+                                    sums);
+    if (b == 0) std::fill_n(sums.first, pixels.count() * sums.pixel_step, Scalar(0));
+    multiply_chunk_by_taps<Scalar>(layout_, pixels.product, chunk, operands, pixels.taps,
+                                   layout_.product(pixels.product).taps(), runs, pixels.blocks,
+                                   sums);
   }
 
   const DirectSchedule& schedule_;
@@ -246,6 +261,7 @@ class TileProducts {
   Scalar* chunk_weights_;
   Scalar* staged_;
   std::int32_t* image_offsets_;  // of the channels of a block in the image
+  PixelList pixel_list_;
   bool reads_in_place_ = false;  // where the window allows it
   bool in_place_ = false;        // this window
   InputRows<Scalar> rows_;       // of the staged block

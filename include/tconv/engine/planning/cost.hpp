@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 #include "tconv/core/eigen.hpp"
@@ -12,6 +13,7 @@
 #include "tconv/core/isa.hpp"
 #include "tconv/core/tile.hpp"
 #include "tconv/engine/correlation.hpp"
+#include "tconv/engine/input/pixel_list.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/planning/machine.hpp"
@@ -61,6 +63,7 @@ class CostModel {
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
     weights_in_cache_ = c.groups * shape.size() < streamed_budgets * budget;
+    for (std::size_t a = 0; packing.by_taps && a < 3; ++a) inside_[a] = inside_share(c.axes[a]);
   }
 
   /// Of all tiles.
@@ -163,7 +166,14 @@ class CostModel {
     const Index stride = c_.axes[2].in_stride;
     const double element = stride == 1 ? 0 : stride <= 4 ? m.strided_pixel : m.lonely_pixel;
     const double row = packet * packets(extents[2]) + element * static_cast<double>(extents[2]);
-    return planes * (m.plane + static_cast<double>(extents[1]) * (m.row + row));
+    const double rows = planes * (m.plane + static_cast<double>(extents[1]) * (m.row + row));
+    // Few pixels in short rows are listed and copied one by one.
+    const auto channels = static_cast<double>(c_.in_channels);
+    const double pixels = planes / channels * static_cast<double>(extents[1] * extents[2]);
+    if (extents[2] > PixelList::longest_row || c_.in_channels < PixelList::fewest_channels ||
+        pixels > PixelList::most_pixels)
+      return rows;
+    return std::min(rows, channels * (m.packet + m.lonely_pixel * pixels));
   }
 
   /// Of a packet of pixels, or of their channels.
@@ -230,6 +240,16 @@ class CostModel {
     bool aligned_;
   };
 
+  /// Pixels of a run from the first for which a tap reads inside the image to the last.
+  Index tap_pixels(const PixelRuns& runs, const std::array<Index, 3>& count) const {
+    double pixels = inside_[2] * static_cast<double>(count[2]);
+    for (std::size_t a = 0; a < 2; ++a)
+      if (runs.counts[a + 1] == 1)
+        pixels += (inside_[a] * static_cast<double>(count[a]) - 1) *
+                  static_cast<double>(runs.steps[a + 1]);
+    return std::max<Index>(std::lround(pixels), 1);
+  }
+
   double multiply(const ProductKind& p, const Box& box) const {
     if (p.taps() == 0) return 0;
     const PixelRuns runs(packing_, tile_.batch, box.count, box.extents);
@@ -241,7 +261,15 @@ class CostModel {
     const Split panels = shape_.panels(p.members(), 0);
     const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
     double panel = 0;
-    if (packing_.weights_in_lanes()) {
+    if (packing_.by_taps) {
+      const Index pixels = tap_pixels(runs, box.count), parts = ceil_div(pixels, blocks.width);
+      const MicroTile of_tap(*this, c_.in_channels, 1, 1, true);
+      for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
+        while (v > panels.largest() - done) v /= 2;
+        panel += of_tap(ceil_div(pixels, parts), v);
+      }
+      panel *= static_cast<double>(parts * p.taps());
+    } else if (packing_.weights_in_lanes()) {
       const Index block = ceil_div(runs.length, blocks.parts());
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
@@ -324,7 +352,8 @@ class CostModel {
   const Resources& resources_;
   const Machine& machine_;
   Index lanes_;
-  double crowding_ = 0;  // share of the cache that the tile's scratch takes
+  double crowding_ = 0;                    // share of the cache that the tile's scratch takes
+  std::array<double, 3> inside_{1, 1, 1};  // shares of the pixels of a tap
   bool input_in_cache_ = true, output_in_cache_ = true, weights_in_cache_ = true;
 };
 

@@ -70,7 +70,8 @@ class PlanSearch {
         resources_(resources),
         lanes_(resources.lane_count),
         budget_(resources.budget),
-        image_(whole_image(c)) {
+        image_(whole_image(c)),
+        tries_taps_(may_leave_taps(c)) {
     for (std::size_t a = 0; a < 3; ++a)
       for (const Merge merge : {Merge::none, Merge::equal, Merge::unequal})
         if (a < 2 || merge != Merge::none || c.channels_inside)
@@ -97,14 +98,26 @@ class PlanSearch {
       for (const Merge inner : inner_merges)
         for (const auto& [lanes, vectors] : micro_tiles)
           for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
-            if (vectors <= simd::max_vectors && differs(copied_axes, outer))
+            if (vectors <= simd::max_vectors && differs(copied_axes, outer)) {
               consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
+              if (tries_taps_ && !packs_chunks && lanes == simd::LaneOperand::weights)
+                consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, false, false, true});
+            }
     if (best_.cycles == limit) return std::nullopt;
     best_.streams = streams(c_, resources_);
     return best_;
   }
 
  private:
+  /// Whether products may be computed tap by tap, and many of them would meet zeros.
+  static bool may_leave_taps(const Correlation& c) {
+    constexpr Index most_pixels = 64, fewest_channels = 16;
+    constexpr double worthwhile = 0.9;
+    return (c.order == TermOrder::any || c.order == TermOrder::untransformed) && c.zeros_around &&
+           whole_image(c).pixels() <= most_pixels && c.in_channels >= fewest_channels &&
+           inside_share(c.axes[0]) * inside_share(c.axes[1]) * inside_share(c.axes[2]) < worthwhile;
+  }
+
   SetKinds& kinds(std::size_t axis, Merge merge) {
     return kinds_[3 * axis + static_cast<std::size_t>(merge)];
   }
@@ -188,6 +201,7 @@ class PlanSearch {
   Resources resources_;
   Index lanes_, budget_;
   Tile image_;
+  bool tries_taps_;
   std::array<SetKinds, 9> kinds_;  // by axis and merge
   Plan best_;
 };

@@ -93,15 +93,13 @@ class WeightPacker {
       });
       return;
     }
-    for_each_block(first, end, to, scratch, [&](const Range& channels, Scalar** places) {
+    for_each_block(first, end, to, scratch, [&](const Range& channels, const Places& places) {
       // Chunk by chunk, whose list of offsets stays in the first-level cache.
       for (std::size_t i = 0, next = 0; i < panels_.size(); i = next) {
         while (next < panels_.size() && panels_[next].chunk == panels_[i].chunk) ++next;
         for (Index c = channels.first; c < channels.end; ++c)
-          for (std::size_t k = i; k < next; ++k) {
-            copy_listed(panels_[k], group + c * source_.in_stride, places[k]);
-            places[k] += panels_[k].taps * panels_[k].width;
-          }
+          for (std::size_t k = i; k < next; ++k)
+            copy_listed(panels_[k], group + c * source_.in_stride, places.next(k, panels_[k]));
       }
     });
   }
@@ -120,13 +118,11 @@ class WeightPacker {
   /// numbered by the source's strides. No product has rows of several phases.
   void pack_turned(Index first, Index end, Scalar* to, std::byte* scratch,
                    const FunctionRef<const Scalar*(Index channel)>& turned) const {
-    for_each_block(first, end, to, scratch, [&](const Range& channels, Scalar** places) {
+    for_each_block(first, end, to, scratch, [&](const Range& channels, const Places& places) {
       for (Index c = channels.first; c < channels.end; ++c) {
         const Scalar* const rows = turned(c);
-        for (std::size_t k = 0; k < panels_.size(); ++k) {
-          copy_turned(panels_[k], rows, places[k]);
-          places[k] += panels_[k].taps * panels_[k].width;
-        }
+        for (std::size_t k = 0; k < panels_.size(); ++k)
+          copy_turned(panels_[k], rows, places.next(k, panels_[k]));
       }
     });
   }
@@ -146,6 +142,24 @@ class WeightPacker {
     Index channel;               // of the first row
     Index run;                   // of rows whose weights lie side by side, a power of two
     std::vector<Index> offsets;  // of an input channel's weights, `[tap][row]`
+  };
+
+  /// Where the weights of an input channel belong, and how far from tap to tap.
+  struct Place {
+    Scalar* first;
+    Index tap_step;
+  };
+
+  /// Where the panels have the next input channel of a block.
+  struct Places {
+    Scalar** panels;
+    Index tap_distance;  // in widths, or zero if the taps of a channel lie side by side
+
+    Place next(std::size_t k, const Panel& panel) const {
+      Scalar* const first = panels[k];
+      panels[k] += tap_distance > 0 ? panel.width : panel.taps * panel.width;
+      return {first, std::max<Index>(tap_distance, 1) * panel.width};
+    }
   };
 
   void list_panel(std::size_t p, Index chunk, Index part) {
@@ -193,18 +207,19 @@ class WeightPacker {
     return true;
   }
 
-  /// Where the weights of an input channel belong, in elements of a group.
+  /// Where the weights of an input channel begin, in elements of a group.
   Index place(const Panel& panel, Index block, Index channel) const {
     const Split& blocks = layout_.channel_blocks();
     const Index depth = blocks.end(block) - blocks.begin(block);
-    return layout_.offset(panel.product, block, panel.chunk) +
-           panel.taps * (depth * panel.first + (channel - blocks.begin(block)) * panel.width);
+    const Index taps_together = layout_.by_taps() ? 1 : panel.taps;
+    return layout_.offset(panel.product, block, panel.chunk) + panel.taps * depth * panel.first +
+           (channel - blocks.begin(block)) * taps_together * panel.width;
   }
 
   /// Calls `pack(channels, places)` for the input channels of each block, with where the panels
   /// have the first one of them.
   void for_each_block(Index first, Index end, Scalar* to, std::byte* scratch,
-                      const FunctionRef<void(const Range& channels, Scalar** places)>& pack) const {
+                      const FunctionRef<void(const Range& channels, const Places&)>& pack) const {
     const Split& blocks = layout_.channel_blocks();
     Scalar** const places =
         runtime::Arena(scratch).take<Scalar*>(static_cast<Index>(panels_.size()));
@@ -213,21 +228,22 @@ class WeightPacker {
       if (channels.first >= channels.end) continue;
       for (std::size_t i = 0; i < panels_.size(); ++i)
         places[i] = to + place(panels_[i], b, channels.first);
-      pack(channels, places);
+      pack(channels, {places, layout_.by_taps() ? blocks.end(b) - blocks.begin(b) : 0});
     }
   }
 
   Index pitch() const { return turned_pitch<Scalar>(layout_.chunks().size); }
 
-  void copy_turned(const Panel& panel, const Scalar* turned, Scalar* to) const {
+  void copy_turned(const Panel& panel, const Scalar* turned, const Place& place) const {
     const Index* offset = panel.offsets.data();
-    for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += panel.width) {
+    Scalar* to = place.first;
+    for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += place.tap_step) {
       const Index tap = *offset - panel.channel * source_.out_stride;
       simd::copy_dense(turned + tap * pitch() + panel.channel, panel.width, to);
     }
   }
 
-  static void copy_listed(const Panel& panel, const Scalar* from, Scalar* to) {
+  static void copy_listed(const Panel& panel, const Scalar* from, const Place& to) {
     switch (panel.run) {
       case 8:
         return copy_runs<8>(panel, from, to);
@@ -242,9 +258,11 @@ class WeightPacker {
 
   /// On its own the loop keeps all it needs in registers.
   template <Index run>
-  static EIGEN_DONT_INLINE void copy_runs(const Panel& panel, const Scalar* from, Scalar* to) {
+  static EIGEN_DONT_INLINE void copy_runs(const Panel& panel, const Scalar* from,
+                                          const Place& place) {
     const Index* offset = panel.offsets.data();
-    for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += panel.width) {
+    Scalar* to = place.first;
+    for (Index t = 0; t < panel.taps; ++t, offset += panel.used, to += place.tap_step) {
       for (Index row = 0; row < panel.used; row += run)
         std::memcpy(to + row, from + offset[row], run * sizeof(Scalar));
       std::fill(to + panel.used, to + panel.width, Scalar(0));
