@@ -129,7 +129,9 @@ class WeightShape {
                                   std::max<Index>(packet, c.writes_pairs ? 2 : 1));
     largest_chunk_ = chunks_.largest();
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
-    channel_blocks_ = Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / taps));
+    const Index steps_of_channel = packing.by_taps ? 1 : taps;
+    channel_blocks_ =
+        Split::into_at_most(c.in_channels, std::max<Index>(1, packing.steps / steps_of_channel));
   }
 
   const SetKinds& axis(std::size_t a) const { return *axes_[a]; }

@@ -269,6 +269,9 @@ class CostModel {
         panel += of_tap(ceil_div(pixels, parts), v);
       }
       panel *= static_cast<double>(parts * p.taps());
+      // Runs that a tap does not meet at all.
+      for (std::size_t a = 0; a < 2; ++a)
+        if (runs.counts[a + 1] > 1) panel *= inside_[a];
     } else if (packing_.weights_in_lanes()) {
       const Index block = ceil_div(runs.length, blocks.parts());
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
