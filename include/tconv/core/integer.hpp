@@ -30,16 +30,20 @@ struct Split {
   Index parts = 1;
   Index unit = 1;
 
+  // One part is the usual case, and small calls wait for divisions.
   constexpr Index begin(Index part) const {
+    if (parts == 1) return part == 0 ? 0 : size;
     if (unit == 1) return part * size / parts;
     return std::min(part * ceil_div(size, unit) / parts * unit, size);
   }
   constexpr Index end(Index part) const { return begin(part + 1); }
   constexpr Index largest() const {
+    if (parts == 1) return size;
     return std::min(ceil_div(ceil_div(size, unit), parts) * unit, size);
   }
   /// Parts of at most `part` things, or of a unit if that is more.
   static constexpr Split into_at_most(Index size, Index part, Index unit = 1) {
+    if (size <= part) return {size, 1, unit};
     const Index units = std::max<Index>(1, part / unit);
     return {size, std::max<Index>(1, ceil_div(ceil_div(size, unit), units)), unit};
   }

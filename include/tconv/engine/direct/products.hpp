@@ -89,7 +89,7 @@ class TileProducts {
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
         for (const Pixels& pixels : line_.pixels()) multiply(pixels, chunk, b);
         if (!last) continue;
-        if (layout_.turns_sums())
+        if (turns_sums_)
           for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
         store(chunk);
       }
@@ -101,7 +101,7 @@ class TileProducts {
 
   /// The sums of a chunk as they are stored.
   Sums<Scalar> stored_sums(const Pixels& pixels, Index chunk) const {
-    if (!layout_.turns_sums()) return chunk_sums(pixels, chunk);
+    if (!turns_sums_) return chunk_sums(pixels, chunk);
     return {turned_ + pixels.turned, round_up(pixels.count(), lanes), 1};
   }
 
@@ -250,6 +250,7 @@ class TileProducts {
   const Correlation& c_ = schedule_.correlation();
   const WeightLayout& layout_ = schedule_.layout();
   const Packing& packing_ = schedule_.plan().packing;
+  const bool turns_sums_ = layout_.turns_sums() && !schedule_.lists_outputs();
   // Without copies for each shift, or each remainder of one, on the outer axes.
   const bool lines_share_windows_ =
       packing_.copied_axes < 2 && c_.axes[0].in_stride == 1 && c_.axes[1].in_stride == 1;

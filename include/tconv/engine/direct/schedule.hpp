@@ -12,6 +12,7 @@
 #include "tconv/engine/input/stage.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/output_list.hpp"
 #include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/tile.hpp"
 
@@ -54,6 +55,10 @@ class DirectSchedule {
     return share_units(correlation_, plan_.tile, units(), each * threads_);
   }
   Index lane_count() const { return lane_count_; }
+  /// Whether outputs are listed and written one by one.
+  bool lists_outputs() const {
+    return !plan_.streams && engine::lists_outputs(correlation_, plan_.packing, plan_.tile);
+  }
   /// What the tiles read.
   const Reach& reach() const { return reach_; }
   /// Threads that share the work.

@@ -22,6 +22,7 @@
 #include "tconv/engine/direct/products.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/output_list.hpp"
 #include "tconv/engine/pixel_store.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile.hpp"
@@ -71,6 +72,7 @@ class DirectTask {
     Scalar* row;    // of outputs, or the channels of one
     Scalar* zeros;  // of phases without taps
     StripBuffer<Scalar> strips;
+    OutputList<Scalar> outputs;
     std::size_t bytes;
 
     Scratch(const DirectSchedule& schedule, const Weights<Scalar>& weights,
@@ -85,6 +87,7 @@ class DirectTask {
           strips(take_strips<Scalar>(
               schedule.correlation(), schedule.layout(), schedule.plan().tile,
               row_size(schedule.correlation().axes[2], schedule.plan().tile.q[2]), arena)),
+          outputs(arena),
           bytes(arena.used()) {}
 
     /// Zeros for a row of any phases, or for the channels of a chunk.
@@ -106,6 +109,7 @@ class DirectTask {
     const auto& phases = line().phases();
     if (phases.count == 0) return;
     if (call_.schedule.plan().packing.channels_inside) return store_pixels(chunk);
+    if (lists_outputs_) return store_listed(chunk);
     const RowPattern pattern = list_rows(chunk);
     const Index summed = pattern.blank ? 0 : phases.count;
     const RowStore<Scalar> rows(scratch_.rows, summed, pattern, call_.operands, streams_,
@@ -143,6 +147,46 @@ class DirectTask {
                        });
       }
     }
+  }
+
+  /// The same where outputs are few.
+  void store_listed(Index chunk) {
+    const Image<void>& y = call_.operands.y;
+    const std::array<Index, 3> strides{c_.axes[0].out_stride * y.strides[0],
+                                       c_.axes[1].out_stride * y.strides[1],
+                                       c_.axes[2].out_stride * y.strides[2]};
+    scratch_.outputs.clear();
+    for (const StoredPhase& phase : line().phases()) {
+      const Pixels& pixels = *phase.pixels;
+      const bool blank = pixels.blank();
+      const std::array<Index, 3> steps = pixels.sum_steps();
+      const Sums<Scalar> sums =
+          blank ? Sums<Scalar>{scratch_.zeros, 0, 0} : scratch_.products.stored_sums(pixels, chunk);
+      const Index members = layout_.product(pixels.product).x->size();
+      const Index outer_count = line().outer_phases().count;
+      for (Index o = 0; o < outer_count; ++o) {
+        const auto& [z_rows, y_rows] = line().outer_phases()[o];
+        for (Index n = 0; n < box_.batch; ++n)
+          for (Index z = 0; z < z_rows.count; ++z)
+            for (Index row = 0; row < y_rows.count; ++row) {
+              const Scalar* sum = sums.first + (o * members + phase.member) * sums.row_step +
+                                  (n * steps[0] + (z_rows.pixel + z) * steps[1] +
+                                   (y_rows.pixel + row) * steps[2] + phase.outputs.pixel) *
+                                      sums.pixel_step;
+              const Index place = (box_.n + n) * y.batch_stride + z_rows.first * y.strides[0] +
+                                  z * strides[0] + y_rows.first * y.strides[1] + row * strides[1] +
+                                  phase.outputs.first * y.strides[2];
+              for (Index q = 0; q < phase.outputs.count; ++q)
+                for (Index w = 0; w < phase.width; ++w)
+                  scratch_.outputs.add(sum + q * sums.pixel_step + w * sums.row_step,
+                                       outer_count * members * sums.row_step,
+                                       place + q * strides[2] + w * y.strides[2]);
+            }
+      }
+    }
+    const Index group = box_.group * c_.out_channels;
+    scratch_.outputs.write(call_.operands, {group + layout_.chunks().begin(chunk),
+                                            group + layout_.chunks().end(chunk)});
   }
 
   /// The same where the sums of a pixel lie as the channels of its output do. No phases share a
@@ -215,6 +259,7 @@ class DirectTask {
   const WeightLayout& layout_ = call_.schedule.layout();
   const Tile& tile_ = call_.schedule.plan().tile;
   const bool streams_ = call_.schedule.plan().streams;
+  const bool lists_outputs_ = call_.schedule.lists_outputs();
   Scratch scratch_;
   TileBox box_;
 };

@@ -16,6 +16,7 @@
 #include "tconv/engine/input/pixel_list.hpp"
 #include "tconv/engine/input/window.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/output_list.hpp"
 #include "tconv/engine/planning/machine.hpp"
 #include "tconv/engine/tile.hpp"
 
@@ -262,7 +263,8 @@ class CostModel {
     const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
     double panel = 0;
     if (packing_.by_taps) {
-      const Index pixels = tap_pixels(runs, box.count), parts = ceil_div(pixels, blocks.width);
+      // As many parts as the tap that meets all pixels has.
+      const Index pixels = tap_pixels(runs, box.count), parts = blocks.parts();
       const MicroTile of_tap(*this, c_.in_channels, 1, 1, true);
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
@@ -328,6 +330,7 @@ class CostModel {
     if (packing_.channels_inside)
       return box.pixels * (m.store_whole_pixel + m.store_whole_packet * packets(c_.out_channels)) +
              (output_in_cache_ ? 0 : outputs / 1024 * m.store_page);
+    if (lists_outputs(c_, packing_, tile_)) return 1.5 * m.lonely_pixel * outputs;
     const double strips = c_.writes_strips ? m.store_strip * outputs : 0;
     double element = m.store_single;
     if (p.taps() == 0)
