@@ -19,13 +19,13 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// Outputs of a channel and tile that are listed, at most.
+/// Outputs of a channel and batch entry in a tile that are listed, at most.
 inline constexpr Index most_listed_outputs = 128;
 
 /// Whether a tile has few outputs in short rows.
 inline bool lists_outputs(const Correlation& c, const Packing& packing, const Tile& tile) {
   constexpr Index longest_row = 16;
-  Index outputs = tile.batch;
+  Index outputs = 1;
   for (std::size_t a = 0; a < 3; ++a)
     outputs *= std::min(c.axes[a].out, (tile.q[a] + 1) * c.axes[a].out_stride);
   return !c.writes_strips && !packing.channels_inside && outputs <= most_listed_outputs &&
@@ -40,31 +40,40 @@ class OutputList {
         row_(arena.take<Scalar>(most_listed_outputs)) {}
 
   void clear() { size_ = 0; }
-  /// Adds one at `place` of a channel of the image, whose sum is `step` from channel to channel.
-  void add(const Scalar* sum, Index step, Index place) { outputs_[size_++] = {sum, step, place}; }
+  /// Adds one at `place` of an image's channel, whose sum is `channel_step` from channel to channel
+  /// and `entry_step` from one batch entry to the next.
+  void add(const Scalar* sum, Index channel_step, Index entry_step, Index place) {
+    outputs_[size_++] = {sum, channel_step, entry_step, place};
+  }
 
-  /// Writes the outputs of some channels, which are numbered through all groups.
-  void write(const Operands<Scalar>& operands, const Range& channels) const {
+  /// Writes the outputs of some channels, which are numbered through all groups, of `batch` entries
+  /// from `first` on.
+  void write(const Operands<Scalar>& operands, const Range& channels, Index first,
+             Index batch) const {
     const Image<void>& y = operands.y;
     for (Index m = channels.first; m < channels.end; ++m) {
       const Scalar bias = operands.bias ? operands.bias[m] : Scalar(0);
       const Index c = m - channels.first;
-      Scalar* const to = static_cast<Scalar*>(y.data) + m * y.channel_stride;
-      if (!operands.epilogue) {
-        for (Index i = 0; i < size_; ++i)
-          to[outputs_[i].place] = outputs_[i].sum[c * outputs_[i].step] + bias;
-        continue;
+      Scalar* to = static_cast<Scalar*>(y.data) + m * y.channel_stride + first * y.batch_stride;
+      for (Index n = 0; n < batch; ++n, to += y.batch_stride) {
+        const auto output = [&](const Output& o) {
+          return o.sum[c * o.channel_step + n * o.entry_step] + bias;
+        };
+        if (!operands.epilogue) {
+          for (Index i = 0; i < size_; ++i) to[outputs_[i].place] = output(outputs_[i]);
+          continue;
+        }
+        for (Index i = 0; i < size_; ++i) row_[i] = output(outputs_[i]);
+        operands.epilogue(row_, size_, m);
+        for (Index i = 0; i < size_; ++i) to[outputs_[i].place] = row_[i];
       }
-      for (Index i = 0; i < size_; ++i) row_[i] = outputs_[i].sum[c * outputs_[i].step] + bias;
-      operands.epilogue(row_, size_, m);
-      for (Index i = 0; i < size_; ++i) to[outputs_[i].place] = row_[i];
     }
   }
 
  private:
   struct Output {
     const Scalar* sum;
-    Index step, place;
+    Index channel_step, entry_step, place;
   };
 
   Output* outputs_;

@@ -166,27 +166,29 @@ class DirectTask {
       const Index outer_count = line().outer_phases().count;
       for (Index o = 0; o < outer_count; ++o) {
         const auto& [z_rows, y_rows] = line().outer_phases()[o];
-        for (Index n = 0; n < box_.batch; ++n)
-          for (Index z = 0; z < z_rows.count; ++z)
-            for (Index row = 0; row < y_rows.count; ++row) {
-              const Scalar* sum = sums.first + (o * members + phase.member) * sums.row_step +
-                                  (n * steps[0] + (z_rows.pixel + z) * steps[1] +
-                                   (y_rows.pixel + row) * steps[2] + phase.outputs.pixel) *
-                                      sums.pixel_step;
-              const Index place = (box_.n + n) * y.batch_stride + z_rows.first * y.strides[0] +
-                                  z * strides[0] + y_rows.first * y.strides[1] + row * strides[1] +
-                                  phase.outputs.first * y.strides[2];
-              for (Index q = 0; q < phase.outputs.count; ++q)
-                for (Index w = 0; w < phase.width; ++w)
-                  scratch_.outputs.add(sum + q * sums.pixel_step + w * sums.row_step,
-                                       outer_count * members * sums.row_step,
-                                       place + q * strides[2] + w * y.strides[2]);
-            }
+        for (Index z = 0; z < z_rows.count; ++z)
+          for (Index row = 0; row < y_rows.count; ++row) {
+            const Scalar* sum = sums.first + (o * members + phase.member) * sums.row_step +
+                                ((z_rows.pixel + z) * steps[1] + (y_rows.pixel + row) * steps[2] +
+                                 phase.outputs.pixel) *
+                                    sums.pixel_step;
+            const Index place = z_rows.first * y.strides[0] + z * strides[0] +
+                                y_rows.first * y.strides[1] + row * strides[1] +
+                                phase.outputs.first * y.strides[2];
+            for (Index q = 0; q < phase.outputs.count; ++q)
+              for (Index w = 0; w < phase.width; ++w)
+                scratch_.outputs.add(sum + q * sums.pixel_step + w * sums.row_step,
+                                     outer_count * members * sums.row_step,
+                                     steps[0] * sums.pixel_step,
+                                     place + q * strides[2] + w * y.strides[2]);
+          }
       }
     }
     const Index group = box_.group * c_.out_channels;
-    scratch_.outputs.write(call_.operands, {group + layout_.chunks().begin(chunk),
-                                            group + layout_.chunks().end(chunk)});
+    scratch_.outputs.write(
+        call_.operands,
+        {group + layout_.chunks().begin(chunk), group + layout_.chunks().end(chunk)}, box_.n,
+        box_.batch);
   }
 
   /// The same where the sums of a pixel lie as the channels of its output do. No phases share a
