@@ -60,7 +60,9 @@ class CostModel {
         machine_(*resources.machine),
         lanes_(resources.lane_count) {
     const Index budget = resources.budget;
-    crowding_ = std::min(static_cast<double>(scratch) / static_cast<double>(budget), 1.0);
+    const double share = static_cast<double>(scratch) / static_cast<double>(budget);
+    crowding_ = std::min(share, 1.0);
+    lost_ = std::clamp(share - 0.5, 0.0, 1.0);
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
     weights_in_cache_ = c.groups * shape.size() < streamed_budgets * budget;
@@ -92,8 +94,9 @@ class CostModel {
         packed = packed || cost > 0;
         sum += cost * static_cast<double>(same ? 1 : first.lines());
       }
-    shape_.for_each_kind(
-        [&](const ProductKind& p) { sum += number_of(p) * (place(p) + bring_weights(p)); });
+    shape_.for_each_kind([&](const ProductKind& p) {
+      sum += number_of(p) * (place(p) + bring_weights(p) + return_pixels(p));
+    });
     return sum;
   }
 
@@ -304,6 +307,16 @@ class CostModel {
            static_cast<double>(shape_.chunks().parts * panels.parts);
   }
 
+  /// Each panel reads all pixels again, from the third-level cache if the second one does not hold
+  /// them beside weights and sums.
+  double return_pixels(const ProductKind& p) const {
+    const Index panels = shape_.chunks().parts * shape_.panels(p.members(), 0).parts;
+    double elements = static_cast<double>(panels * c_.in_channels) * box_of(p).pixels;
+    for (std::size_t a = 0; a < 3; ++a)
+      if (packing_.copies(a)) elements *= static_cast<double>(p.set(a).taps);
+    return machine_.third_level / 2 * lost_ * elements / static_cast<double>(lanes_);
+  }
+
   /// Weights come from the third-level cache or beyond for each tile. Those that are packed with
   /// their chunk cost no more then but for a leap from channel to channel if their rows lie side by
   /// side, and half as much again if they are turned. Tensors in row-major order are assumed, where
@@ -359,6 +372,7 @@ class CostModel {
   const Machine& machine_;
   Index lanes_;
   double crowding_ = 0;                    // share of the cache that the tile's scratch takes
+  double lost_ = 0;                        // share of the pixels that have left it
   std::array<double, 3> inside_{1, 1, 1};  // shares of the pixels of a tap
   bool input_in_cache_ = true, output_in_cache_ = true, weights_in_cache_ = true;
 };
