@@ -43,6 +43,7 @@ class OutputList {
   /// Adds one at `place` of an image's channel, whose sum is `channel_step` from channel to channel
   /// and `entry_step` from one batch entry to the next.
   void add(const Scalar* sum, Index channel_step, Index entry_step, Index place) {
+    eigen_assert(size_ < most_listed_outputs);
     outputs_[size_++] = {sum, channel_step, entry_step, place};
   }
 

@@ -18,7 +18,8 @@ struct Machine {
   double transforms = 1;  ///< of Winograd's transform
   double joins = 1;       ///< of sums of tap rows
 
-  /// Of a packet from the third-level cache, to which Winograd's transform leads.
+  /// Of a packet from the third-level cache: of scratch beyond the second level, or of transformed
+  /// weights.
   double third_level = 7;
 
   // The micro-kernel.
@@ -71,8 +72,8 @@ struct Machine {
 };
 
 /// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the
-/// others. By hand, from layers: `transforms`, `joins`, `panel_packet`, `store_turned` of AVX2, and
-/// what the others do not name.
+/// others. By hand, from layers: `transforms`, `joins`, `third_level`, `panel_packet`,
+/// `store_turned` of AVX2, and what the others do not name.
 inline constexpr Machine avx512_machine{.transforms = 0.95,
                                         .third_level = 7,
                                         .step_loads = 0.4,
@@ -102,7 +103,8 @@ inline constexpr Machine avx512_machine{.transforms = 0.95,
                                         .store_page = 500};
 
 /// Fitted on an AMD EPYC of 2023 (Zen 4), which computes packets of 512 bits in halves: all but the
-/// products takes half as many of their cycles.
+/// products takes half as many of their cycles. `third_level` was not measured there: it keeps the
+/// choices that were.
 inline constexpr Machine zen4_machine{.transforms = 0.5,
                                       .joins = 0.6,
                                       .third_level = 1.8,
