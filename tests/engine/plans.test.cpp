@@ -136,8 +136,10 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
             Plan plan{{lanes, vectors, copied_axes, inner, outer, draw_steps()},
                       random_tile(random, whole_image(c)),
                       std::bernoulli_distribution()(random)};
+            // Either, for each number of vectors and copied axes.
+            const int merges = static_cast<int>(inner) + static_cast<int>(outer);
             plan.packing.by_taps =
-                lanes == LaneOperand::weights && std::bernoulli_distribution()(random);
+                lanes == LaneOperand::weights && (merges + copied_axes + vectors / 2) % 2 == 0;
             check(plan);
           }
 }
