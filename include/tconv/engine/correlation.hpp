@@ -90,11 +90,14 @@ inline PhasedAxis scatter_axis(const Axis& axis) {
   return result;
 }
 
-/// The q of a phase at which a tap reads inside the input.
-inline Range inside_range(const Phase& phase, const Tap& tap, const PhasedAxis& axis) {
+/// Those of some q at which a tap reads inside the input.
+inline Range inside_range(const Range& q, const Tap& tap, const PhasedAxis& axis) {
   const Index end = floor_div(axis.in - 1 - tap.shift, axis.in_stride) + 1;
-  const Index first = std::clamp(ceil_div(-tap.shift, axis.in_stride), phase.first, phase.end());
-  return {first, std::clamp(end, first, phase.end())};
+  const Index first = std::clamp(ceil_div(-tap.shift, axis.in_stride), q.first, q.end);
+  return {first, std::clamp(end, first, q.end)};
+}
+inline Range inside_range(const Phase& phase, const Tap& tap, const PhasedAxis& axis) {
+  return inside_range(Range{phase.first, phase.end()}, tap, axis);
 }
 
 /// Cuts the phases of an axis where the taps that read inside the input change, so that each phase

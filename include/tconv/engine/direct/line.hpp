@@ -173,12 +173,8 @@ class TileLine {
   void list_taps(const Pixels& pixels, const std::int32_t* firsts) const {
     const Product& product = layout_.product(pixels.product);
     const auto range = [&](std::size_t a, const Tap& tap) {
-      const PhasedAxis& axis = c_.axes[a];
-      const Range& q = pixels.q[a];
-      const Index first =
-          std::clamp(ceil_div(-tap.shift, axis.in_stride), q.first, q.end) - q.first;
-      const Index end = floor_div(axis.in - 1 - tap.shift, axis.in_stride) + 1;
-      return Range{first, std::clamp(end, q.first + first, q.end) - q.first};
+      const Range inside = inside_range(pixels.q[a], tap, c_.axes[a]);
+      return Range{inside.first - pixels.q[a].first, inside.end - pixels.q[a].first};
     };
     for (std::size_t z = 0; z < product.z->taps.size(); ++z)
       for (std::size_t y = 0; y < product.y->taps.size(); ++y)
