@@ -251,7 +251,7 @@ class CostModel {
       if (runs.counts[a + 1] == 1)
         pixels += (inside_[a] * static_cast<double>(count[a]) - 1) *
                   static_cast<double>(runs.steps[a + 1]);
-    return std::max<Index>(std::lround(pixels), 1);
+    return std::max<Index>(static_cast<Index>(std::lround(pixels)), 1);
   }
 
   double multiply(const ProductKind& p, const Box& box) const {
