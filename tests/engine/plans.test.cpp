@@ -368,8 +368,10 @@ std::vector<Index> order_of_sums(const Schedule& schedule) {
     numbers.push_back(plain ? static_cast<Index>(plain->index()) : -1);
     if (plain) add_layout(products(*plain).layout());
   };
-  add(&schedule.plain());
+  if (schedule.has_plain()) add(&schedule.plain());
   add(schedule.chunked());
+  numbers.push_back(schedule.listed() != nullptr);
+  numbers.push_back(schedule.lists_once());
   numbers.push_back(schedule.transforms_once());
   numbers.push_back(schedule.winograd() != nullptr);
   if (const WinogradSchedule* winograd = schedule.winograd())
@@ -457,8 +459,9 @@ TEST_CASE("a layer that has seen more packings than it keeps is still right") {
       // An image of `n` rows meets `2 n - 1` of the seven taps, and only these are packed.
       p.in = p.out = {1 + i / 4, 1 + i % 4, 1};
       const Schedule schedule = make_schedule(p);
-      std::vector<Index> packing = products(schedule.plain()).signature();
-      if (schedule.winograd()) packing = schedule.winograd()->signature();
+      std::vector<Index> packing = schedule.listed()     ? schedule.listed()->signature()
+                                   : schedule.winograd() ? schedule.winograd()->signature()
+                                                         : products(schedule.plain()).signature();
       packing.push_back(schedule.winograd() != nullptr);
       packings.insert(packing);
       const T4 x = integers(random, 1, 9, p.in[0], p.in[1]);
@@ -468,4 +471,125 @@ TEST_CASE("a layer that has seen more packings than it keeps is still right") {
     }
   // It keeps 8.
   CHECK(packings.size() == 16);
+}
+
+namespace {
+
+/// The result of a problem whose terms are listed, in canonical order.
+std::vector<float> run_lists(const Problem& p, const Data<float>& data,
+                             const ListedSchedule& schedule, tconv::Workspace& workspace,
+                             bool channels_inside, const Epilogue<float>& epilogue = {}) {
+  std::vector<float> y;
+  auto arguments =
+      engine_arguments(p, data, schedule, ListedTask<float>::scratch_bytes(schedule), workspace, y);
+  arguments.operands.epilogue = epilogue;
+  const Index positions = p.out[0] * p.out[1] * p.out[2];
+  Image<void>& image = arguments.operands.y;
+  if (channels_inside) {
+    image.channel_stride = 1;
+    for (Index& stride : image.strides) stride *= p.out_channels;
+  }
+  run_listed(schedule, arguments.weights.data(), arguments.operands, execution_of(workspace));
+  return channels_inside ? turned(y, positions, p.out_channels) : y;
+}
+
+}  // namespace
+
+TEST_CASE("small problems whose terms are listed are exact") {
+  Random random(18);
+  tconv::Workspace workspace;
+  int listed = 0;
+  for (int i = 0; i < effort(600); ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                                     i % 5 == 0 ? 25 : 5);
+    const Correlation c = engine_correlation(p);
+    if (!ListedSchedule::takes(c)) continue;
+    ++listed;
+    const ListedSchedule schedule(c, Packet<float>::size);
+    Data<float> data = random_integers<float>(random, p);
+    const bool channels_inside = i % 3 == 0;
+    INFO(p << " channels inside " << channels_inside);
+    const auto expected = reference(p, data);
+    REQUIRE(run_lists(p, data, schedule, workspace, channels_inside) == expected);
+    REQUIRE(run_lists(p, data, schedule, workspace, channels_inside, channel_epilogue<float>()) ==
+            after_channel_epilogue(p, expected));
+    // They multiply no zeros around the image.
+    spoil(random, data.w, 20);
+    REQUIRE(
+        same_or_nan(run_lists(p, data, schedule, workspace, channels_inside), reference(p, data)));
+  }
+  REQUIRE(listed > effort(600) / 10);
+}
+
+namespace {
+
+/// A machine whose costs are up to eight times those of this one, or an eighth of them.
+Machine strange_machine(Random& random) {
+  const auto change = [&](double cost) {
+    return cost * std::exp2(std::uniform_real_distribution<double>(-3, 3)(random));
+  };
+  Machine m = this_machine();
+  for (double Machine::*cost :
+       {&Machine::transforms, &Machine::joins, &Machine::lists, &Machine::step_loads,
+        &Machine::unaligned_load, &Machine::call, &Machine::new_sum, &Machine::old_sum,
+        &Machine::row, &Machine::packet, &Machine::turned_row, &Machine::turned_pixel,
+        &Machine::weights, &Machine::store_row, &Machine::store_packet, &Machine::store_turned,
+        &Machine::lonely_pixel, &Machine::product})
+    m.*cost = change(m.*cost);
+  // Half of them list no terms.
+  if (random() % 2 == 0) m.bookkeeping = -1e9;
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("the plans for strange machines are exact, with weights that are kept or not") {
+  Random random(19);
+  std::array<int, 5> ways{};
+  for (int i = 0; i < effort(400); ++i) {
+    Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                               i % 4 == 0 ? 20 : 7);
+    if (i % 8 == 3) {
+      // Worth a transform.
+      const auto draw = [&](Index low, Index high) {
+        return low + static_cast<Index>(random() % static_cast<unsigned>(high - low));
+      };
+      p = stride_two(draw(24, 48), draw(24, 48), 4, draw(5, 12), draw(5, 12));
+    }
+    Data<float> data = random_integers<float>(random, p);
+    if (i % 4 == 1) spoil(random, data.w, 40);
+    const Machine machine = strange_machine(random);
+    tconv::Workspace workspace;
+    tconv::runtime::Execution& execution = execution_of(workspace);
+    ConvShape shape = engine_shape(p);
+    for (const bool zeros_around : {false, true}) {
+      shape.zeros_around = zeros_around;
+      const std::array<Index, 3> others{Packet<float>::size, sizeof(float), 1};
+      execution.shared_plan<Schedule>(shape.key(others), [&] {
+        Resources resources = tconv::engine::resources<float>(1);
+        resources.machine = &machine;
+        return std::make_shared<Schedule>(make_correlation(shape), resources);
+      });
+    }
+    const Schedule& schedule = find_schedule<float>(shape, execution);
+    ways[0] += schedule.listed() != nullptr;
+    ways[1] += schedule.winograd() != nullptr;
+    ways[2] += schedule.chunked() != nullptr;
+    if (schedule.has_plain()) ways[3 + schedule.plain().index()] += 1;
+    std::vector<float> y;
+    INFO(p);
+    const auto expected = reference(p, data);
+    const WeightSource<float> source = weight_source(p, data);
+    const PackedWeights<float> kept(source);
+    for (const bool keeps : {true, false}) {
+      const auto operands = engine_operands(p, data, y);
+      if (keeps ? kept.run(shape, operands, execution)
+                : run_once(shape, source, operands, execution))
+        REQUIRE(same_or_nan(y, expected));
+    }
+  }
+  for (const int count : ways) {
+    INFO(ways[0] << " " << ways[1] << " " << ways[2] << " " << ways[3] << " " << ways[4]);
+    CHECK(count > effort(400) / 50);
+  }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <limits>
 #include <tconv/engine/run.hpp>
 #include <tconv/workspace.hpp>
@@ -30,10 +31,17 @@ inline std::array<tconv::Axis, 3> engine_axes(const Problem& p) {
   return axes;
 }
 
+inline tconv::core::ConvShape engine_shape(const Problem& p) {
+  return {p.direction,
+          p.batch,
+          p.groups,
+          p.scatters() ? p.in_channels : p.out_channels,
+          p.scatters() ? p.out_channels : p.in_channels,
+          engine_axes(p)};
+}
+
 inline tconv::engine::Correlation engine_correlation(const Problem& p) {
-  return tconv::engine::make_correlation(
-      {p.direction, p.batch, p.groups, p.scatters() ? p.in_channels : p.out_channels,
-       p.scatters() ? p.out_channels : p.in_channels, engine_axes(p)});
+  return tconv::engine::make_correlation(engine_shape(p));
 }
 
 inline tconv::core::Tile random_tile(Random& random, const tconv::core::Tile& whole) {
@@ -90,19 +98,10 @@ tconv::engine::WeightSource<Scalar> column_major_source(const Problem& p, const 
   return result;
 }
 
+/// What a call reads and writes: `y`, full of NaN.
 template <class Scalar>
-struct EngineArguments {
-  std::vector<Scalar> weights;
-  tconv::engine::Operands<Scalar> operands;
-};
-
-/// What a call takes, with the weights packed as `schedule` wants them. Scratch is full of NaN, of
-/// `scratch_bytes` for each thread.
-template <class Schedule, class Scalar>
-EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& data,
-                                         const Schedule& schedule, std::size_t scratch_bytes,
-                                         tconv::Workspace& workspace, std::vector<Scalar>& y) {
-  constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+tconv::engine::Operands<Scalar> engine_operands(const Problem& p, const Data<Scalar>& data,
+                                                std::vector<Scalar>& y) {
   const auto axes = engine_axes(p);
   std::array<Index, 3> in{}, out{};
   for (std::size_t a = 0; a < 3; ++a) {
@@ -110,20 +109,38 @@ EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& d
     out[a] = p.scatters() ? axes[a].fine : axes[a].coarse;
   }
   const Index in_plane = in[0] * in[1] * in[2], out_plane = out[0] * out[1] * out[2];
+  y.assign(static_cast<std::size_t>(p.y_size()), std::numeric_limits<Scalar>::quiet_NaN());
+  return {p.bias ? data.bias.data() : nullptr,
+          {data.x.data(), p.in_channels * in_plane, in_plane, row_major(in)},
+          {y.data(), p.out_channels * out_plane, out_plane, row_major(out)},
+          {}};
+}
+
+template <class Scalar>
+struct EngineArguments {
+  std::vector<Scalar> weights;
+  tconv::engine::Operands<Scalar> operands;
+};
+
+/// The same with the weights packed as `schedule` wants them. Scratch is full of NaN, of
+/// `scratch_bytes` for each thread.
+template <class Schedule, class Scalar>
+EngineArguments<Scalar> engine_arguments(const Problem& p, const Data<Scalar>& data,
+                                         const Schedule& schedule, std::size_t scratch_bytes,
+                                         tconv::Workspace& workspace, std::vector<Scalar>& y) {
+  constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
   std::vector<Scalar> weights(static_cast<std::size_t>(schedule.weight_size()), nan);
-  tconv::engine::pack_all_weights(schedule, weight_source(p, data), weights.data(), 1,
-                                  [](Index tasks, const auto& pack) {
-                                    for (Index task = 0; task < tasks; ++task) pack(task);
-                                  });
-  y.assign(static_cast<std::size_t>(p.y_size()), nan);
+  if constexpr (std::same_as<Schedule, tconv::engine::ListedSchedule>)
+    tconv::engine::pack_listed(schedule, weight_source(p, data), weights.data());
+  else
+    tconv::engine::pack_all_weights(schedule, weight_source(p, data), weights.data(), 1,
+                                    [](Index tasks, const auto& pack) {
+                                      for (Index task = 0; task < tasks; ++task) pack(task);
+                                    });
   const std::size_t bytes = 2 * scratch_bytes;
   std::fill_n(reinterpret_cast<Scalar*>(execution_of(workspace).scratch(bytes)),
               bytes / sizeof(Scalar), nan);
-  return {std::move(weights),
-          {p.bias ? data.bias.data() : nullptr,
-           {data.x.data(), p.in_channels * in_plane, in_plane, row_major(in)},
-           {y.data(), p.out_channels * out_plane, out_plane, row_major(out)},
-           {}}};
+  return {std::move(weights), engine_operands(p, data, y)};
 }
 
 /// An epilogue that tells channels apart, exact on small integers.

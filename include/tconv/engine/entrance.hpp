@@ -78,8 +78,13 @@ class PackedWeights {
   /// Packings that a layer keeps. Few shapes differ in theirs.
   static constexpr std::size_t max_variants = 8;
 
+  /// What packed weights are for, beside their signature.
+  enum class Way { plain, winograd, listed };
+  template <class AnySchedule>
+  static constexpr Way way_of();
+
   struct Variant {
-    bool winograd = false;
+    Way way = Way::plain;
     std::vector<Index> signature;
     runtime::Memory memory;
     Scalar* elements = nullptr;

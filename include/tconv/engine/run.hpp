@@ -26,6 +26,9 @@
 #include "tconv/engine/direct/task.hpp"
 #include "tconv/engine/elements.hpp"
 #include "tconv/engine/entrance.hpp"
+#include "tconv/engine/listed/schedule.hpp"
+#include "tconv/engine/listed/task.hpp"
+#include "tconv/engine/listed/weights.hpp"
 #include "tconv/engine/schedule.hpp"
 #include "tconv/engine/tasks.hpp"
 #include "tconv/engine/weights/all.hpp"
@@ -82,6 +85,14 @@ void run_plain(const PlainSchedule& schedule, const Weights<Scalar>& weights,
   else
     run_tasks<Col2imTask<Scalar>>(
         Col2imCall<Scalar>{std::get<Col2imSchedule>(schedule), weights, operands}, execution);
+}
+
+/// What one worker takes of the scratch then.
+template <class Scalar>
+std::size_t plain_bytes(const PlainSchedule& schedule) {
+  const auto* const direct = std::get_if<DirectSchedule>(&schedule);
+  return direct ? worker_bytes<DirectTask<Scalar>>(*direct)
+                : worker_bytes<Col2imTask<Scalar>>(std::get<Col2imSchedule>(schedule));
 }
 
 /// Computes a call with the weights packed by `pack(schedule)`: by Winograd's transform if
@@ -149,6 +160,14 @@ bool run_once(const ConvShape& shape, const WeightSource<Scalar>& weights,
     return true;
   }
   const Schedule& schedule = find_schedule<Scalar>(shape, execution);
+  if (schedule.lists_once() && has_scalars(operands)) {
+    const ListedSchedule& listed = *schedule.listed();
+    auto* packed = reinterpret_cast<Scalar*>(
+        execution.weight_scratch(static_cast<std::size_t>(listed.weight_size()) * sizeof(Scalar)));
+    pack_listed(listed, source, packed);
+    run_listed(listed, packed, operands, execution);
+    return true;
+  }
   const Outcome outcome = run_by_chunks(schedule, source, operands, execution);
   if (outcome == Outcome::done) return true;
   if (outcome == Outcome::no_schedule) {
@@ -187,18 +206,28 @@ bool PackedWeights<Scalar>::run(const ConvShape& shape, const Operands<Scalar>& 
     used = get(any_schedule, source);
     return used->elements;
   };
-  run_packed(schedule, schedule.winograd() != nullptr, magnitude_, pack, operands, execution);
+  if (schedule.listed() && has_scalars(operands))
+    run_listed(*schedule.listed(), pack(*schedule.listed()), operands, execution);
+  else
+    run_packed(schedule, schedule.winograd() != nullptr, magnitude_, pack, operands, execution);
   return true;
+}
+
+template <class Scalar>
+template <class AnySchedule>
+constexpr typename PackedWeights<Scalar>::Way PackedWeights<Scalar>::way_of() {
+  if (std::same_as<AnySchedule, ListedSchedule>) return Way::listed;
+  return std::same_as<AnySchedule, WinogradSchedule> ? Way::winograd : Way::plain;
 }
 
 template <class Scalar>
 template <class AnySchedule>
 typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::find(
     const AnySchedule& schedule) const {
-  constexpr bool winograd = std::same_as<AnySchedule, WinogradSchedule>;
+  constexpr Way way = way_of<AnySchedule>();
   const auto found =
       std::find_if(variants_.begin(), variants_.end(), [&](const VariantPointer& variant) {
-        return variant->winograd == winograd && variant->signature == schedule.signature();
+        return variant->way == way && variant->signature == schedule.signature();
       });
   if (found == variants_.end()) return nullptr;
   std::rotate(variants_.begin(), found, found + 1);
@@ -210,13 +239,16 @@ template <class AnySchedule>
 typename PackedWeights<Scalar>::VariantPointer PackedWeights<Scalar>::pack(
     const AnySchedule& schedule, const WeightSource<Scalar>& source) const {
   auto variant = std::make_shared<Variant>();
-  variant->winograd = std::same_as<AnySchedule, WinogradSchedule>;
+  variant->way = way_of<AnySchedule>();
   variant->signature = schedule.signature();
   variant->elements = reinterpret_cast<Scalar*>(
       variant->memory.at_least(static_cast<std::size_t>(schedule.weight_size()) * sizeof(Scalar)));
-  pack_all_weights(schedule, source, variant->elements, 1, [](Index tasks, const auto& task) {
-    for (Index i = 0; i < tasks; ++i) task(i);
-  });
+  if constexpr (std::same_as<AnySchedule, ListedSchedule>)
+    pack_listed(schedule, source, variant->elements);
+  else
+    pack_all_weights(schedule, source, variant->elements, 1, [](Index tasks, const auto& task) {
+      for (Index i = 0; i < tasks; ++i) task(i);
+    });
   return variant;
 }
 
@@ -243,15 +275,16 @@ struct PreparedCall<Scalar>::Parts {
 
   Schedule schedule;
   Scalar magnitude;
-  // The plain weights are there too where others are transformed: inputs may be too large.
-  Variant plain, winograd;
+  // Others are there too where terms are listed, for images of other elements than the engine's,
+  // and the plain ones where some are transformed: inputs may be too large.
+  Variant listed, plain, winograd;
 
   Parts(const PackedWeights<Scalar>& weights, const ConvShape& shape)
-      : schedule(make_correlation(shape), resources<Scalar>(1)),
-        magnitude(weights.magnitude_),
-        plain(weights.get(products(schedule.plain()), weights.source_.of(shape))) {
-    if (schedule.winograd())
-      winograd = weights.get(*schedule.winograd(), weights.source_.of(shape));
+      : schedule(make_correlation(shape), resources<Scalar>(1)), magnitude(weights.magnitude_) {
+    const WeightSource<Scalar> source = weights.source_.of(shape);
+    if (schedule.listed()) listed = weights.get(*schedule.listed(), source);
+    if (schedule.has_plain()) plain = weights.get(products(schedule.plain()), source);
+    if (schedule.winograd()) winograd = weights.get(*schedule.winograd(), source);
   }
 
   const Scalar* packed(const DirectSchedule&) const { return plain->elements; }
@@ -264,19 +297,21 @@ PreparedCall<Scalar>::PreparedCall(const PackedWeights<Scalar>& weights, const C
 
 template <class Scalar>
 std::size_t PreparedCall<Scalar>::scratch_bytes() const {
-  const PlainSchedule& plain = parts_->schedule.plain();
-  const auto* const direct = std::get_if<DirectSchedule>(&plain);
-  const std::size_t bytes = direct
-                                ? worker_bytes<DirectTask<Scalar>>(*direct)
-                                : worker_bytes<Col2imTask<Scalar>>(std::get<Col2imSchedule>(plain));
-  const WinogradSchedule* const winograd = parts_->schedule.winograd();
-  return winograd ? std::max(bytes, worker_bytes<WinogradTask<Scalar>>(*winograd)) : bytes;
+  const Schedule& schedule = parts_->schedule;
+  std::size_t bytes = 0;
+  if (schedule.listed()) bytes = ListedTask<Scalar>::scratch_bytes(*schedule.listed());
+  if (schedule.has_plain()) bytes = std::max(bytes, plain_bytes<Scalar>(schedule.plain()));
+  if (schedule.winograd())
+    bytes = std::max(bytes, worker_bytes<WinogradTask<Scalar>>(*schedule.winograd()));
+  return bytes;
 }
 
 template <class Scalar>
 void PreparedCall<Scalar>::run(const Operands<Scalar>& operands,
                                runtime::Execution& execution) const {
   const Parts& parts = *parts_;
+  if (parts.listed && has_scalars(operands))
+    return run_listed(*parts.schedule.listed(), parts.listed->elements, operands, execution);
   run_packed(
       parts.schedule, parts.winograd != nullptr, parts.magnitude,
       [&](const auto& schedule) { return parts.packed(schedule); }, operands, execution);

@@ -16,6 +16,7 @@
 #include "tconv/engine/correlation.hpp"
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
+#include "tconv/engine/listed/schedule.hpp"
 #include "tconv/engine/planning/plan.hpp"
 #include "tconv/engine/winograd/plan.hpp"
 #include "tconv/engine/winograd/schedule.hpp"
@@ -39,6 +40,9 @@ inline double cycles(const PlainSchedule& schedule) {
 class Schedule {
  public:
   Schedule(const Correlation& c, Resources resources) {
+    const double bookkeeping = resources.machine->bookkeeping;
+    const double listed_cycles = find_listed(c, resources);
+    if (lists_once_) return;
     if (!c.zeros_around && count_products(c) > most_products) return;
     // The direct products alone are summed channel by channel, and tap by tap. The transform adds
     // infinite weights to others.
@@ -63,6 +67,7 @@ class Schedule {
       }
     }
     const double least = direct ? direct->cycles : col2im->cycles;
+    if (listed_cycles > least + bookkeeping) listed_.reset();
     resources.threads = resources.threads_for(least);
     if (direct)
       cut(plain_, *multiplied, resources, *direct, false);
@@ -79,13 +84,21 @@ class Schedule {
       if (transforms_once_) cycles_once = winograd->cycles_once;
     }
     find_chunked(search, c, resources, cycles_once);
+    if (chunked_) cycles_once = cycles(*chunked_);
+    lists_once_ = listed_ && listed_cycles + listed_->packing_cycles() < cycles_once + bookkeeping;
   }
 
   /// Whether there is no way: a problem without zeros around falls into so many products that to
   /// plan them takes longer than the reference loops.
-  bool empty() const { return !plain_; }
+  bool empty() const { return !plain_ && !listed_; }
 
+  /// Expected to take less time than the others where images have elements of the engine, or null.
+  const ListedSchedule* listed() const { return listed_ ? &*listed_ : nullptr; }
+  /// Whether that is so even with weights that serve one call.
+  bool lists_once() const { return lists_once_; }
+  /// Is there unless only `listed` is.
   const PlainSchedule& plain() const { return *plain_; }
+  bool has_plain() const { return plain_.has_value(); }
   /// Expected to take less time than the plain way where the weights are at hand transformed, or
   /// null.
   const WinogradSchedule* winograd() const { return winograd_ ? &*winograd_ : nullptr; }
@@ -101,6 +114,19 @@ class Schedule {
   /// Transformed weights are many times as large, and come from another core's cache if threads
   /// have packed them together.
   static constexpr double once_share = 0.9;
+
+  /// Lists the terms of a small problem. Sets `lists_once_` if no other way can take less time or
+  /// be needed: images have elements of the engine. Returns the estimated cycles.
+  double find_listed(const Correlation& c, const Resources& resources) {
+    if (!ListedSchedule::takes(c)) return 0;
+    listed_.emplace(c, resources.lane_count);
+    if (listed_->weight_size() > resources.budget) listed_.reset();
+    if (!listed_) return 0;
+    const double cycles = listed_->cycles(*resources.machine);
+    const bool strips = (c.reads_strips || c.writes_strips) && !c.channels_inside;
+    lists_once_ = !strips && cycles + listed_->packing_cycles() < resources.machine->bookkeeping;
+    return cycles;
+  }
 
   /// What the direct products are to take at most where phases are cut into parts.
   static constexpr double parts_share = 0.85;
@@ -153,8 +179,9 @@ class Schedule {
   }
 
   std::optional<PlainSchedule> plain_, chunked_;
+  std::optional<ListedSchedule> listed_;
   std::optional<WinogradSchedule> winograd_;
-  bool transforms_once_ = false;
+  bool lists_once_ = false, transforms_once_ = false;
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

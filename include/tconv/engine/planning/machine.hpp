@@ -17,6 +17,9 @@ struct Machine {
   // What the other ways do beside products, in shares of what their own constants say.
   double transforms = 1;  ///< of Winograd's transform
   double joins = 1;       ///< of sums of tap rows
+  double lists = 1;       ///< of sums of listed terms
+
+  double bookkeeping = 3000;  ///< of a call that lists no terms, before and between its work
 
   /// Of a packet from the third-level cache: of scratch beyond the second level, or of transformed
   /// weights.
@@ -107,6 +110,8 @@ inline constexpr Machine avx512_machine{.transforms = 0.95,
 /// choices that were.
 inline constexpr Machine zen4_machine{.transforms = 0.5,
                                       .joins = 0.6,
+                                      .lists = 0.5,
+                                      .bookkeeping = 1500,
                                       .third_level = 1.8,
                                       .step_loads = 0.0797,
                                       .unaligned_load = 1.73,
@@ -177,6 +182,8 @@ inline constexpr Machine avx2_machine{.transforms = 0.9,
 /// Held to SSE2: a product and a sum are two instructions, and so the unit is twice as long.
 inline constexpr Machine sse2_machine{.transforms = 0.48,
                                       .joins = 0.8,
+                                      .lists = 0.5,
+                                      .bookkeeping = 1500,
                                       .third_level = 1.1,
                                       .step_loads = 0.56,
                                       .unaligned_load = 0.84,
