@@ -115,10 +115,17 @@ std::string describe(const Plan& plan) {
      << plan.packing.vectors << " chunk panels " << plan.packing.chunk_panels << " packs chunks "
      << plan.packing.packs_chunks << " copied " << plan.packing.copied_axes << " inner "
      << static_cast<int>(plan.packing.inner) << " outer " << static_cast<int>(plan.packing.outer)
-     << " by taps " << plan.packing.by_taps << " steps " << plan.packing.steps << " streams "
-     << plan.streams << " tile " << plan.tile.batch << " " << plan.tile.q[0] << " "
-     << plan.tile.q[1] << " " << plan.tile.q[2];
+     << " by taps " << plan.packing.by_taps << " clips " << plan.packing.clips << " steps "
+     << plan.packing.steps << " streams " << plan.streams << " tile " << plan.tile.batch << " "
+     << plan.tile.q[0] << " " << plan.tile.q[1] << " " << plan.tile.q[2];
   return os.str();
+}
+
+/// Whether windows may end where the image does.
+bool may_clip(const Correlation& c, const Packing& packing) {
+  return packing.by_taps && packing.copied_axes == 0 &&
+         std::all_of(c.axes.begin(), c.axes.end(),
+                     [](const PhasedAxis& axis) { return axis.in_stride == 1; });
 }
 
 /// Runs `check(plan)` for every packing that is valid for a problem, on a random tile.
@@ -140,6 +147,9 @@ void for_each_packing(Random& random, const Problem& p, const Check& check) {
             const int merges = static_cast<int>(inner) + static_cast<int>(outer);
             plan.packing.by_taps =
                 lanes == LaneOperand::weights && (merges + copied_axes + vectors / 2) % 2 == 0;
+            check(plan);
+            if (!may_clip(c, plan.packing)) continue;
+            plan.packing.clips = true;
             check(plan);
           }
 }
@@ -199,7 +209,7 @@ TEST_CASE("every packing gives the exact result in every tile") {
                 after_channel_epilogue(p, expected));
       Plan chunks = plan;
       chunks.packing.packs_chunks = true;
-      chunks.packing.by_taps = false;
+      chunks.packing.by_taps = chunks.packing.clips = false;
       chunks.packing.chunk_panels = std::uniform_int_distribution<Index>(1, 4)(random);
       const WeightLayout layout(c, chunks.packing, 1);
       std::vector<float> values;
@@ -240,6 +250,7 @@ TEMPLATE_TEST_CASE("pixels that keep their channels together give the exact resu
             i % 3 == 0 &&
             packs_by_chunks(WeightLayout(engine_correlation(p), plan.packing, 1), source);
         plan.packing.by_taps = !plan.packing.packs_chunks && std::bernoulli_distribution()(random);
+        plan.packing.clips = vectors != 2 && may_clip(engine_correlation(p), plan.packing);
         chunks += plan.packing.packs_chunks ? 1 : 0;
         INFO(p << " | " << describe(plan));
         tconv::Workspace& workspace = i % 4 < 2 ? one : two;

@@ -52,6 +52,9 @@ struct Packing {
   /// the image: small images have many taps that do not. Weights must be in the lanes, and are not
   /// packed by chunks.
   bool by_taps = false;
+  /// Whether windows end where the image does, and each row is a run of its own: taps that are
+  /// multiplied one after another read nothing else. No axis is copied, none has an input stride.
+  bool clips = false;
 
   bool weights_in_lanes() const { return lanes == simd::LaneOperand::weights; }
   bool copies(std::size_t axis) const { return axis + static_cast<std::size_t>(copied_axes) >= 3; }

@@ -71,7 +71,8 @@ struct PixelRuns {
   PixelRuns(const Packing& packing, Index batch, const std::array<Index, 3>& count,
             const std::array<Index, 3>& extents) {
     steps = {extents[0] * extents[1] * extents[2], extents[1] * extents[2], extents[2]};
-    if (packing.weights_in_lanes() && count[2] >= shortest_run && count[2] < steps[2]) {
+    if (packing.clips ||
+        (packing.weights_in_lanes() && count[2] >= shortest_run && count[2] < steps[2])) {
       counts = {batch, count[0], count[1]};
       length = count[2];
       return;

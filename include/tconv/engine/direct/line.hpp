@@ -109,6 +109,11 @@ class TileLine {
     line_ = line;
     batch_ = batch;
     q_ = q;
+    for (std::size_t a = 0; a < 3; ++a) {
+      halo_[a] = {q[a].first + first_shift_[a], 0};
+      halo_[a].end = halo_[a].first + layout_.shape().axis(a).halo_extent(q[a].size());
+      if (packing_.clips) halo_[a] = clip(halo_[a], c_.axes[a].in);
+    }
     pixels_.count = windows_.count = stacks_.count = phases_.count = outer_.count = 0;
     sums_ = turned_ = packed_ = 0;
     std::int32_t* offsets = offsets_;
@@ -237,12 +242,18 @@ class TileLine {
     return offsets + product.taps() * layout_.channel_blocks().largest();
   }
 
+  /// The part of a range that an axis of `extent` pixels has.
+  static Range clip(const Range& range, Index extent) {
+    const Index first = std::clamp<Index>(range.first, 0, extent);
+    return {first, std::clamp(range.end, first, extent)};
+  }
+
   /// The first input position of a product's window number `place` on an axis.
   Index window_first(const Pixels& pixels, const PhaseSet& set, std::size_t a, Index place) const {
     const PhasedAxis& axis = c_.axes[a];
     const auto i = static_cast<std::size_t>(place);
     if (packing_.copies(a)) return pixels.q[a].first * axis.in_stride + set.taps[i].shift;
-    return (q_[a].first + first_shift_[a]) * axis.in_stride + set.remainders[i];
+    return halo_[a].first * axis.in_stride + set.remainders[i];
   }
 
   /// Which of a product's windows on an axis a tap reads.
@@ -254,12 +265,12 @@ class TileLine {
                               remainders.begin());
   }
 
-  /// Where a tap begins in its window.
+  /// Where a tap begins in its window, or how far in front of one that is clipped.
   Index window_pixel(const Pixels& pixels, const PhaseSet& set, std::size_t a,
                      std::size_t tap) const {
     if (packing_.copies(a)) return 0;
-    return pixels.q[a].first - q_[a].first + floor_div(set.taps[tap].shift, c_.axes[a].in_stride) -
-           first_shift_[a];
+    return pixels.q[a].first + floor_div(set.taps[tap].shift, c_.axes[a].in_stride) -
+           halo_[a].first;
   }
 
   /// Adds the windows that a product reads, and says where its taps begin in those of the first
@@ -268,8 +279,7 @@ class TileLine {
     const Product& product = layout_.product(pixels.product);
     Window window;
     for (std::size_t a = 0; a < 3; ++a) {
-      window.extents[a] =
-          packing_.copies(a) ? count[a] : layout_.shape().axis(a).halo_extent(q_[a].size());
+      window.extents[a] = packing_.copies(a) ? count[a] : halo_[a].size();
       window.steps[a] = c_.axes[a].in_stride;
     }
     pixels.runs = PixelRuns(packing_, batch_, count, window.extents);
@@ -353,6 +363,7 @@ class TileLine {
   Index max_phases_ = 0;
   Index line_ = -1, batch_ = 1;
   std::array<Range, 3> q_{};
+  std::array<Range, 3> halo_{};  // what these read, in units of the input's stride
   Sequence<Pixels> pixels_;
   Sequence<Window> windows_;
   Sequence<WindowStack> stacks_;

@@ -71,12 +71,15 @@ inline Index pixel_distance(const Window* windows, Index count,
   return count > 1 ? std::max<Index>(distance, 0) : 0;
 }
 
-/// Extents of the windows that a product reads on a tile.
-inline std::array<Index, 3> window_extents(const WeightShape& shape, const Packing& packing,
+/// Extents of the windows that a product reads on a tile, at most.
+inline std::array<Index, 3> window_extents(const Correlation& c, const WeightShape& shape,
+                                           const Packing& packing,
                                            const std::array<Index, 3>& count, const Tile& tile) {
   std::array<Index, 3> extents{};
-  for (std::size_t a = 0; a < 3; ++a)
+  for (std::size_t a = 0; a < 3; ++a) {
     extents[a] = packing.copies(a) ? count[a] : shape.axis(a).halo_extent(tile.q[a]);
+    if (packing.clips) extents[a] = std::min(extents[a], c.axes[a].in);
+  }
   return extents;
 }
 
@@ -139,7 +142,7 @@ struct Footprint {
           const ProductKind product{&z, &y, &x};
           const Index members = product.members();
           const auto count = pixel_counts(product, tile);
-          const auto extents = window_extents(shape, packing, count, tile);
+          const auto extents = window_extents(c, shape, packing, count, tile);
           const PixelRuns runs(packing, tile.batch, count, extents);
           // A tile at the border may have a gap between planes, or rows, where this one has none.
           const Index plane = (count[1] - 1) * runs.steps[2] + count[2];

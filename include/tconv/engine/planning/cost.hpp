@@ -137,7 +137,7 @@ class CostModel {
   Box box_of(const ProductKind& p) const {
     const auto count = pixel_counts(p, tile_);
     const auto rows = static_cast<double>(tile_.batch * count[0] * count[1]);
-    return {count, window_extents(shape_, packing_, count, tile_), rows,
+    return {count, window_extents(c_, shape_, packing_, count, tile_), rows,
             rows * static_cast<double>(count[2])};
   }
 

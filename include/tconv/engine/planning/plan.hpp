@@ -89,8 +89,8 @@ class PlanSearch {
         for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
           if (lanes == simd::LaneOperand::weights && vectors <= simd::max_vectors &&
               differs(copied_axes, Merge::none))
-            consider({lanes, vectors, copied_axes, Merge::none, Merge::none, 2048, 1, packs_chunks,
-                      true});
+            consider_with_taps({lanes, vectors, copied_axes, Merge::none, Merge::none, 2048, 1,
+                                packs_chunks, true});
     // Phases of the innermost axis that could share a product always should.
     const auto inner_merges = differing_merges(2, 3, {Merge::equal, Merge::unequal});
     const auto outer_merges = differing_merges(0, 2, {Merge::none, Merge::equal, Merge::unequal});
@@ -98,11 +98,9 @@ class PlanSearch {
       for (const Merge inner : inner_merges)
         for (const auto& [lanes, vectors] : micro_tiles)
           for (int copied_axes = 0; copied_axes <= 3; ++copied_axes)
-            if (vectors <= simd::max_vectors && differs(copied_axes, outer)) {
-              consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
-              if (tries_taps_ && !packs_chunks && lanes == simd::LaneOperand::weights)
-                consider({lanes, vectors, copied_axes, inner, outer, 2048, 1, false, false, true});
-            }
+            if (vectors <= simd::max_vectors && differs(copied_axes, outer))
+              consider_with_taps(
+                  {lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
     if (best_.cycles == limit) return std::nullopt;
     best_.streams = streams(c_, resources_);
     return best_;
@@ -111,12 +109,22 @@ class PlanSearch {
  private:
   /// Whether products may be computed tap by tap, and many of them would meet zeros.
   static bool may_leave_taps(const Correlation& c) {
-    constexpr Index most_pixels = 64, fewest_channels = 16;
+    constexpr Index fewest_channels = 16;
     constexpr double worthwhile = 0.9;
     return (c.order == TermOrder::any || c.order == TermOrder::untransformed) && c.zeros_around &&
-           whole_image(c).pixels() <= most_pixels && c.in_channels >= fewest_channels &&
+           c.in_channels >= fewest_channels &&
            inside_share(c.axes[0]) * inside_share(c.axes[1]) * inside_share(c.axes[2]) < worthwhile;
   }
+
+  /// Whether windows may end where the image does: rows of fewer pixels are computed together.
+  static bool may_clip(const Correlation& c) {
+    constexpr Index shortest_row = 8;
+    return c.axes[0].in_stride == 1 && c.axes[1].in_stride == 1 && c.axes[2].in_stride == 1 &&
+           q_range(c.axes[2]).size() >= shortest_row;
+  }
+
+  /// Up to so many pixels of an image taps are multiplied one by one in other windows too.
+  static constexpr Index most_whole_pixels = 64;
 
   SetKinds& kinds(std::size_t axis, Merge merge) {
     return kinds_[3 * axis + static_cast<std::size_t>(merge)];
@@ -149,6 +157,16 @@ class PlanSearch {
             {&kinds(0, packing.outer), &kinds(1, packing.outer), &kinds(2, packing.inner)},
             packing,
             lanes_};
+  }
+
+  /// Considers a packing, and the same with taps that are multiplied one by one.
+  void consider_with_taps(Packing packing) {
+    consider(packing);
+    if (!tries_taps_ || packing.packs_chunks || !packing.weights_in_lanes()) return;
+    packing.by_taps = true;
+    if (image_.pixels() <= most_whole_pixels) consider(packing);
+    packing.clips = true;
+    if (packing.copied_axes == 0 && may_clip(c_)) consider(packing);
   }
 
   /// Replaces the best plan by one with the given packing, or fewer steps, if it is cheaper.
