@@ -78,6 +78,7 @@ class Schedule {
         c.order == TermOrder::any ? find_winograd(c, resources, least) : std::nullopt;
     double cycles_once = least + products(*plain_).packing_cycles();
     if (winograd) {
+      if (listed_cycles > winograd->plan.cycles + bookkeeping) listed_.reset();
       winograd_.emplace(winograd->problem, winograd->plan, resources.lane_count, resources.threads,
                         winograd->parts);
       transforms_once_ = winograd->cycles_once < once_share * cycles_once;
@@ -96,7 +97,7 @@ class Schedule {
   const ListedSchedule* listed() const { return listed_ ? &*listed_ : nullptr; }
   /// Whether that is so even with weights that serve one call.
   bool lists_once() const { return lists_once_; }
-  /// Is there unless only `listed` is.
+  /// There is one unless `listed` is the only way.
   const PlainSchedule& plain() const { return *plain_; }
   bool has_plain() const { return plain_.has_value(); }
   /// Expected to take less time than the plain way where the weights are at hand transformed, or
@@ -118,10 +119,8 @@ class Schedule {
   /// Lists the terms of a small problem. Sets `lists_once_` if no other way can take less time or
   /// be needed: images have elements of the engine. Returns the estimated cycles.
   double find_listed(const Correlation& c, const Resources& resources) {
-    if (!ListedSchedule::takes(c)) return 0;
+    if (!ListedSchedule::takes(c, resources.budget)) return 0;
     listed_.emplace(c, resources.lane_count);
-    if (listed_->weight_size() > resources.budget) listed_.reset();
-    if (!listed_) return 0;
     const double cycles = listed_->cycles(*resources.machine);
     const bool strips = (c.reads_strips || c.writes_strips) && !c.channels_inside;
     lists_once_ = !strips && cycles + listed_->packing_cycles() < resources.machine->bookkeeping;

@@ -24,7 +24,7 @@
 
 namespace tconv::inline TCONV_ISA::engine {
 
-/// A tap of the kernel and the pixel that it reads, each numbered with the last axis first.
+/// A tap of the kernel and the pixel that it reads, both numbered in row-major order.
 struct Term {
   Index tap, pixel;
 };
@@ -56,17 +56,22 @@ class ListedSchedule {
     signature_ = {kernel_[0], kernel_[1], kernel_[2], rows_};
   }
 
-  /// Whether a problem is small enough for lists.
-  static bool takes(const Correlation& c) {
+  /// Whether a problem is small enough for lists, and has at most `most_weights`.
+  static bool takes(const Correlation& c, Index most_weights) {
+    if (c.order != TermOrder::any && c.order != TermOrder::untransformed) return false;
     constexpr Index most_terms = 1024;
     Index pixels = 1, outputs = 1, terms = 1;
+    double weights = static_cast<double>(c.groups * c.in_channels * c.out_channels);
     for (const PhasedAxis& axis : c.axes) {
       pixels *= axis.in;
       outputs *= axis.out;
+      weights *= static_cast<double>(kernel_of(axis));
+      if (std::max(pixels, outputs) > most_listed_outputs) return false;
+      if (weights > static_cast<double>(most_weights)) return false;
       terms *= count_terms(axis);
-      if (std::max(pixels, outputs) > most_listed_outputs || terms > most_terms) return false;
+      if (terms > most_terms) return false;
     }
-    return c.order == TermOrder::any || c.order == TermOrder::untransformed;
+    return true;
   }
 
   const Correlation& correlation() const { return correlation_; }
@@ -93,7 +98,7 @@ class ListedSchedule {
   }
   /// Estimated cycles of one core to pack them.
   double packing_cycles() const { return 2 * static_cast<double>(weight_size()); }
-  /// Estimated cycles of one core, weights packed.
+  /// Estimated cycles of one core, weights packed. Fitted to 639 random problems on a Zen 5.
   double cycles(const Machine& machine) const {
     const auto number = [](Index value) { return static_cast<double>(value); };
     const double terms = number(static_cast<Index>(terms_.size()));
@@ -107,6 +112,7 @@ class ListedSchedule {
   const std::vector<Index>& signature() const { return signature_; }
 
  private:
+  /// Elements of the kernel from the first to the last that a tap has.
   static Index kernel_of(const PhasedAxis& axis) {
     Index end = 0;
     for (const Phase& phase : axis.phases)
