@@ -557,6 +557,7 @@ Machine strange_machine(Random& random) {
 TEST_CASE("the plans for strange machines are exact, with weights that are kept or not") {
   Random random(19);
   std::array<int, 5> ways{};
+  int computed = 0;  // others are left to the reference loops
   for (int i = 0; i < effort(400); ++i) {
     Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
                                i % 4 == 0 ? 20 : 7);
@@ -594,13 +595,13 @@ TEST_CASE("the plans for strange machines are exact, with weights that are kept 
     const PackedWeights<float> kept(source);
     for (const bool keeps : {true, false}) {
       const auto operands = engine_operands(p, data, y);
-      if (keeps ? kept.run(shape, operands, execution)
-                : run_once(shape, source, operands, execution))
-        REQUIRE(same_or_nan(y, expected));
+      if (!(keeps ? kept.run(shape, operands, execution)
+                  : run_once(shape, source, operands, execution)))
+        continue;
+      REQUIRE(same_or_nan(y, expected));
+      ++computed;
     }
   }
-  for (const int count : ways) {
-    INFO(ways[0] << " " << ways[1] << " " << ways[2] << " " << ways[3] << " " << ways[4]);
-    CHECK(count > effort(400) / 50);
-  }
+  for (const int count : ways) CHECK(count > effort(400) / 50);
+  CHECK(computed > effort(400));
 }
