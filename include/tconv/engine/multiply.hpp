@@ -30,6 +30,8 @@ struct PixelSteps {
   std::array<Index, 3> counts{1, 1, 1};
   std::array<Index, 3> pixels{};  // from run to run, among the packed pixels
   std::array<Index, 3> sums{};    // and among the sums
+
+  Index size() const { return counts[0] * counts[1] * counts[2]; }
 };
 
 /// What is multiplied: the rows of a chunk, one product's, with `steps` pixels each, which begin at
@@ -41,7 +43,34 @@ struct ChunkProduct {
   const Scalar* pixels;
   Index pixel_step;
   const Scalar* weights;
-  bool accumulates;  // adds to the sums
+  const Scalar* next_weights;  // that are multiplied after these, or null
+  bool accumulates;            // adds to the sums
+};
+
+/// Prefetches the next weights while those of a panel are multiplied. These are read from the
+/// second-level cache for each block of pixels but the first one: without a prefetch the
+/// third-level cache rests meanwhile.
+template <class Scalar>
+class WeightsAhead {
+ public:
+  /// There are `blocks` of pixels, with `steps` of `width` weights each. `next` may be null.
+  WeightsAhead(const Scalar* next, const Scalar* present, Index width, Index steps, Index blocks)
+      : ahead_{present, 0} {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(Scalar));
+    if (next && blocks > 0) ahead_ = {next, std::min(ceil_div(width, blocks), line)};
+    block_ = steps * ahead_.step;
+  }
+
+  /// What is prefetched with the next block.
+  simd::Ahead<Scalar> take() {
+    const simd::Ahead<Scalar> ahead = ahead_;
+    ahead_.first += block_;
+    return ahead;
+  }
+
+ private:
+  simd::Ahead<Scalar> ahead_;
+  Index block_;
 };
 
 /// Multiplies the rows of a chunk with blocks of pixels. A panel's weights stay in the first-level
@@ -50,11 +79,14 @@ template <class Scalar>
 void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk,
                     const ChunkProduct<Scalar>& operands, const PixelSteps& runs,
                     const PixelBlocks& blocks, const Sums<Scalar>& sums) {
-  const auto& [steps, offsets, pixels, pixel_step, weights, accumulates] = operands;
+  const auto& [steps, offsets, pixels, pixel_step, weights, next_weights, accumulates] = operands;
   const Split panels = layout.panels(product, chunk);
   for (Index p = 0; p < panels.parts; ++p) {
     const Index row = panels.begin(p) * layout.lane_multiple();
     const Index width = panels.end(p) * layout.lane_multiple() - row;
+    const Scalar* const panel = weights + steps * row;
+    WeightsAhead<Scalar> ahead(p + 1 < panels.parts ? panel + steps * width : next_weights, panel,
+                               width, steps, runs.size() * blocks.parts());
     for (Index i = 0; i < runs.counts[0]; ++i)
       for (Index j = 0; j < runs.counts[1]; ++j)
         for (Index k = 0; k < runs.counts[2]; ++k) {
@@ -68,12 +100,12 @@ void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk
             const Index first = blocks.begin(block), size = blocks.size(block);
             if (layout.weights_in_lanes())
               simd::multiply_block<simd::LaneOperand::weights>(
-                  steps, offsets, run + first * pixel_step, pixel_step, weights + steps * row,
-                  width, size, run_sums + first * sums.pixel_step, sums.pixel_step, accumulates);
+                  steps, offsets, run + first * pixel_step, pixel_step, panel, width, size,
+                  run_sums + first * sums.pixel_step, sums.pixel_step, accumulates, ahead.take());
             else
               simd::multiply_block<simd::LaneOperand::pixels>(
-                  steps, offsets, run + first, 1, weights + steps * row, width, size,
-                  run_sums + first, sums.row_step, accumulates);
+                  steps, offsets, run + first, 1, panel, width, size, run_sums + first,
+                  sums.row_step, accumulates, ahead.take());
           }
         }
   }
@@ -85,9 +117,8 @@ struct TapPixels {
   std::array<Range, 3> runs{};
   Range pixels{};  // of each of these runs, and perhaps others that read zeros
 
-  bool empty() const {
-    return std::min({runs[0].size(), runs[1].size(), runs[2].size(), pixels.size()}) == 0;
-  }
+  Index run_count() const { return runs[0].size() * runs[1].size() * runs[2].size(); }
+  bool empty() const { return run_count() == 0 || pixels.size() == 0; }
 };
 
 /// The same as `multiply_chunk`, tap by tap, with weights in the lanes. `operands` have the steps
@@ -107,6 +138,9 @@ void multiply_chunk_by_taps(const WeightLayout& layout, std::size_t product, Ind
       const TapPixels& tap = taps[t];
       if (tap.empty()) continue;
       const Split parts = Split::into_at_most(tap.pixels.size(), blocks.width);
+      const bool last = t + 1 == tap_count && p + 1 == panels.parts;
+      WeightsAhead<Scalar> ahead(last ? operands.next_weights : weights + channels * width, weights,
+                                 width, channels, tap.run_count() * parts.parts);
       for (Index i = tap.runs[0].first; i < tap.runs[0].end; ++i)
         for (Index j = tap.runs[1].first; j < tap.runs[1].end; ++j)
           for (Index k = tap.runs[2].first; k < tap.runs[2].end; ++k)
@@ -119,7 +153,7 @@ void multiply_chunk_by_taps(const WeightLayout& layout, std::size_t product, Ind
               simd::multiply_block<simd::LaneOperand::weights>(
                   channels, operands.offsets, operands.pixels + from * operands.pixel_step,
                   operands.pixel_step, weights, width, size,
-                  sums.first + row + to * sums.pixel_step, sums.pixel_step, true);
+                  sums.first + row + to * sums.pixel_step, sums.pixel_step, true, ahead.take());
             }
     }
   }

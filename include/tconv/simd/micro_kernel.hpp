@@ -75,20 +75,29 @@ class RegisterTile {
   typename P::Type sums_[rows * vectors];
 };
 
+/// Memory that will be read soon, `step` elements of it with each step of a product.
+template <class Scalar>
+struct Ahead {
+  const Scalar* first;
+  Index step;
+};
+
 /// Adds the products of all steps to the tile `sums[row * sums_step + lane]`, or overwrites it. The
 /// weights of a step follow those of the step before, `weight_step` on; its pixels begin at
-/// `pixels + offsets[step]`, and are `pixel_step` apart, or one if they are the lanes.
+/// `pixels + offsets[step]`, and are `pixel_step` apart, or one if they are the lanes. Each step
+/// prefetches some of `ahead`.
 template <class Scalar, LaneOperand lanes, int rows, int vectors>
 void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels, Index pixel_step,
                   const Scalar* weights, Index weight_step, Scalar* sums, Index sums_step,
-                  bool accumulate) {
+                  bool accumulate, Ahead<Scalar> ahead) {
   RegisterTile<Scalar, rows, vectors> tile;
   constexpr auto all = std::make_integer_sequence<int, rows * vectors>{};
   if (accumulate)
     tile.load(sums, sums_step, all);
   else
     tile.clear(all);
-  for (Index step = 0; step < steps; ++step, weights += weight_step) {
+  for (Index step = 0; step < steps; ++step, weights += weight_step, ahead.first += ahead.step) {
+    prefetch(ahead.first);
     const Scalar* const pixel = pixels + offsets[step];
     constexpr auto all_vectors = std::make_integer_sequence<int, vectors>{};
     constexpr auto all_rows = std::make_integer_sequence<int, rows>{};
@@ -102,7 +111,7 @@ void micro_kernel(Index steps, const std::int32_t* offsets, const Scalar* pixels
 
 template <class Scalar>
 using MicroKernel = void (*)(Index, const std::int32_t*, const Scalar*, Index, const Scalar*, Index,
-                             Scalar*, Index, bool);
+                             Scalar*, Index, bool, Ahead<Scalar>);
 
 namespace table {
 
@@ -141,7 +150,7 @@ MicroKernel<Scalar> find_micro_kernel(Index rows, Index vectors) {
 template <LaneOperand held, class Scalar>
 void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixels,
                     Index pixel_step, const Scalar* weights, Index width, Index size, Scalar* sums,
-                    Index sums_step, bool accumulate) {
+                    Index sums_step, bool accumulate, Ahead<Scalar> ahead) {
   constexpr Index lanes = Packet<Scalar>::size;
   const Index total = held == LaneOperand::weights ? width : size;
   const Index rows = held == LaneOperand::weights ? size : width;
@@ -151,7 +160,7 @@ void multiply_block(Index steps, const std::int32_t* offsets, const Scalar* pixe
     find_micro_kernel<Scalar, held>(rows, vectors)(
         steps, offsets, held == LaneOperand::pixels ? pixels + done : pixels, pixel_step,
         held == LaneOperand::weights && steps > 0 ? weights + done : weights, width, sums + done,
-        sums_step, accumulate);
+        sums_step, accumulate, ahead);
   }
 }
 

@@ -87,7 +87,8 @@ class TileProducts {
       pack_block(line, b);
       const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
-        for (const Pixels& pixels : line_.pixels()) multiply(pixels, chunk, b);
+        for (const Pixels& pixels : line_.pixels())
+          multiply(pixels, chunk, b, weights_after(pixels, chunk, chunks, b));
         if (!last) continue;
         if (turns_sums_)
           for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
@@ -220,19 +221,33 @@ class TileProducts {
     simd::turn_rows(from.first, from.pixel_step, pixels.count(), to.first, to.row_step);
   }
 
+  const Scalar* packed_weights(std::size_t product, Index chunk, Index b) const {
+    return weights_.packed + box_.group * layout_.size() + layout_.offset(product, b, chunk);
+  }
+
+  /// The weights that are multiplied after those of `pixels`, if they are packed already.
+  const Scalar* weights_after(const Pixels& pixels, Index chunk, const Range& chunks,
+                              Index b) const {
+    if (!weights_.packed) return nullptr;
+    const Pixels* const next = &pixels + 1;
+    if (next != line_.pixels().end()) return packed_weights(next->product, chunk, b);
+    return chunk + 1 < chunks.end ? packed_weights(line_.pixels()[0].product, chunk + 1, b)
+                                  : nullptr;
+  }
+
   /// Adds the products of one channel block to the sums of one chunk.
-  void multiply(const Pixels& pixels, Index chunk, Index b) const {
+  void multiply(const Pixels& pixels, Index chunk, Index b, const Scalar* next_weights) const {
     const Split& blocks = layout_.channel_blocks();
     const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
     const Scalar* weights = chunk_weights_;
     if (weights_.packed)
-      weights =
-          weights_.packed + box_.group * layout_.size() + layout_.offset(pixels.product, b, chunk);
+      weights = packed_weights(pixels.product, chunk, b);
     else if (steps > 0)
       bring_chunk(chunk, b);
     const ChunkProduct<Scalar> operands{steps,   in_place_ ? image_offsets_ : pixels.offsets,
                                         pixels_, packing_.channels_inside ? line_.plane() : 1,
-                                        weights, b > 0};
+                                        weights, next_weights,
+                                        b > 0};
     const PixelSteps runs{pixels.runs.counts, pixels.runs.steps, pixels.sum_steps()};
     const Sums<Scalar> sums = chunk_sums(pixels, chunk);
     if (!packing_.by_taps || steps == 0)

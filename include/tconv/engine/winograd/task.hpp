@@ -134,7 +134,8 @@ class WinogradTask {
       packed_block_ = b;
       packed_line_ = number;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
-        for (std::size_t i = 0; i < line.products.size(); ++i) multiply(line, i, chunk, b);
+        for (std::size_t i = 0; i < line.products.size(); ++i)
+          multiply(line, i, chunk, b, weights_after(line, i, chunk, chunks, b));
         if (b + 1 == blocks.parts)
           for (const WinogradLine::Rows& rows : line.rows) store(rows, chunk);
       }
@@ -234,21 +235,33 @@ class WinogradTask {
     return scratch_.sums + (product * rows + before) * place_.span;
   }
 
-  void multiply(const WinogradLine& line, std::size_t i, Index chunk, Index b) const {
+  const Scalar* weights_of(const WinogradLine::Product& product, Index chunk, Index b) const {
+    return call_.weights.packed + box_.group * layout_.size() +
+           layout_.offset(product.product, b, chunk);
+  }
+
+  /// The weights that are multiplied after those of product `i`, or null.
+  const Scalar* weights_after(const WinogradLine& line, std::size_t i, Index chunk,
+                              const Range& chunks, Index b) const {
+    if (i + 1 < line.products.size()) return weights_of(line.products[i + 1], chunk, b);
+    return chunk + 1 < chunks.end ? weights_of(line.products[0], chunk + 1, b) : nullptr;
+  }
+
+  void multiply(const WinogradLine& line, std::size_t i, Index chunk, Index b,
+                const Scalar* next_weights) const {
     const WinogradLine::Product& product = line.products[i];
     const Split& blocks = layout_.channel_blocks();
     const auto taps = static_cast<Index>(product.inputs.size());
     const Index steps = taps * (blocks.end(b) - blocks.begin(b));
     const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
-    const Scalar* weights = call_.weights.packed + box_.group * layout_.size() +
-                            layout_.offset(product.product, b, chunk);
     const Index panel = layout_.panels(product.product, chunk).largest();
     const bool turned = packing_.weights_in_lanes();
-    multiply_chunk<Scalar>(layout_, product.product, chunk,
-                           {steps, offsets, scratch_.inputs, 1, weights, b > 0}, {},
-                           PixelBlocks(packing_, extents_.pixels(), panel, lanes),
-                           {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
-                            turned ? layout_.padded_rows(product.product, chunk) : 1});
+    multiply_chunk<Scalar>(
+        layout_, product.product, chunk,
+        {steps, offsets, scratch_.inputs, 1, weights_of(product, chunk, b), next_weights, b > 0},
+        {}, PixelBlocks(packing_, extents_.pixels(), panel, lanes),
+        {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
+         turned ? layout_.padded_rows(product.product, chunk) : 1});
   }
 
   /// Joins and writes a chunk of the rows of one phase of each outer axis.
