@@ -14,6 +14,7 @@
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/tile.hpp"
 #include "tconv/simd/micro_kernel.hpp"
+#include "tconv/simd/prefetch.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
@@ -43,34 +44,38 @@ struct ChunkProduct {
   const Scalar* pixels;
   Index pixel_step;
   const Scalar* weights;
-  const Scalar* next_weights;  // that are multiplied after these, or null
-  bool accumulates;            // adds to the sums
+  const Scalar* next_weights;         // that are multiplied after these, or null
+  simd::Prefetches<Scalar>* outputs;  // that will be stored, or null
+  bool accumulates;                   // adds to the sums
 };
 
-/// Prefetches the next weights while those of a panel are multiplied. These are read from the
-/// second-level cache for each block of pixels but the first one: without a prefetch the
-/// third-level cache rests meanwhile.
+/// What is prefetched while the weights of a panel are multiplied: the next weights, and in turns
+/// with them outputs. Weights come from the second-level cache for each block of pixels but the
+/// first one, and so the third-level cache has time for it.
 template <class Scalar>
-class WeightsAhead {
+class PanelPrefetches {
  public:
-  /// There are `blocks` of pixels, with `steps` of `width` weights each. `next` may be null.
-  WeightsAhead(const Scalar* next, const Scalar* present, Index width, Index steps, Index blocks)
-      : ahead_{present, 0} {
-    constexpr Index line = 64 / static_cast<Index>(sizeof(Scalar));
-    if (next && blocks > 0) ahead_ = {next, std::min(ceil_div(width, blocks), line)};
-    block_ = steps * ahead_.step;
+  /// The panel has `size` weights, and so many blocks of pixels. `next` and `outputs` may be null.
+  PanelPrefetches(const Scalar* present, const Scalar* next, Index size, Index blocks,
+                  simd::Prefetches<Scalar>* outputs)
+      : present_(present), outputs_(outputs) {
+    if (next) weights_ = {{next, 1, size, 0}, outputs ? (blocks + 1) / 2 : blocks};
   }
 
-  /// What is prefetched with the next block.
-  simd::Ahead<Scalar> take() {
-    const simd::Ahead<Scalar> ahead = ahead_;
-    ahead_.first += block_;
-    return ahead;
+  /// For the next block of pixels, of so many steps.
+  simd::Ahead<Scalar> take(Index steps) {
+    takes_outputs_ = outputs_ && !takes_outputs_;
+    if (!takes_outputs_ && !weights_.done()) return weights_.take(steps);
+    if (takes_outputs_ && !outputs_->done()) return outputs_->take(steps);
+    // Something that is there already.
+    return {present_, 0};
   }
 
  private:
-  simd::Ahead<Scalar> ahead_;
-  Index block_;
+  const Scalar* present_;
+  simd::Prefetches<Scalar> weights_;
+  simd::Prefetches<Scalar>* outputs_;
+  bool takes_outputs_ = true;
 };
 
 /// Multiplies the rows of a chunk with blocks of pixels. A panel's weights stay in the first-level
@@ -79,14 +84,16 @@ template <class Scalar>
 void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk,
                     const ChunkProduct<Scalar>& operands, const PixelSteps& runs,
                     const PixelBlocks& blocks, const Sums<Scalar>& sums) {
-  const auto& [steps, offsets, pixels, pixel_step, weights, next_weights, accumulates] = operands;
+  const auto& [steps, offsets, pixels, pixel_step, weights, next_weights, outputs, accumulates] =
+      operands;
   const Split panels = layout.panels(product, chunk);
   for (Index p = 0; p < panels.parts; ++p) {
     const Index row = panels.begin(p) * layout.lane_multiple();
     const Index width = panels.end(p) * layout.lane_multiple() - row;
     const Scalar* const panel = weights + steps * row;
-    WeightsAhead<Scalar> ahead(p + 1 < panels.parts ? panel + steps * width : next_weights, panel,
-                               width, steps, runs.size() * blocks.parts());
+    PanelPrefetches<Scalar> prefetches(panel,
+                                       p + 1 < panels.parts ? panel + steps * width : next_weights,
+                                       steps * width, runs.size() * blocks.parts(), outputs);
     for (Index i = 0; i < runs.counts[0]; ++i)
       for (Index j = 0; j < runs.counts[1]; ++j)
         for (Index k = 0; k < runs.counts[2]; ++k) {
@@ -101,11 +108,12 @@ void multiply_chunk(const WeightLayout& layout, std::size_t product, Index chunk
             if (layout.weights_in_lanes())
               simd::multiply_block<simd::LaneOperand::weights>(
                   steps, offsets, run + first * pixel_step, pixel_step, panel, width, size,
-                  run_sums + first * sums.pixel_step, sums.pixel_step, accumulates, ahead.take());
+                  run_sums + first * sums.pixel_step, sums.pixel_step, accumulates,
+                  prefetches.take(steps));
             else
               simd::multiply_block<simd::LaneOperand::pixels>(
                   steps, offsets, run + first, 1, panel, width, size, run_sums + first,
-                  sums.row_step, accumulates, ahead.take());
+                  sums.row_step, accumulates, prefetches.take(steps));
           }
         }
   }
@@ -139,8 +147,9 @@ void multiply_chunk_by_taps(const WeightLayout& layout, std::size_t product, Ind
       if (tap.empty()) continue;
       const Split parts = Split::into_at_most(tap.pixels.size(), blocks.width);
       const bool last = t + 1 == tap_count && p + 1 == panels.parts;
-      WeightsAhead<Scalar> ahead(last ? operands.next_weights : weights + channels * width, weights,
-                                 width, channels, tap.run_count() * parts.parts);
+      PanelPrefetches<Scalar> prefetches(
+          weights, last ? operands.next_weights : weights + channels * width, channels * width,
+          tap.run_count() * parts.parts, operands.outputs);
       for (Index i = tap.runs[0].first; i < tap.runs[0].end; ++i)
         for (Index j = tap.runs[1].first; j < tap.runs[1].end; ++j)
           for (Index k = tap.runs[2].first; k < tap.runs[2].end; ++k)
@@ -153,7 +162,8 @@ void multiply_chunk_by_taps(const WeightLayout& layout, std::size_t product, Ind
               simd::multiply_block<simd::LaneOperand::weights>(
                   channels, operands.offsets, operands.pixels + from * operands.pixel_step,
                   operands.pixel_step, weights, width, size,
-                  sums.first + row + to * sums.pixel_step, sums.pixel_step, true, ahead.take());
+                  sums.first + row + to * sums.pixel_step, sums.pixel_step, true,
+                  prefetches.take(channels));
             }
     }
   }

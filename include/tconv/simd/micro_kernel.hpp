@@ -31,6 +31,7 @@
 #include "tconv/core/eigen.hpp"
 #include "tconv/core/isa.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/prefetch.hpp"
 #include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::simd {
@@ -73,13 +74,6 @@ class RegisterTile {
   }
 
   typename P::Type sums_[rows * vectors];
-};
-
-/// Memory that will be read soon, `step` elements of it with each step of a product.
-template <class Scalar>
-struct Ahead {
-  const Scalar* first;
-  Index step;
 };
 
 /// Adds the products of all steps to the tile `sums[row * sums_step + lane]`, or overwrites it. The

@@ -124,14 +124,6 @@ EIGEN_ALWAYS_INLINE typename Packet<Scalar>::Type load_part(const Scalar* from, 
   return PacketPart<Scalar>(begin, end).load(from);
 }
 
-/// Brings a cache line into the second-level cache. It is not read, and may lie anywhere.
-EIGEN_ALWAYS_INLINE void prefetch([[maybe_unused]] const void* line) {
-  // g++ takes Eigen's function for one without effect.
-#if EIGEN_COMP_GNUC
-  __builtin_prefetch(line, 0, 2);
-#endif
-}
-
 /// Writes past the caches what will not be read soon: `to` is aligned to the packet. Other threads
 /// see it after `finish_streaming`.
 template <class Scalar, class Type>

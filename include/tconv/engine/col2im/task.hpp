@@ -52,7 +52,8 @@ class Col2imTask {
     box_ = read_ = box;
     for (std::size_t a = 0; a < 3; ++a) read_.q[a] = read_pixels(c_.axes[a], box.q[a]);
     scratch_.products.begin(read_);
-    scratch_.products.compute_line(0, chunks, [&](Index chunk) {
+    const auto no_outputs = [](Index) { return simd::MemoryBlocks<Scalar>{}; };
+    scratch_.products.compute_line(0, chunks, no_outputs, [&](Index chunk) {
       if (chunk == chunks.first) list_tile();
       store_chunk(chunk);
     });

@@ -37,6 +37,7 @@
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/finite.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/prefetch.hpp"
 #include "tconv/simd/transpose.hpp"
 #include "tconv/simd/transpose_rows.hpp"
 
@@ -76,8 +77,10 @@ class TileProducts {
   }
 
   /// Computes chunks `[chunks.first, chunks.end)` of a line, and calls `store(chunk)` when the sums
-  /// of one are complete.
-  void compute_line(Index line, const Range& chunks, const FunctionRef<void(Index chunk)>& store) {
+  /// of one are complete. The outputs that will be stored then are prefetched before.
+  void compute_line(Index line, const Range& chunks,
+                    const FunctionRef<simd::MemoryBlocks<Scalar>(Index chunk)>& outputs_of,
+                    const FunctionRef<void(Index chunk)>& store) {
     line_.place(line, box_.batch, box_.q);
     eigen_assert(line_.packed_size() + lanes <= schedule_.footprint().most_pixels);
     eigen_assert(line_.sums() <= schedule_.footprint().sums);
@@ -87,8 +90,11 @@ class TileProducts {
       pack_block(line, b);
       const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        simd::Prefetches<Scalar> outputs;
+        if (last) outputs = {outputs_of(chunk), pixel_blocks(chunk) / 2};
         for (const Pixels& pixels : line_.pixels())
-          multiply(pixels, chunk, b, weights_after(pixels, chunk, chunks, b));
+          multiply(pixels, chunk, b, weights_after(pixels, chunk, chunks, b),
+                   outputs.done() ? nullptr : &outputs);
         if (!last) continue;
         if (turns_sums_)
           for (const Pixels& pixels : line_.pixels()) turn_sums(pixels, chunk);
@@ -235,8 +241,18 @@ class TileProducts {
                                   : nullptr;
   }
 
+  /// Blocks of pixels that the panels of a chunk are multiplied with.
+  Index pixel_blocks(Index chunk) const {
+    Index count = 0;
+    for (const Pixels& pixels : line_.pixels())
+      count +=
+          layout_.panels(pixels.product, chunk).parts * pixels.blocks.parts() * pixels.runs.size();
+    return count;
+  }
+
   /// Adds the products of one channel block to the sums of one chunk.
-  void multiply(const Pixels& pixels, Index chunk, Index b, const Scalar* next_weights) const {
+  void multiply(const Pixels& pixels, Index chunk, Index b, const Scalar* next_weights,
+                simd::Prefetches<Scalar>* outputs) const {
     const Split& blocks = layout_.channel_blocks();
     const Index steps = layout_.product(pixels.product).taps() * (blocks.end(b) - blocks.begin(b));
     const Scalar* weights = chunk_weights_;
@@ -247,7 +263,7 @@ class TileProducts {
     const ChunkProduct<Scalar> operands{steps,   in_place_ ? image_offsets_ : pixels.offsets,
                                         pixels_, packing_.channels_inside ? line_.plane() : 1,
                                         weights, next_weights,
-                                        b > 0};
+                                        outputs, b > 0};
     const PixelSteps runs{pixels.runs.counts, pixels.runs.steps, pixels.sum_steps()};
     const Sums<Scalar> sums = chunk_sums(pixels, chunk);
     if (!packing_.by_taps || steps == 0)

@@ -23,6 +23,7 @@
 #include "tconv/engine/direct/schedule.hpp"
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/output_list.hpp"
+#include "tconv/engine/phases.hpp"
 #include "tconv/engine/pixel_store.hpp"
 #include "tconv/engine/store.hpp"
 #include "tconv/engine/tile.hpp"
@@ -53,7 +54,9 @@ class DirectTask {
     box_ = box;
     scratch_.products.begin(box);
     for_each_line(units, layout_.chunks().parts, [this](Index line, const Range& chunks) {
-      scratch_.products.compute_line(line, chunks, [this](Index chunk) { store_chunk(chunk); });
+      scratch_.products.compute_line(
+          line, chunks, [this](Index chunk) { return outputs_of(chunk); },
+          [this](Index chunk) { store_chunk(chunk); });
     });
     if (streams_) simd::finish_streaming();
   }
@@ -103,6 +106,26 @@ class DirectTask {
   }
 
   const TileLine& line() const { return scratch_.products.line(); }
+
+  /// Where the outputs of a chunk lie, if they are worth a prefetch before they are stored: in one
+  /// block of each channel.
+  simd::MemoryBlocks<Scalar> outputs_of(Index chunk) const {
+    if (!fetches_ || box_.batch > 1) return {};
+    std::array<Range, 3> outputs;
+    for (std::size_t a = 0; a < 3; ++a)
+      outputs[a] = for_each_phase(c_.axes[a], box_.q[a], [](std::size_t, const PhasePixels&) {});
+    std::size_t outer = 2;
+    while (outer > 0 && outputs[outer].size() == c_.axes[outer].out) --outer;
+    const Image<void>& y = call_.operands.y;
+    const Index begin = layout_.chunks().begin(chunk), end = layout_.chunks().end(chunk);
+    const auto* first = static_cast<const Scalar*>(y.data) + box_.n * y.batch_stride +
+                        (box_.group * c_.out_channels + begin) * y.channel_stride;
+    for (std::size_t a = 0; a < 3; ++a) {
+      if (a < outer && outputs[a].size() != 1) return {};
+      first += outputs[a].first * y.strides[a];
+    }
+    return {first, end - begin, outputs[outer].size() * y.strides[outer], y.channel_stride};
+  }
 
   /// Writes the outputs of a chunk, whose sums are complete.
   void store_chunk(Index chunk) {
@@ -262,6 +285,8 @@ class DirectTask {
   const Tile& tile_ = call_.schedule.plan().tile;
   const bool streams_ = call_.schedule.plan().streams;
   const bool lists_outputs_ = call_.schedule.lists_outputs();
+  // Of several lines each would fetch the rows of all.
+  const bool fetches_ = call_.schedule.plan().fetches && layout_.lines() == 1;
   Scratch scratch_;
   TileBox box_;
 };

@@ -256,12 +256,12 @@ class WinogradTask {
     const std::int32_t* const offsets = scratch_.offsets + product.taps_before * blocks.largest();
     const Index panel = layout_.panels(product.product, chunk).largest();
     const bool turned = packing_.weights_in_lanes();
-    multiply_chunk<Scalar>(
-        layout_, product.product, chunk,
-        {steps, offsets, scratch_.inputs, 1, weights_of(product, chunk, b), next_weights, b > 0},
-        {}, PixelBlocks(packing_, extents_.pixels(), panel, lanes),
-        {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
-         turned ? layout_.padded_rows(product.product, chunk) : 1});
+    multiply_chunk<Scalar>(layout_, product.product, chunk,
+                           {steps, offsets, scratch_.inputs, 1, weights_of(product, chunk, b),
+                            next_weights, nullptr, b > 0},
+                           {}, PixelBlocks(packing_, extents_.pixels(), panel, lanes),
+                           {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,
+                            turned ? layout_.padded_rows(product.product, chunk) : 1});
   }
 
   /// Joins and writes a chunk of the rows of one phase of each outer axis.
