@@ -156,6 +156,7 @@ constexpr Constant constants[] = {
     {"unaligned_load", &Machine::unaligned_load},
     {"latency", &Machine::latency},
     {"line", &Machine::line},
+    {"weight_line", &Machine::weight_line},
     {"panel_packet", &Machine::panel_packet},
     {"call", &Machine::call},
     {"new_sum", &Machine::new_sum},

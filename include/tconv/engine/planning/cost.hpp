@@ -66,6 +66,7 @@ class CostModel {
     input_in_cache_ = input_size(c) < cached_budgets * budget;
     output_in_cache_ = output_size(c) < cached_budgets * budget;
     weights_in_cache_ = c.groups * shape.size() < streamed_budgets * budget;
+    weights_stream_ = shape.size() > budget;
     for (std::size_t a = 0; packing.by_taps && a < 3; ++a) inside_[a] = inside_share(c.axes[a]);
   }
 
@@ -196,9 +197,12 @@ class CostModel {
   /// Of a micro-tile: as many sums a step as the arithmetic, the loads or their latency allow.
   class MicroTile {
    public:
-    /// `places` steps of a channel read cache lines that no other step does.
-    MicroTile(const CostModel& of, Index steps, Index places, Index taps, bool aligned)
+    /// `places` steps of a channel read cache lines that no other step does. A panel is multiplied
+    /// with `blocks` of pixels.
+    MicroTile(const CostModel& of, Index steps, Index places, Index taps, bool aligned,
+              Index blocks)
         : of_(of),
+          returns_(1 - 1 / static_cast<double>(blocks)),
           places_(static_cast<double>(places) / static_cast<double>(taps)),
           steps_(static_cast<double>(steps)),
           aligned_(aligned) {
@@ -212,9 +216,11 @@ class CostModel {
       const double loads = r + (aligned_ ? v : m.unaligned_load * v) + m.step_loads;
       const double step = std::max({r * v / 2, loads / 2, m.latency});
       const double sum = calls_ > 1 ? m.old_sum : m.new_sum;
-      const double lost =
-          pixel_lines(r, v) + (loses_weights(rows, vectors) ? weight_lines(r, v) : 0);
-      return steps_ * (step + m.line * lost) + calls_ * (m.call + sum * r * v);
+      double lost = m.line * pixel_lines(r, v);
+      if (loses_weights(rows, vectors))
+        lost += (turned() && of_.weights_stream_ ? m.weight_line * returns_ : m.line) *
+                weight_lines(r, v);
+      return steps_ * (step + lost) + calls_ * (m.call + sum * r * v);
     }
 
     /// Whether weights leave the first-level cache before the next micro-tile needs them.
@@ -240,6 +246,7 @@ class CostModel {
     }
 
     const CostModel& of_;
+    double returns_;  // share of the blocks for which weights come back
     double places_, steps_, calls_, call_steps_;
     bool aligned_;
   };
@@ -259,16 +266,17 @@ class CostModel {
     const PixelRuns runs(packing_, tile_.batch, box.count, box.extents);
     const bool aligned =
         packing_.weights_in_lanes() || (packing_.copied_axes > 0 && box.extents[2] % lanes_ == 0);
-    const MicroTile micro_tile(*this, c_.in_channels * p.taps(),
-                               packing_.copied_axes > 0 ? p.taps() : p.taps() / p.x->taps, p.taps(),
-                               aligned);
     const Split panels = shape_.panels(p.members(), 0);
     const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
+    const Index all_blocks = std::max<Index>(runs.size() * blocks.parts(), 1);
+    const MicroTile micro_tile(*this, c_.in_channels * p.taps(),
+                               packing_.copied_axes > 0 ? p.taps() : p.taps() / p.x->taps, p.taps(),
+                               aligned, all_blocks);
     double panel = 0;
     if (packing_.by_taps) {
       // As many parts as the tap that meets all pixels has.
       const Index pixels = tap_pixels(runs, box.count), parts = blocks.parts();
-      const MicroTile of_tap(*this, c_.in_channels, 1, 1, true);
+      const MicroTile of_tap(*this, c_.in_channels, 1, 1, true, all_blocks);
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
         panel += of_tap(ceil_div(pixels, parts), v);
@@ -375,6 +383,7 @@ class CostModel {
   double lost_ = 0;                        // share of the pixels that have left it
   std::array<double, 3> inside_{1, 1, 1};  // shares of the pixels of a tap
   bool input_in_cache_ = true, output_in_cache_ = true, weights_in_cache_ = true;
+  bool weights_stream_ = false;  // from the third-level cache
 };
 
 }  // namespace tconv::inline TCONV_ISA::engine

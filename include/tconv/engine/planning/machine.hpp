@@ -30,6 +30,7 @@ struct Machine {
   double unaligned_load = 1.8;  ///< of a packet that may lie in two cache lines, in loads
   double latency = 4;           ///< of a sum, which a step waits for
   double line = 0.3;            ///< of a cache line of operands that the first level has lost
+  double weight_line = 0.5;     ///< of one of weights in lanes, while others stream
   double panel_packet = 2;      ///< of a packet of a wide panel of weights that it has lost
   double call = 25;             ///< of one micro-tile, beside its steps
   double new_sum = 2;           ///< of a packet of sums
@@ -75,8 +76,8 @@ struct Machine {
 };
 
 /// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the
-/// others. By hand, from layers: `transforms`, `joins`, `third_level`, `panel_packet`,
-/// `store_turned` of AVX2, and what the others do not name.
+/// others. By hand, from layers: `transforms`, `joins`, `third_level`, `weight_line`, `panel_packet`,
+/// `weights` of AVX-512, `store_turned` of AVX2, and what the others do not name.
 inline constexpr Machine avx512_machine{.transforms = 0.95,
                                         .third_level = 7,
                                         .step_loads = 0.4,
@@ -96,7 +97,7 @@ inline constexpr Machine avx512_machine{.transforms = 0.95,
                                         .lonely_pixel = 1.2,
                                         .turned_row = 68,
                                         .turned_pixel = 0.47,
-                                        .weights = 7.3,
+                                        .weights = 5,
                                         .offset = 0.87,
                                         .store_row = 5.8,
                                         .store_packet = 4.8,
@@ -117,6 +118,7 @@ inline constexpr Machine zen4_machine{.transforms = 0.5,
                                       .unaligned_load = 1.73,
                                       .latency = 1.69,
                                       .line = 0.0296,
+                                      .weight_line = 0.0296,
                                       .panel_packet = 1.14,
                                       .call = 13.6,
                                       .new_sum = 1.71,
@@ -157,6 +159,7 @@ inline constexpr Machine avx2_machine{.transforms = 0.9,
                                       .unaligned_load = 0.48,
                                       .latency = 4.3,
                                       .line = 0.081,
+                                      .weight_line = 1.6,
                                       .call = 26,
                                       .new_sum = 1.7,
                                       .old_sum = 1.4,

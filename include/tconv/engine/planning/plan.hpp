@@ -184,8 +184,13 @@ class PlanSearch {
       if (shape.channel_blocks().parts == blocks) continue;
       blocks = shape.channel_blocks().parts;
       if (packing.packs_chunks && !shape.is_matrix()) return;
+      // More blocks only make more calls, unless they keep weights in the first-level cache.
+      const bool keeps_weights = !loses_weights(packing, shape);
       const CostModel whole(c_, shape, packing, image_, image_, resources_, 0);
-      if (whole.least_cycles() >= best_.cycles) return;
+      if (whole.least_cycles() >= best_.cycles) {
+        if (keeps_weights) return;
+        continue;
+      }
       const bool fits = consider(packing, shape);
       const bool one_tap =
           shape.axis(0).kinds[0].taps * shape.axis(1).kinds[0].taps * shape.axis(2).kinds[0].taps ==
@@ -195,9 +200,17 @@ class PlanSearch {
           packing.chunk_panels = panels;
           consider(packing, shape_of(packing));
         }
-      // More blocks would only make more calls.
-      if (fits) return;
+      if (fits && keeps_weights) return;
     }
+  }
+
+  /// Whether fewer steps would keep the weights of a call in the first-level cache, while others
+  /// stream from the third one.
+  bool loses_weights(const Packing& packing, const WeightShape& shape) const {
+    if (!packing.weights_in_lanes() || shape.size() <= budget_) return false;
+    Index taps = 1;
+    for (std::size_t a = 0; a < 3 && !packing.by_taps; ++a) taps *= shape.axis(a).kinds[0].taps;
+    return 2 * shape.panel() * taps * shape.channel_blocks().largest() > resources_.first_level;
   }
 
   /// Returns whether the whole image is one tile, which leaves most of the cache to others.

@@ -68,7 +68,7 @@ class WinogradCost {
  private:
   /// Of weights that arrive while others are multiplied, and of products while weights arrive: the
   /// share that is not hidden.
-  static constexpr double shown_arrival = 0.4;
+  static constexpr double shown_arrival = 0.2;
 
   double packets(Index elements) const { return static_cast<double>(ceil_div(elements, lanes_)); }
   double planes() const { return static_cast<double>(tile_.batch * tile_.q[0]); }
