@@ -76,8 +76,8 @@ struct Machine {
 };
 
 /// Fitted on an Intel Xeon of 2023 (Sapphire Rapids) by `benchmarks/fit_machine`, as are the
-/// others. By hand, from layers: `transforms`, `joins`, `third_level`, `weight_line`, `panel_packet`,
-/// `weights` of AVX-512, `store_turned` of AVX2, and what the others do not name.
+/// others. By hand, from layers: `transforms`, `joins`, `third_level`, `weight_line`,
+/// `panel_packet`, `weights` of AVX-512, `store_turned` of AVX2, and what the others do not name.
 inline constexpr Machine avx512_machine{.transforms = 0.95,
                                         .third_level = 7,
                                         .step_loads = 0.4,
