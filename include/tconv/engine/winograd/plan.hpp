@@ -62,7 +62,7 @@ class WinogradCost {
     const auto turns =
         static_cast<double>(ceil_div(c_.groups * count_tiles(image_, tile_) * parts, threads));
     // Of several threads one is late: a core may be shared.
-    return (turns + (threads > 1 ? 0.2 : 0)) * (fill + rest);
+    return (turns + (threads > 1 ? 0.1 : 0)) * (fill + rest);
   }
 
  private:
