@@ -49,8 +49,8 @@ struct ChunkProduct {
   bool accumulates;                   // adds to the sums
 };
 
-/// What is prefetched while the weights of a panel are multiplied: the next weights, and in turns
-/// with them outputs. Weights come from the second-level cache for each block of pixels but the
+/// What is prefetched while the weights of a panel are multiplied: the next weights and, in turns
+/// with them, outputs. Weights come from the second-level cache for each block of pixels but the
 /// first one, and so the third-level cache has time for it.
 template <class Scalar>
 class PanelPrefetches {

@@ -110,7 +110,7 @@ class DirectTask {
   /// Where the outputs of a chunk lie, if they are worth a prefetch before they are stored: in one
   /// block of each channel.
   simd::MemoryBlocks<Scalar> outputs_of(Index chunk) const {
-    if (!fetches_ || box_.batch > 1) return {};
+    if (!prefetches_outputs_ || box_.batch > 1) return {};
     std::array<Range, 3> outputs;
     for (std::size_t a = 0; a < 3; ++a)
       outputs[a] = for_each_phase(c_.axes[a], box_.q[a], [](std::size_t, const PhasePixels&) {});
@@ -285,8 +285,8 @@ class DirectTask {
   const Tile& tile_ = call_.schedule.plan().tile;
   const bool streams_ = call_.schedule.plan().streams;
   const bool lists_outputs_ = call_.schedule.lists_outputs();
-  // Of several lines each would fetch the rows of all.
-  const bool fetches_ = call_.schedule.plan().fetches && layout_.lines() == 1;
+  // Of several lines each would prefetch the rows of all.
+  const bool prefetches_outputs_ = call_.schedule.plan().prefetches_outputs && layout_.lines() == 1;
   Scratch scratch_;
   TileBox box_;
 };

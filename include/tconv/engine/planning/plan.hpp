@@ -34,8 +34,8 @@ struct Plan {
   /// image, of which no line is in a cache.
   bool streams = false;
   double cycles = 0;
-  /// The result is larger than the second-level cache, and is fetched before it is written.
-  bool fetches = false;
+  /// The result is larger than the second-level cache, and is prefetched before it is written.
+  bool prefetches_outputs = false;
 };
 
 /// Whether output rows are worth streaming: cache lines that two rows share are fetched back.
@@ -105,8 +105,8 @@ class PlanSearch {
                   {lanes, vectors, copied_axes, inner, outer, 2048, 1, packs_chunks});
     if (best_.cycles == limit) return std::nullopt;
     best_.streams = streams(c_, resources_);
-    best_.fetches = !best_.streams && !c_.writes_strips && !c_.writes_channels &&
-                    output_image_size(c_) > budget_;
+    best_.prefetches_outputs = !best_.streams && !c_.writes_strips && !c_.writes_channels &&
+                               output_image_size(c_) > budget_;
     return best_;
   }
 
