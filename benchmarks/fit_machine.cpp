@@ -92,7 +92,9 @@ std::vector<Plan> some_plans(Random& random, const Correlation& c, const Resourc
         resources.lane_count, [&](const Tile& candidate) {
           return Footprint(c, shape, packing, candidate, resources.lane_count).size();
         });
-    plans.push_back({packing, tile, plans[0].streams, 0});
+    plans.push_back(plans[0]);
+    plans.back().packing = packing;
+    plans.back().tile = tile;
   }
   return plans;
 }

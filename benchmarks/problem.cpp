@@ -90,7 +90,7 @@ double probe_peak() {
   const auto run = [&] {
     for (int i = 0; i < 200; ++i)
       kernel(depth, offsets.data(), pixels.data(), 1, weights.data(), 0, sums.data(), 2 * lanes,
-             false, {weights.data(), 0});
+             false, Ahead<float>::nothing(weights.data()));
   };
   double best = 0;
   for (int repetition = 0; repetition < 20; ++repetition) {

@@ -2,6 +2,7 @@
 /// What is handed out to be prefetched. Whether it is fetched changes no result.
 
 #include <algorithm>
+#include <cstddef>
 #include <random>
 #include <tconv/simd/prefetch.hpp>
 #include <vector>
@@ -17,7 +18,7 @@ constexpr Index line = 64 / sizeof(float);
 
 }  // namespace
 
-TEST_CASE("prefetches hand out every element of their blocks in the given number of parts") {
+TEST_CASE("prefetches hand out every element of their blocks in no more parts than asked for") {
   std::mt19937 random(1);
   const auto draw = [&](Index from, Index to) {
     return std::uniform_int_distribution<Index>(from, to)(random);

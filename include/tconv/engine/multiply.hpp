@@ -59,7 +59,7 @@ class PanelPrefetches {
   PanelPrefetches(const Scalar* present, const Scalar* next, Index size, Index blocks,
                   simd::Prefetches<Scalar>* outputs)
       : present_(present), outputs_(outputs) {
-    if (next) weights_ = {{next, 1, size, 0}, outputs ? (blocks + 1) / 2 : blocks};
+    if (next) weights_ = {{next, 1, size, 0}, outputs ? ceil_div(blocks, 2) : blocks};
   }
 
   /// For the next block of pixels, of so many steps.
@@ -67,8 +67,7 @@ class PanelPrefetches {
     takes_outputs_ = outputs_ && !takes_outputs_;
     if (!takes_outputs_ && !weights_.done()) return weights_.take(steps);
     if (takes_outputs_ && !outputs_->done()) return outputs_->take(steps);
-    // Something that is there already.
-    return {present_, 0};
+    return simd::Ahead<Scalar>::nothing(present_);
   }
 
  private:

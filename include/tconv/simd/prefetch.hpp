@@ -1,8 +1,8 @@
 #pragma once
 
 /// \file
-/// What is brought into the second-level cache while the micro-kernel computes, which leaves the
-/// third-level cache and memory idle.
+/// What is brought into the second-level cache while the micro-kernel computes. The third-level
+/// cache and memory would be idle meanwhile.
 
 #include <algorithm>
 
@@ -25,6 +25,9 @@ template <class Scalar>
 struct Ahead {
   const Scalar* first;
   Index step;
+
+  /// Nothing new: `present` is in the cache, or soon will be.
+  static Ahead nothing(const Scalar* present) { return {present, 0}; }
 };
 
 /// Blocks of memory of equal size.
@@ -42,7 +45,7 @@ class Prefetches {
  public:
   /// Of nothing.
   Prefetches() = default;
-  /// In nearly `parts` parts of equal size, none of two blocks.
+  /// In at most `parts` parts of nearly equal size, or one of each block if these are more.
   Prefetches(const MemoryBlocks<Scalar>& blocks, Index parts)
       : blocks_(blocks), next_(blocks.first), left_(blocks.size) {
     if (blocks.count == 0 || parts == 0)

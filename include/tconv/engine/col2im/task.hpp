@@ -26,6 +26,7 @@
 #include "tconv/engine/weights/pack.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/prefetch.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 

@@ -91,7 +91,10 @@ class TileProducts {
       const bool last = b + 1 == blocks.parts;
       for (Index chunk = chunks.first; chunk < chunks.end; ++chunk) {
         simd::Prefetches<Scalar> outputs;
-        if (last) outputs = {outputs_of(chunk), pixel_blocks(chunk) / 2};
+        if (last) {
+          const simd::MemoryBlocks<Scalar> stored = outputs_of(chunk);
+          if (stored.count > 0) outputs = {stored, pixel_blocks(chunk) / 2};
+        }
         for (const Pixels& pixels : line_.pixels())
           multiply(pixels, chunk, b, weights_after(pixels, chunk, chunks, b),
                    outputs.done() ? nullptr : &outputs);

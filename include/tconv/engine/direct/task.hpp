@@ -29,6 +29,7 @@
 #include "tconv/engine/tile.hpp"
 #include "tconv/runtime/arena.hpp"
 #include "tconv/simd/packet.hpp"
+#include "tconv/simd/prefetch.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
 

@@ -30,7 +30,7 @@ struct Machine {
   double unaligned_load = 1.8;  ///< of a packet that may lie in two cache lines, in loads
   double latency = 4;           ///< of a sum, which a step waits for
   double line = 0.3;            ///< of a cache line of operands that the first level has lost
-  double weight_line = 0.5;     ///< of one of weights in lanes, while others stream
+  double weight_line = 0.5;     ///< the same of weights in lanes, while others stream
   double panel_packet = 2;      ///< of a packet of a wide panel of weights that it has lost
   double call = 25;             ///< of one micro-tile, beside its steps
   double new_sum = 2;           ///< of a packet of sums

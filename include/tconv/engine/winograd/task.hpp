@@ -235,7 +235,7 @@ class WinogradTask {
     return scratch_.sums + (product * rows + before) * place_.span;
   }
 
-  const Scalar* weights_of(const WinogradLine::Product& product, Index chunk, Index b) const {
+  const Scalar* packed_weights(const WinogradLine::Product& product, Index chunk, Index b) const {
     return call_.weights.packed + box_.group * layout_.size() +
            layout_.offset(product.product, b, chunk);
   }
@@ -243,8 +243,8 @@ class WinogradTask {
   /// The weights that are multiplied after those of product `i`, or null.
   const Scalar* weights_after(const WinogradLine& line, std::size_t i, Index chunk,
                               const Range& chunks, Index b) const {
-    if (i + 1 < line.products.size()) return weights_of(line.products[i + 1], chunk, b);
-    return chunk + 1 < chunks.end ? weights_of(line.products[0], chunk + 1, b) : nullptr;
+    if (i + 1 < line.products.size()) return packed_weights(line.products[i + 1], chunk, b);
+    return chunk + 1 < chunks.end ? packed_weights(line.products[0], chunk + 1, b) : nullptr;
   }
 
   void multiply(const WinogradLine& line, std::size_t i, Index chunk, Index b,
@@ -257,7 +257,7 @@ class WinogradTask {
     const Index panel = layout_.panels(product.product, chunk).largest();
     const bool turned = packing_.weights_in_lanes();
     multiply_chunk<Scalar>(layout_, product.product, chunk,
-                           {steps, offsets, scratch_.inputs, 1, weights_of(product, chunk, b),
+                           {steps, offsets, scratch_.inputs, 1, packed_weights(product, chunk, b),
                             next_weights, nullptr, b > 0},
                            {}, PixelBlocks(packing_, extents_.pixels(), panel, lanes),
                            {sums_of(static_cast<Index>(i), chunk), turned ? 1 : place_.span,

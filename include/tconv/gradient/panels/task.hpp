@@ -258,7 +258,8 @@ class GradientTask {
         simd::find_micro_kernel<Scalar, held>(blocks.end(b) - row, vectors)(
             box_.pixels(), scratch_.offsets, fine + (coarse_lanes ? row : done), 1,
             coarse + (coarse_lanes ? done : row), plan_.coarse_width(),
-            sums + row * plan_.row_step() + done, plan_.row_step(), accumulate_, {coarse, 0});
+            sums + row * plan_.row_step() + done, plan_.row_step(), accumulate_,
+            simd::Ahead<Scalar>::nothing(coarse));
       }
     }
   }
