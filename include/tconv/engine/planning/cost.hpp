@@ -75,9 +75,11 @@ class CostModel {
     return (tile_sums() + stores()) * static_cast<double>(c_.groups * count_tiles(image_, tile_));
   }
 
-  /// Without what it takes to bring the operands, which depends most on the tile.
-  double least_cycles() const {
-    return (products() + stores()) * static_cast<double>(c_.groups * count_tiles(image_, tile_));
+  /// Whether `cycles()` are fewer than `limit`. First without what it takes to bring the operands,
+  /// which takes longer to say.
+  bool takes_less(double limit) const {
+    const auto tiles = static_cast<double>(c_.groups * count_tiles(image_, tile_));
+    return (products() + stores()) * tiles < limit && cycles() < limit;
   }
 
   /// Until the sums of a tile are complete.

@@ -184,9 +184,9 @@ class PlanSearch {
       if (shape.channel_blocks().parts == blocks) continue;
       blocks = shape.channel_blocks().parts;
       if (packing.packs_chunks && !shape.is_matrix()) return;
-      // More blocks only make more calls, unless they keep weights in the first-level cache.
-      const CostModel whole(c_, shape, packing, image_, image_, resources_, 0);
-      if (whole.least_cycles() >= best_.cycles) {
+      // More tiles copy more pixels and bring more weights. More blocks only make more calls, unless
+      // they keep weights in the first-level cache.
+      if (!CostModel(c_, shape, packing, image_, image_, resources_, 0).takes_less(best_.cycles)) {
         if (keeps_weights(packing, shape)) return;
         continue;
       }

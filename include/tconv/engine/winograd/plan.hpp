@@ -205,10 +205,11 @@ class WinogradSearch {
   WinogradSearch(const Correlation& c, const Resources& resources)
       : c_(c), resources_(resources), lanes_(resources.lane_count), budget_(resources.budget) {
     for (std::size_t a = 0; a < 3; ++a) {
-      ways_[a].push_back(Way(c.axes[a], 0));
+      ways_[a].reserve(2);
+      ways_[a].emplace_back(c.axes[a], 0);
       const Index distance = winograd_distance(c.axes[a]);
       if (0 < distance && distance <= max_winograd_distance)
-        ways_[a].push_back(Way(c.axes[a], distance));
+        ways_[a].emplace_back(c.axes[a], distance);
     }
   }
 
@@ -327,9 +328,10 @@ class WinogradSearch {
         // Fewer steps that make as many channel blocks are the same packing.
         if (shape.channel_blocks().parts == blocks) continue;
         blocks = shape.channel_blocks().parts;
-        const CostModel least(c, shape, packing, image, image, resources_, 0);
-        if (threads == 1 && least.products() * static_cast<double>(c.groups) >= best_.plan.cycles)
-          continue;
+        // More tiles copy more pixels and bring more weights, and scratch costs more.
+        const WinogradFootprint nothing;
+        const WinogradCost least(c, lines, shape, packing, image, image, nothing, resources_);
+        if (threads == 1 && least.cycles(1, 1) >= best_.plan.cycles) continue;
         if (choose_cut(c, lines, image, packing, shape, threads)) break;
       }
     }
