@@ -7,23 +7,26 @@
 
 namespace tconv::runtime {
 
-/// Whether instructions of 512 bits are computed in halves, as by AMD's processors of family 19h
-/// (Zen 4).
-inline bool halves_wide_packets() {
+/// The family that AMD gives a processor of its own, or zero.
+inline int amd_family() {
 #ifdef EIGEN_CPUID
-  static const bool halves = [] {
+  static const int family = [] {
     int registers[4];
     EIGEN_CPUID(registers, 0, 0);
     const bool is_amd = registers[1] == 0x68747541 && registers[3] == 0x69746e65 &&
                         registers[2] == 0x444d4163;  // AuthenticAMD
     EIGEN_CPUID(registers, 1, 0);
-    const int family = ((registers[0] >> 8) & 0xf) + ((registers[0] >> 20) & 0xff);
-    return is_amd && family == 0x19;
+    return is_amd ? ((registers[0] >> 8) & 0xf) + ((registers[0] >> 20) & 0xff) : 0;
   }();
-  return halves;
+  return family;
 #else
-  return false;
+  return 0;
 #endif
 }
+
+inline bool is_amd() { return amd_family() != 0; }
+
+/// Whether instructions of 512 bits are computed in halves, as by AMD's family 19h (Zen 4).
+inline bool halves_wide_packets() { return amd_family() == 0x19; }
 
 }  // namespace tconv::runtime

@@ -18,32 +18,11 @@
 #include "tconv/engine/layout.hpp"
 #include "tconv/engine/output_list.hpp"
 #include "tconv/engine/planning/machine.hpp"
+#include "tconv/engine/planning/resources.hpp"
 #include "tconv/engine/tile.hpp"
+#include "tconv/simd/tile_shape.hpp"
 
 namespace tconv::inline TCONV_ISA::engine {
-
-/// Tensors of so many scratch budgets, some 6 MiB, come from memory.
-inline constexpr Index cached_budgets = 10;
-
-/// Larger ones, of some 16 MiB, pass even the third-level cache by: results are streamed.
-inline constexpr Index streamed_budgets = 25;
-
-/// Cycles for which it pays to wake another thread, some 20 us.
-inline constexpr double cycles_of_a_thread = 60e3;
-
-/// What a plan may use.
-struct Resources {
-  Index lane_count = 1;   ///< elements of a packet
-  Index first_level = 1;  ///< elements of the first-level cache
-  Index budget = 1;       ///< elements of scratch that may lie in the second-level cache
-  int threads = 1;
-  const Machine* machine = &this_machine();
-
-  /// Those of the threads that work of some cycles is worth.
-  int threads_for(double cycles) const {
-    return 1 + static_cast<int>(std::min(cycles / cycles_of_a_thread, threads - 1.0));
-  }
-};
 
 /// Estimated cycles of one core.
 class CostModel {
@@ -80,6 +59,19 @@ class CostModel {
   bool takes_less(double limit) const {
     const auto tiles = static_cast<double>(c_.groups * count_tiles(image_, tile_));
     return (products() + stores()) * tiles < limit && cycles() < limit;
+  }
+
+  /// Whether the calls for a panel find its weights in the first-level cache, or none stream.
+  bool keeps_weights() const {
+    if (!packing_.weights_in_lanes() || !weights_stream_) return true;
+    const Index rows = simd::max_rows(packing_.lanes, packing_.vectors);
+    bool keeps = true;
+    shape_.for_each_kind([&](const ProductKind& p) {
+      const Index taps = packing_.by_taps ? 1 : p.taps();
+      keeps = keeps &&
+              (taps == 0 || !micro_tile(p, taps, true, 1).loses_weights(rows, packing_.vectors));
+    });
+    return keeps;
   }
 
   /// Until the sums of a tile are complete.
@@ -263,6 +255,12 @@ class CostModel {
     return std::max<Index>(static_cast<Index>(std::lround(pixels)), 1);
   }
 
+  /// Of a product, or of one tap of it.
+  MicroTile micro_tile(const ProductKind& p, Index taps, bool aligned, Index blocks) const {
+    const Index places = packing_.copied_axes > 0 || taps == 1 ? taps : taps / p.x->taps;
+    return {*this, c_.in_channels * taps, places, taps, aligned, blocks};
+  }
+
   double multiply(const ProductKind& p, const Box& box) const {
     if (p.taps() == 0) return 0;
     const PixelRuns runs(packing_, tile_.batch, box.count, box.extents);
@@ -271,14 +269,12 @@ class CostModel {
     const Split panels = shape_.panels(p.members(), 0);
     const PixelBlocks blocks(packing_, runs.length, panels.largest(), lanes_);
     const Index all_blocks = std::max<Index>(runs.size() * blocks.parts(), 1);
-    const MicroTile micro_tile(*this, c_.in_channels * p.taps(),
-                               packing_.copied_axes > 0 ? p.taps() : p.taps() / p.x->taps, p.taps(),
-                               aligned, all_blocks);
+    const MicroTile of_taps = micro_tile(p, p.taps(), aligned, all_blocks);
     double panel = 0;
     if (packing_.by_taps) {
       // As many parts as the tap that meets all pixels has.
       const Index pixels = tap_pixels(runs, box.count), parts = blocks.parts();
-      const MicroTile of_tap(*this, c_.in_channels, 1, 1, true, all_blocks);
+      const MicroTile of_tap = micro_tile(p, 1, true, all_blocks);
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
         panel += of_tap(ceil_div(pixels, parts), v);
@@ -291,10 +287,10 @@ class CostModel {
       const Index block = ceil_div(runs.length, blocks.parts());
       for (Index done = 0, v = packing_.vectors; done < panels.largest(); done += v) {
         while (v > panels.largest() - done) v /= 2;
-        panel += micro_tile(block, v);
+        panel += of_taps(block, v);
       }
       // A wide panel that leaves the first-level cache comes back for each block.
-      if (blocks.parts() > 1 && micro_tile.loses_weights(block, panels.largest()))
+      if (blocks.parts() > 1 && of_taps.loses_weights(block, panels.largest()))
         panel = std::max(panel, machine_.panel_packet * static_cast<double>(panels.largest()) *
                                     static_cast<double>(c_.in_channels * p.taps()));
       panel *= static_cast<double>(blocks.parts());
@@ -302,10 +298,10 @@ class CostModel {
       Index vectors = blocks.pixels / lanes_;
       const Index widest = blocks.width / lanes_;
       const Index whole = vectors / widest;
-      panel = static_cast<double>(whole) * micro_tile(panels.largest(), widest);
+      panel = static_cast<double>(whole) * of_taps(panels.largest(), widest);
       vectors %= widest;
       for (Index v = widest; vectors > 0; v /= 2)
-        for (; vectors >= v; vectors -= v) panel += micro_tile(panels.largest(), v);
+        for (; vectors >= v; vectors -= v) panel += of_taps(panels.largest(), v);
     }
     // What lies far apart, or left the cache for weights and results, comes late.
     panel *= 1 + machine_.crowding * crowding_;

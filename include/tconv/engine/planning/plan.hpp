@@ -184,10 +184,11 @@ class PlanSearch {
       if (shape.channel_blocks().parts == blocks) continue;
       blocks = shape.channel_blocks().parts;
       if (packing.packs_chunks && !shape.is_matrix()) return;
-      // More tiles copy more pixels and bring more weights. More blocks only make more calls, unless
-      // they keep weights in the first-level cache.
-      if (!CostModel(c_, shape, packing, image_, image_, resources_, 0).takes_less(best_.cycles)) {
-        if (keeps_weights(packing, shape)) return;
+      // More tiles copy more pixels and bring more weights. More blocks only make more calls,
+      // unless they keep weights in the first-level cache.
+      const CostModel whole(c_, shape, packing, image_, image_, resources_, 0);
+      if (!whole.takes_less(best_.cycles)) {
+        if (whole.keeps_weights()) return;
         continue;
       }
       const bool fits = consider(packing, shape);
@@ -199,17 +200,8 @@ class PlanSearch {
           packing.chunk_panels = panels;
           consider(packing, shape_of(packing));
         }
-      if (fits && keeps_weights(packing, shape)) return;
+      if (fits && whole.keeps_weights()) return;
     }
-  }
-
-  /// Whether the first-level cache has room for the weights of a call, or none stream from the
-  /// third-level cache.
-  bool keeps_weights(const Packing& packing, const WeightShape& shape) const {
-    if (!packing.weights_in_lanes() || shape.size() <= budget_) return true;
-    Index taps = 1;
-    for (std::size_t a = 0; a < 3 && !packing.by_taps; ++a) taps *= shape.axis(a).kinds[0].taps;
-    return 2 * shape.panel() * taps * shape.channel_blocks().largest() <= resources_.first_level;
   }
 
   /// Returns whether the whole image is one tile, which leaves most of the cache to others.
