@@ -24,6 +24,7 @@ inline int amd_family() {
 #endif
 }
 
+/// Whether AMD has made the processor.
 inline bool is_amd() { return amd_family() != 0; }
 
 /// Whether instructions of 512 bits are computed in halves, as by AMD's family 19h (Zen 4).
