@@ -160,13 +160,19 @@ inline Tile choose_tile(const Correlation& c, const Tile& image, Index budget, I
   return tile;
 }
 
-/// Shrinks a tile until there are `wanted`, and as many for each thread where they are few, but not
-/// below `fewest` pixels.
-inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wanted, Index fewest) {
+/// Whether tiles are so few that one thread would have noticeably more of them than another.
+inline bool are_uneven(Index tiles, int threads, Index wanted) {
+  return tiles < 4 * wanted && tiles % threads != 0;
+}
+
+/// Shrinks a tile until there are `wanted`, and as many for each thread where they are few, unless
+/// their rows can be shared; but not below `fewest` pixels.
+inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wanted, Index fewest,
+                       bool shares_rows = false) {
   if (threads == 1) return tile;
   const auto unfair = [&] {
     const Index count = count_tiles(c, tile);
-    return count < wanted || (count < 4 * wanted && count % threads != 0);
+    return count < wanted || (!shares_rows && are_uneven(count, threads, wanted));
   };
   Tile image = whole_image(c);
   const auto whole = extents_of(image, c), extents = extents_of(tile, c);
@@ -177,12 +183,14 @@ inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wante
   return tile;
 }
 
-/// Tasks that share the `units` of a tile where tiles are fewer than `wanted`.
-inline Index share_units(const Correlation& c, const Tile& tile, Index units, Index wanted) {
+/// Tasks that share the `units` of a tile where tiles are fewer than `wanted`, or uneven for some
+/// threads.
+inline Index share_units(const Correlation& c, const Tile& tile, Index units, Index wanted,
+                         int threads = 1) {
   const Index count = count_tiles(c, tile);
-  return wanted == 1 || count == 0 || count >= wanted
-             ? 1
-             : std::clamp<Index>(ceil_div(wanted, count), 1, units);
+  if (wanted == 1 || count == 0) return 1;
+  if (count < wanted) return std::clamp<Index>(ceil_div(wanted, count), 1, units);
+  return are_uneven(count, threads, wanted) ? std::min<Index>(threads, units) : 1;
 }
 
 }  // namespace tconv::inline TCONV_ISA::engine

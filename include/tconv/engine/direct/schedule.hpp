@@ -35,9 +35,9 @@ class DirectSchedule {
     if (shares_rows()) return;
     // Where threads cannot share the rows of a tile, a small tile for each is better than none.
     const bool shares_tiles_only = units() < threads_;
-    plan_.tile =
-        share_tile(correlation_, plan_.tile, threads_, (shares_tiles_only ? 1 : 2) * threads_,
-                   (shares_tiles_only ? 2 : 16) * lane_count_);
+    plan_.tile = share_tile(
+        correlation_, plan_.tile, threads_, (shares_tiles_only ? 1 : 2) * threads_,
+        (shares_tiles_only ? 2 : 16) * lane_count_, !shares_tiles_only && keeps_pixels());
     footprint_ = Footprint(correlation_, layout_.shape(), plan_.packing, plan_.tile, lane_count_);
   }
 
@@ -50,9 +50,9 @@ class DirectSchedule {
   Index units() const { return layout_.lines() * layout_.chunks().parts; }
   /// Tasks that share the rows of a tile where tiles are few.
   Index parts() const {
-    // A worker copies pixels anew for each part if they come in several blocks.
-    const Index each = threads_ > 1 && layout_.channel_blocks().parts == 1 ? 2 : 1;
-    return share_units(correlation_, plan_.tile, units(), each * threads_);
+    if (threads_ == 1) return 1;
+    return keeps_pixels() ? share_units(correlation_, plan_.tile, units(), 2 * threads_, threads_)
+                          : share_units(correlation_, plan_.tile, units(), threads_);
   }
   Index lane_count() const { return lane_count_; }
   /// Whether outputs are listed and written one by one.
@@ -72,6 +72,9 @@ class DirectSchedule {
   double packing_cycles() const { return 2 * static_cast<double>(weight_size()); }
 
  private:
+  /// Whether a worker finds a tile's pixels again for each part: they come in one block.
+  bool keeps_pixels() const { return layout_.channel_blocks().parts == 1; }
+
   /// Whether threads do better with all pixels of the one tile and some of its rows than the other
   /// way round: more weights are packed than pixels.
   bool shares_rows() const {
