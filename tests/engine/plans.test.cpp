@@ -183,6 +183,25 @@ TEST_CASE("the largest kinds of phase sets alone say how much scratch a tile tak
   REQUIRE(left_out > effort(200));
 }
 
+TEST_CASE("two threads have as many tasks each, where these are few and rows can be shared") {
+  Random random(23);
+  int uneven = 0;
+  for (int i = 0; i < effort(1000); ++i) {
+    const Problem p = random_problem(random, i % 2 == 0 ? Direction::scatter : Direction::gather,
+                                     i % 4 < 2 ? 9 : 30);
+    const Correlation c = engine_correlation(p);
+    const Plan plan{{LaneOperand::weights, 1, 0}, random_tile(random, whole_image(c))};
+    DirectSchedule schedule(c, plan, 1, 2);
+    uneven += count_tiles(c, plan.tile) % 2 == 1 ? 1 : 0;
+    schedule.share();
+    const Index tasks = count_tiles(c, schedule.plan().tile) * schedule.parts();
+    INFO(p << " | " << describe(plan));
+    if (schedule.units() >= 4 && schedule.layout().channel_blocks().parts == 1 && tasks < 16)
+      REQUIRE(tasks % 2 == 0);
+  }
+  REQUIRE(uneven > effort(1000) / 10);
+}
+
 TEST_CASE("every packing gives the exact result in every tile") {
   Random random(11);
   Eigen::ThreadPool pool(2);
