@@ -166,13 +166,13 @@ inline bool are_uneven(Index tiles, int threads, Index wanted) {
 }
 
 /// Shrinks a tile until there are `wanted`, and as many for each thread where they are few, unless
-/// their rows can be shared; but not below `fewest` pixels.
+/// parts of their rows even them out; but not below `fewest` pixels.
 inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wanted, Index fewest,
-                       bool shares_rows = false) {
+                       bool rows_even_out = false) {
   if (threads == 1) return tile;
   const auto unfair = [&] {
     const Index count = count_tiles(c, tile);
-    return count < wanted || (!shares_rows && are_uneven(count, threads, wanted));
+    return count < wanted || (!rows_even_out && are_uneven(count, threads, wanted));
   };
   Tile image = whole_image(c);
   const auto whole = extents_of(image, c), extents = extents_of(tile, c);
@@ -183,8 +183,8 @@ inline Tile share_tile(const Correlation& c, Tile tile, int threads, Index wante
   return tile;
 }
 
-/// Tasks that share the `units` of a tile where tiles are fewer than `wanted`, or uneven for some
-/// threads.
+/// Tasks that share the `units` of a tile where tiles are fewer than `wanted`, or uneven for
+/// `threads`: never for one.
 inline Index share_units(const Correlation& c, const Tile& tile, Index units, Index wanted,
                          int threads = 1) {
   const Index count = count_tiles(c, tile);
