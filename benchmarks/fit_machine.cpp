@@ -75,17 +75,19 @@ std::vector<Plan> some_plans(Random& random, const Correlation& c, const Resourc
   for (int i = 0; i < 12; ++i) {
     const auto [lanes, vectors] = micro_tiles[random() % std::size(micro_tiles)];
     if (vectors > tconv::simd::max_vectors) continue;
-    const Packing packing{lanes,
-                          vectors,
-                          static_cast<int>(draw(random, {0, 1, 1, 2, 3})),
-                          draw(random, {0, 1}) == 0 ? Merge::equal : Merge::unequal,
-                          static_cast<Merge>(draw(random, {0, 0, 1, 2})),
-                          draw(random, {2048, 1024, 512, 256, 128, 32})};
+    Packing packing{lanes,
+                    vectors,
+                    static_cast<int>(draw(random, {0, 1, 1, 2, 3})),
+                    draw(random, {0, 1}) == 0 ? Merge::equal : Merge::unequal,
+                    static_cast<Merge>(draw(random, {0, 0, 1, 2})),
+                    draw(random, {2048, 1024, 512, 256, 128, 32})};
     std::array<SetKinds, 3> kinds;
     for (std::size_t a = 0; a < 3; ++a)
       kinds[a] =
           SetKinds(c.axes[a], make_phase_sets(c.axes[a], a == 2 ? packing.inner : packing.outer));
-    const WeightShape shape(c, {&kinds[0], &kinds[1], &kinds[2]}, packing, resources.lane_count);
+    const WeightShape::Axes axes{&kinds[0], &kinds[1], &kinds[2]};
+    packing.chunk_panels = WeightShape(c, axes, packing, resources.lane_count).panels_to_fill();
+    const WeightShape shape(c, axes, packing, resources.lane_count);
     const double share = scratch_shares[random() % std::size(scratch_shares)];
     const Tile tile = choose_tile(
         c, whole_image(c), static_cast<Index>(share * static_cast<double>(resources.budget)),
@@ -141,8 +143,9 @@ void write(const Measurement& m) {
     for (const Index value : {a.coarse, a.fine, a.kernel, a.stride, a.dilation, a.before})
       std::printf(",%ld", static_cast<long>(value));
   const Packing& p = m.plan.packing;
-  std::printf(",%d,%d,%d,%d,%d,%ld", static_cast<int>(p.lanes), p.vectors, p.copied_axes,
-              static_cast<int>(p.inner), static_cast<int>(p.outer), static_cast<long>(p.steps));
+  std::printf(",%d,%d,%d,%d,%d,%ld,%ld", static_cast<int>(p.lanes), p.vectors, p.copied_axes,
+              static_cast<int>(p.inner), static_cast<int>(p.outer), static_cast<long>(p.steps),
+              static_cast<long>(p.chunk_panels));
   const Tile& t = m.plan.tile;
   std::printf(",%ld,%ld,%ld,%ld,%d,%.0f\n", static_cast<long>(t.batch), static_cast<long>(t.q[0]),
               static_cast<long>(t.q[1]), static_cast<long>(t.q[2]), m.plan.streams, m.plan.cycles);

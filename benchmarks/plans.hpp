@@ -54,6 +54,7 @@ inline std::vector<Measurement> read(const std::string& path) {
     p.inner = static_cast<Merge>(next());
     p.outer = static_cast<Merge>(next());
     p.steps = next();
+    p.chunk_panels = next();
     for (Index* value :
          {&m.plan.tile.batch, &m.plan.tile.q[0], &m.plan.tile.q[1], &m.plan.tile.q[2]})
       *value = next();

@@ -23,8 +23,10 @@ constexpr Measured measured[] = {
     {"avx512.csv", "AVX-512", tconv::engine::avx512_machine, 16, 48, 2048},
     {"avx512_zen4.csv", "AVX-512", tconv::engine::zen4_machine, 16, 32, 1024},
     {"avx2.csv", "AVX2", tconv::engine::avx2_machine, 8, 48, 2048},
-    {"avx2_zen4.csv", "AVX2", tconv::engine::zen4_avx2_machine, 8, 32, 1024},
+    {"avx2_zen4.csv", "AVX2", tconv::engine::amd_avx2_machine, 8, 32, 1024},
+    {"avx2_zen3.csv", "AVX2", tconv::engine::amd_avx2_machine, 8, 32, 512},
     {"sse2.csv", "SSE", tconv::engine::sse2_machine, 4, 48, 2048},
+    {"sse2_zen3.csv", "SSE", tconv::engine::amd_sse2_machine, 4, 32, 512},
 };
 
 }  // namespace

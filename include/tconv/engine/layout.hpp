@@ -110,9 +110,9 @@ class WeightShape {
   /// `axes` must outlive the shape.
   WeightShape(const Correlation& c, const Axes& axes, const Packing& packing, Index lane_count)
       : axes_(axes), in_channels_(c.in_channels), out_channels_(c.out_channels) {
-    Index members = 1, taps = 1;
+    Index taps = 1;
     for_each_kind([&](const ProductKind& kind) {
-      if (kind.taps() > 0) members = std::max(members, kind.members());
+      if (kind.taps() > 0) members_ = std::max(members_, kind.members());
       taps = std::max(taps, kind.taps());
     });
     weights_in_lanes_ = packing.weights_in_lanes();
@@ -128,7 +128,7 @@ class WeightShape {
                          : c.entries_inside ? ceil_div(lane_count, c.batch)
                                             : 1;
     chunks_ = Split::into_at_most(c.out_channels,
-                                  std::max<Index>(1, packing.chunk_panels * panel_ / members),
+                                  std::max<Index>(1, packing.chunk_panels * panel_ / members_),
                                   std::max<Index>(packet, c.writes_pairs ? 2 : 1));
     largest_chunk_ = chunks_.largest();
     // More would leave the second-level cache no room for more than one micro-tile of pixels.
@@ -147,6 +147,20 @@ class WeightShape {
   Index lane_multiple() const { return lane_multiple_; }
   /// Most rows of a panel.
   Index panel() const { return panel_; }
+  /// Panels of the smallest chunk whose rows nearly fill them: channels of several rows each may
+  /// leave much of a single one empty.
+  Index panels_to_fill() const {
+    constexpr Index most = 4;
+    constexpr double worthwhile = 1.1;
+    const auto fill = [&](Index panels) {
+      const Index rows = std::max<Index>(1, panels * panel_ / members_) * members_;
+      return static_cast<double>(rows) / static_cast<double>(round_up(rows, panel_));
+    };
+    Index best = 1;
+    for (Index panels = 2; panels <= most; ++panels)
+      if (fill(panels) > worthwhile * fill(best)) best = panels;
+    return best;
+  }
   /// Whether sums lie `[pixel][row]` and must be turned to be stored: few of a row's phases lie
   /// side by side in the output.
   bool turns_sums() const { return turns_sums_; }
@@ -211,7 +225,7 @@ class WeightShape {
   Axes axes_;
   Index in_channels_, out_channels_;
   Split chunks_, channel_blocks_;
-  Index largest_chunk_ = 1, panel_ = 1, lane_multiple_ = 1;
+  Index members_ = 1, largest_chunk_ = 1, panel_ = 1, lane_multiple_ = 1;
   bool weights_in_lanes_ = false, turns_sums_ = false;
 };
 
