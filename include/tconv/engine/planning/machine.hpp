@@ -255,7 +255,7 @@ inline constexpr Machine sse2_machine{.transforms = 0.48,
 /// Processors of AMD held to SSE2, by hand from layers on a Zen 3.
 inline constexpr Machine amd_sse2_machine = [] {
   Machine machine = sse2_machine;
-  machine.third_level = 0.45;
+  machine.third_level = 0.6;
   machine.line = 0.2;
   machine.weight_line = 0.6;
   return machine;
