@@ -176,7 +176,6 @@ class PlanSearch {
   /// Replaces the best plan by one with the given packing, or fewer steps, if it is cheaper.
   void consider(Packing packing) {
     Index blocks = 0;
-    packing.chunk_panels = 1;
     const Index filling = packing.packs_chunks ? 1 : shape_of(packing).panels_to_fill();
     for (const Index steps : {2048, 512, 256, 128, 32}) {
       packing.steps = steps;
