@@ -147,19 +147,19 @@ class WeightShape {
   Index lane_multiple() const { return lane_multiple_; }
   /// Most rows of a panel.
   Index panel() const { return panel_; }
-  /// Panels of the smallest chunk whose rows nearly fill them: channels of several rows each may
-  /// leave much of a single one empty.
+  /// Panels of the chunk whose rows fill them best, where that is worth a larger chunk: channels of
+  /// several rows each may leave much of a single panel empty.
   Index panels_to_fill() const {
     constexpr Index most = 4;
-    constexpr double worthwhile = 1.1;
+    constexpr double worthwhile = 1.2;
     const auto fill = [&](Index panels) {
       const Index rows = std::max<Index>(1, panels * panel_ / members_) * members_;
       return static_cast<double>(rows) / static_cast<double>(round_up(rows, panel_));
     };
     Index best = 1;
     for (Index panels = 2; panels <= most; ++panels)
-      if (fill(panels) > worthwhile * fill(best)) best = panels;
-    return best;
+      if (fill(panels) > fill(best)) best = panels;
+    return fill(best) > worthwhile * fill(1) ? best : 1;
   }
   /// Whether sums lie `[pixel][row]` and must be turned to be stored: few of a row's phases lie
   /// side by side in the output.
