@@ -221,7 +221,7 @@ class CostModel {
     bool loses_weights(Index rows, Index vectors) const {
       const auto r = static_cast<double>(rows), v = static_cast<double>(vectors);
       const double kept = call_steps_ * (weight_lines(r, v) + pixel_lines(r, v)) * line_elements;
-      // Results and tables take their part, and what else a core that is shared computes.
+      // Results and tables take their part, and other programs theirs.
       return kept > 0.65 * static_cast<double>(of_.resources_.first_level);
     }
 
